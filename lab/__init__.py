@@ -1,0 +1,1 @@
+"""erlab: a BGP route-policy lab with emulated routers for Azure ExpressRoute."""

@@ -1,0 +1,92 @@
+"""A channel of messages over a stream socket: one line of JSON each, with the message's name."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+from collections.abc import Sequence
+from typing import TypeVar, get_args
+
+from lab.codec import plain, typed
+from lab.errors import LabBroken
+from lab.messages import Broken, Message
+
+KINDS = {kind.__name__: kind for kind in get_args(Message)}
+_MAXIMUM_FDS = 250
+
+Answer = TypeVar("Answer")
+
+
+class ChannelClosed(LabBroken):
+    """The process at the other end is gone."""
+
+
+class Channel:
+    """One end of a channel. It blocks on sending only; receiving tells what is there."""
+
+    def __init__(self, connection: socket.socket, far_end: str) -> None:
+        self._socket = connection
+        self._far_end = far_end
+        self._received = bytearray()
+        self.fds: list[int] = []
+        """File descriptors that came with messages, in order."""
+
+    def fileno(self) -> int:
+        """The file descriptor to wait on."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+    def send(self, message: Message, fds: Sequence[int] = ()) -> None:
+        """Send a message, and file descriptors with it. Raises ChannelClosed."""
+        line = json.dumps({"kind": type(message).__name__, "body": plain(message)}, separators=(",", ":")) + "\n"
+        data = line.encode()
+        try:
+            for start in range(0, len(fds), _MAXIMUM_FDS):
+                socket.send_fds(self._socket, [b" "], fds[start : start + _MAXIMUM_FDS])
+            self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            raise ChannelClosed(f"{self._far_end} is gone") from None
+
+    def receive(self) -> list[Message]:
+        """The messages that have arrived; waits for the first bytes where there are none. Raises ChannelClosed."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._socket, 1 << 18, _MAXIMUM_FDS)
+        except ConnectionResetError:
+            data, fds = b"", []
+        self.fds += fds
+        if not data:
+            raise ChannelClosed(f"{self._far_end} is gone")
+        self._received += data
+        *lines, rest = self._received.split(b"\n")
+        self._received = bytearray(rest)
+        return [_message(line) for line in lines]
+
+    def ask(self, message: Message, answer: type[Answer], *, deadline_s: float) -> Answer:
+        """Send a message and wait for its answer. Raises LabBroken where the far end says Broken, is gone or is late."""
+        self.send(message)
+        return self.expect(answer, deadline_s=deadline_s)
+
+    def expect(self, answer: type[Answer], *, deadline_s: float) -> Answer:
+        """Wait for one message of a kind. Raises LabBroken as `ask` does."""
+        end = time.monotonic() + deadline_s
+        while True:
+            ready, _, _ = select.select([self._socket], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise LabBroken(f"{self._far_end} did not answer within {deadline_s:g} s")
+            for one in self.receive():
+                if isinstance(one, Broken):
+                    raise LabBroken(one.reason + (f"\n{one.log}" if one.log else ""))
+                if isinstance(one, answer):
+                    return one
+
+
+def _message(line: bytes | bytearray) -> Message:
+    content = json.loads(line)
+    kind = KINDS[content["kind"]]
+    message: Message = typed(kind, content["body"])
+    return message

@@ -1,0 +1,268 @@
+"""Expectations become verdicts: the same check reads the predicted and the observed evidence, side by side.
+
+A check answers three ways: it holds, it does not, or the evidence cannot tell. What cannot tell never passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address
+
+from lab.bgp import Family, Route
+from lab.expectations import (
+    Expectation,
+    ReachabilityExpectation,
+    RouteExpectation,
+    SessionExpectation,
+    SessionState,
+    Table,
+)
+from lab.forwarding import Flow, FlowResult
+from lab.plan import NodePlan, Plan, Role
+from lab.policy import text_of
+from lab.tables import LabTables, RouterTables, SessionTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a lab, by prediction or by observation."""
+
+    plan: Plan
+    tables: LabTables
+    flows: Mapping[Flow, FlowResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one body of evidence says of one expectation. `holds` None means that it cannot tell."""
+
+    holds: bool | None
+    text: str
+
+
+class Outcome(Enum):
+    """The answer to one expectation."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One expectation, answered. `cause` names the first thing that went wrong, and is empty where it passed."""
+
+    expectation: Expectation
+    expected: str
+    predicted: Finding
+    observed: Finding
+    cause: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The lab decides, never the prediction."""
+        if self.observed.holds is None:
+            return Outcome.INCONCLUSIVE
+        return Outcome.PASSED if self.observed.holds else Outcome.FAILED
+
+
+def find(expectation: Expectation, evidence: Evidence) -> Finding:
+    """What `evidence` says of an expectation."""
+    match expectation:
+        case SessionExpectation():
+            return _session(expectation, evidence)
+        case RouteExpectation():
+            return _route(expectation, evidence)
+        case ReachabilityExpectation():
+            return _reachability(expectation, evidence)
+
+
+def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
+    """The flows that an expectation asks about: one in each family that both ends have, or in the family it names."""
+    if not isinstance(expectation, ReachabilityExpectation):
+        return ()
+    ends = [plan.node(expectation.source), plan.node(expectation.destination)]
+    families = [f for f in Family if all(end.address(f) is not None for end in ends)]
+    return tuple(
+        Flow(
+            source=expectation.source,
+            destination=expectation.destination,
+            family=family,
+            dscp=expectation.dscp or 0,
+        )
+        for family in ([expectation.family] if expectation.family else families)
+    )
+
+
+def describe(expectation: Expectation) -> str:
+    """What must hold, in a few words."""
+    match expectation:
+        case SessionExpectation(routers=(one, other), family=family, state=state):
+            return f"session {one} - {other}{f' {family.value}' if family else ''} {state.value}"
+        case RouteExpectation():
+            wants = "".join(f", {name} {value or 'empty'}" for name, value in expectation.attributes)
+            where = f" {'to' if expectation.table is Table.ADJ_RIB_OUT else 'from'} {expectation.neighbor}"
+            where = f"{expectation.table.value}{where if expectation.neighbor else ''}"
+            no = "" if expectation.present else "no "
+            return f"{no}route {expectation.prefix} at {expectation.at} ({where}){wants}"
+        case ReachabilityExpectation():
+            verb = "reaches" if expectation.reachable else "does not reach"
+            family = f" {expectation.family.value}" if expectation.family else ""
+            dscp = f" with DSCP {expectation.dscp}" if expectation.dscp is not None else ""
+            via = f" via {' '.join(expectation.via)}" if expectation.via is not None else ""
+            return f"{expectation.source} {verb} {expectation.destination}{family}{dscp}{via}"
+
+
+# sessions
+
+
+def sessions_between(tables: RouterTables, neighbor: str, family: Family | None = None) -> tuple[SessionTables, ...]:
+    """A router's sessions with a neighbour, of one family or of all."""
+    return tuple(
+        s
+        for s in tables.sessions
+        if s.neighbor == neighbor and (family is None or s.session == f"{neighbor}/{family.value}")
+    )
+
+
+def _session(expectation: SessionExpectation, evidence: Evidence) -> Finding:
+    one, other = expectation.routers
+    ends = sessions_between(evidence.tables.of(one), other, expectation.family)
+    ends += sessions_between(evidence.tables.of(other), one, expectation.family)
+    if not ends:
+        return Finding(holds=None, text="no such session")
+    down = [end for end in ends if not end.established]
+    if not down:
+        return Finding(holds=expectation.state is SessionState.ESTABLISHED, text="established")
+    because = "; ".join(dict.fromkeys(f"{_family(end)} {end.why_down}".strip() for end in down))
+    if expectation.state is SessionState.DOWN:
+        return Finding(holds=len(down) == len(ends), text=f"down: {because}")
+    return Finding(holds=False, text=f"down: {because}")
+
+
+def _family(session: SessionTables) -> str:
+    return session.session.rpartition("/")[2]
+
+
+# routes
+
+
+def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
+    tables = evidence.tables.of(expectation.at)
+    if not expectation.present:
+        asked = [s for s in tables.sessions if expectation.neighbor in (None, s.neighbor)]
+        asked = [s for s in asked if s.session.endswith(f"/ipv{expectation.prefix.version}")]
+        down = [s for s in asked if not s.established]
+        if down or not asked:
+            says = "; ".join(f"session {s.session} is down: {s.why_down}" for s in down) or "no session to prove it by"
+            return Finding(holds=None, text=f"cannot tell: {says}")
+    routes = routes_in(expectation, tables)
+    matching = [r for r in routes if not _mismatches(r, expectation, evidence.plan)]
+    if expectation.present:
+        if matching:
+            return Finding(holds=True, text=_route_text(matching[0], expectation, evidence.plan))
+        if routes:
+            return Finding(holds=False, text="; ".join(_route_text(r, expectation, evidence.plan) for r in routes))
+        return Finding(holds=False, text="no such route")
+    if matching:
+        return Finding(holds=False, text=f"present: {_route_text(matching[0], expectation, evidence.plan)}")
+    return Finding(holds=True, text="no such route")
+
+
+def routes_in(expectation: RouteExpectation, tables: RouterTables) -> list[dict[str, str]]:
+    """The routes to the expectation's prefix in the table that it asks about, as attribute names and texts."""
+    prefix = expectation.prefix
+    if expectation.table is Table.FIB:
+        return [{"next_hop": " ".join(map(str, e.next_hops))} for e in tables.fib if e.prefix == prefix]
+    if expectation.table is Table.LOC_RIB:
+        return [_texts(route) for route in tables.loc_rib if route.prefix == prefix]
+    sessions = [s for s in tables.sessions if expectation.neighbor in (None, s.neighbor)]
+    incoming = expectation.table is Table.ADJ_RIB_IN
+    ribs = [s.adj_rib_in if incoming else s.adj_rib_out for s in sessions]
+    return [_texts(route) for rib in ribs for route in rib if route.prefix == prefix]
+
+
+_TEXT_ATTRIBUTES = (
+    "next_hop",
+    "local_pref",
+    "as_path",
+    "origin",
+    "multi_exit_disc",
+    "communities",
+    "large_communities",
+    "weight",
+)
+
+
+def _texts(route: Route) -> dict[str, str]:
+    return {name: text_of(route, name) for name in _TEXT_ATTRIBUTES}
+
+
+def _mismatches(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> list[str]:
+    return [
+        name
+        for name, wanted in expectation.attributes
+        if wanted not in (route.get(name, ""), _named(route.get(name, ""), plan) if name == "next_hop" else None)
+    ]
+
+
+def _named(addresses: str, plan: Plan) -> str:
+    """Next hops by the names of the nodes that own them."""
+    return " ".join(plan.owner(ip_address(text)) or text for text in addresses.split())
+
+
+def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> str:
+    """The attributes that were asked for, and beyond them the next hop that every route has."""
+    wanted = [name for name, _ in expectation.attributes]
+    shown = {name: route.get(name, "") for name in wanted} or {"next_hop": route["next_hop"]}
+    if "next_hop" in shown:
+        shown["next_hop"] = _named(shown["next_hop"], plan)
+    return ", ".join(f"{name} {value or 'none'}" for name, value in shown.items())
+
+
+# reachability
+
+
+def _reachability(expectation: ReachabilityExpectation, evidence: Evidence) -> Finding:
+    findings = [
+        _flow(expectation, flow, evidence.flows.get(flow), evidence.plan) for flow in flows_of(expectation, evidence.plan)
+    ]
+    if not findings:
+        return Finding(holds=None, text="no address family in common")
+    for wanted in (False, None):
+        for finding in findings:
+            if finding.holds is wanted:
+                return finding
+    return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in findings)))
+
+
+def _flow(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult | None, plan: Plan) -> Finding:
+    family = flow.family.value
+    if result is None:
+        return Finding(holds=None, text=f"{family} was not asked")
+    if not result.sent:
+        return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
+    if not expectation.reachable:
+        if result.arrived:
+            return Finding(holds=False, text=f"{family}: arrived by {' '.join(result.forward)}")
+        return Finding(holds=True, text=f"{family}: {result.stopped}")
+    if not result.arrived:
+        return Finding(holds=False, text=f"{family}: not arrived: {result.stopped}")
+    if not result.answered:
+        return Finding(holds=False, text=f"{family}: arrived, not answered: {result.stopped}")
+    crossed = edges_of(result.forward, plan)
+    if expectation.via is not None and crossed != expectation.via:
+        return Finding(holds=False, text=f"{family}: via {' '.join(crossed) or 'no edge'}")
+    if expectation.dscp is not None and result.dscp != expectation.dscp:
+        return Finding(holds=False, text=f"{family}: arrived with DSCP {result.dscp}")
+    seen = f" with DSCP {result.dscp}" if expectation.dscp is not None else ""
+    return Finding(holds=True, text=f"arrived{seen} via {' '.join(crossed) or 'no edge'}")
+
+
+def edges_of(path: tuple[str, ...], plan: Plan) -> tuple[str, ...]:
+    """The customer and Microsoft edges of a path, in order."""
+    edges = (Role.CUSTOMER_EDGE, Role.MICROSOFT_EDGE)
+    roles: dict[str, NodePlan] = {node.name: node for node in plan.nodes}
+    return tuple(name for name in path if roles[name].role in edges)

@@ -1,0 +1,53 @@
+"""The lab's values as JSON and back, for everything that crosses from one process to another."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
+from typing import Any, TypeVar
+
+from cattrs import Converter
+
+from lab.bgp import Address, Prefix
+from lab.plan import InterfaceAddress
+
+Value = TypeVar("Value")
+
+
+def _converter() -> Converter:
+    converter = Converter(detailed_validation=False)
+    for union, parse in ((Address, ip_address), (Prefix, ip_network), (InterfaceAddress, ip_interface)):
+        converter.register_structure_hook(union, lambda text, _, parse=parse: parse(text))
+        converter.register_unstructure_hook(union, str)
+    for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface):
+        converter.register_structure_hook(kind, lambda text, _, kind=kind: kind(text))
+        converter.register_unstructure_hook(kind, str)
+    return converter
+
+
+_CONVERTER = _converter()
+
+
+def plain(value: object) -> Any:  # noqa: ANN401  # JSON has no narrower type
+    """A value as what JSON can hold: addresses, prefixes and enums as text, dataclasses as objects."""
+    return _CONVERTER.unstructure(value)
+
+
+def typed(kind: type[Value], value: object) -> Value:
+    """The value of type `kind` that `plain` made `value` of."""
+    return _CONVERTER.structure(value, kind)
+
+
+def encode(value: object) -> bytes:
+    """A value as one line of JSON."""
+    return json.dumps(plain(value), separators=(",", ":")).encode() + b"\n"

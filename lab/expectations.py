@@ -1,0 +1,71 @@
+"""What a topology file says must hold. Each kind is data; `lab.checks` compares it with what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from lab.bgp import Family, Prefix
+
+
+class Table(Enum):
+    """Where a route is looked for (RFC 4271 §3.2), the FIB being the kernel's."""
+
+    ADJ_RIB_IN = "adj_rib_in"
+    LOC_RIB = "loc_rib"
+    ADJ_RIB_OUT = "adj_rib_out"
+    FIB = "fib"
+
+
+class SessionState(Enum):
+    """Whether a BGP session is in Established (RFC 4271 §8.2.2)."""
+
+    ESTABLISHED = "established"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionExpectation:
+    """Every session between two routers, of one family or of all, is in a state."""
+
+    where: str
+    routers: tuple[str, str]
+    family: Family | None = None
+    state: SessionState = SessionState.ESTABLISHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteExpectation:
+    """A route is in a table, or, where `present` is False, no such route is.
+
+    `attributes` holds pairs of an attribute's name and its value in the text form of `lab.policy.text_of`; in the FIB
+    the one attribute is `next_hop`. `neighbor` narrows an Adj-RIB to one peer. The values `next_hop` may be router names.
+    """
+
+    where: str
+    at: str
+    prefix: Prefix
+    table: Table = Table.LOC_RIB
+    neighbor: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilityExpectation:
+    """Packets from one network's host reach another's and are answered, or, where `reachable` is False, do not.
+
+    `dscp` (0 to 63) is sent and must arrive. `via` names, in order, the customer and Microsoft edges that must be
+    crossed, and no other. `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    family: Family | None = None
+    dscp: int | None = None
+    via: tuple[str, ...] | None = None
+    reachable: bool = True
+
+
+Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation

@@ -1,0 +1,113 @@
+"""Where packets go: flows between hosts, what became of them, and the walk that predicts it from tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.bgp import Address, Family, Prefix
+from lab.plan import NodePlan, Plan, Role
+from lab.tables import FibEntry, LabTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A question asked with packets: ICMP echo from one host to another, marked with `dscp` (0 to 63)."""
+
+    source: str
+    destination: str
+    family: Family
+    dscp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowResult:
+    """What became of a flow's packets.
+
+    `forward` and `backward` name the nodes that a request and its answer were seen at, sender first; switches are not
+    among them. `sent` False means that no packet left the source, so nothing was proven. `stopped` says where and why
+    the packets ended when they did not arrive or were not answered. `dscp` is the mark on arrival.
+    """
+
+    flow: Flow
+    sent: bool
+    arrived: bool
+    answered: bool
+    forward: tuple[str, ...] = ()
+    backward: tuple[str, ...] = ()
+    dscp: int | None = None
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """One way that a packet can take: the nodes, and why it ended where the last one is not the destination."""
+
+    nodes: tuple[str, ...]
+    stopped: str = ""
+
+
+def walks(plan: Plan, tables: LabTables, source: str, target: Address) -> tuple[Walk, ...]:
+    """Every way that packets from a node to an address can take; several where load is shared."""
+    return tuple(_walk(plan, tables, (source,), target))
+
+
+def _walk(plan: Plan, tables: LabTables, so_far: tuple[str, ...], target: Address) -> Iterator[Walk]:
+    node = plan.node(so_far[-1])
+    if any(a.ip == target for i in node.interfaces for a in i.addresses):
+        yield Walk(nodes=so_far)
+        return
+    if len(so_far) > len(plan.nodes):
+        yield Walk(nodes=so_far, stopped=f"loop at {node.name}")
+        return
+    if node.role is Role.HOST and len(so_far) > 1:
+        yield Walk(nodes=so_far, stopped=f"{node.name} is a host and forwards nothing")
+        return
+    next_hops = _lookup(node, tables, target)
+    if not next_hops:
+        yield Walk(nodes=so_far, stopped=f"{node.name} has no route to {target}")
+    for next_hop in next_hops:
+        owner = plan.owner(next_hop)
+        if owner is None:
+            yield Walk(nodes=so_far, stopped=f"nobody answers for {next_hop} at {node.name}")
+        else:
+            yield from _walk(plan, tables, (*so_far, owner), target)
+
+
+def _lookup(node: NodePlan, tables: LabTables, target: Address) -> tuple[Address, ...]:
+    """The next hops of the longest match: the target itself in a connected network."""
+    found: list[tuple[Prefix, tuple[Address, ...]]] = [
+        (address.network, (target,)) for i in node.interfaces for address in i.addresses
+    ]
+    found += [(route.prefix, (route.next_hop,)) for route in node.static_routes]
+    if node.bgp is not None:
+        entries: tuple[FibEntry, ...] = tables.of(node.name).fib
+        found += [(entry.prefix, entry.next_hops) for entry in entries]
+    matching = [(prefix.prefixlen, hops) for prefix, hops in found if target in prefix]
+    return max(matching, key=lambda item: item[0])[1] if matching else ()
+
+
+def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
+    """What must become of a flow, given the tables. Where load is shared, one way that fails makes the flow fail."""
+    source, target = plan.node(flow.source), plan.node(flow.destination)
+    source_address, target_address = source.address(flow.family), target.address(flow.family)
+    if source_address is None or target_address is None:
+        name = flow.source if source_address is None else flow.destination
+        says = f"{name} has no {flow.family.value} address"
+        return FlowResult(flow=flow, sent=False, arrived=False, answered=False, stopped=says)
+    there = walks(plan, tables, flow.source, target_address)
+    back = walks(plan, tables, flow.destination, source_address)
+    forward = next((walk for walk in there if walk.stopped), there[0])
+    backward = next((walk for walk in back if walk.stopped), back[0])
+    arrived = not forward.stopped
+    answered = arrived and not backward.stopped
+    return FlowResult(
+        flow=flow,
+        sent=True,
+        arrived=arrived,
+        answered=answered,
+        forward=forward.nodes,
+        backward=backward.nodes if arrived else (),
+        dscp=flow.dscp if arrived else None,
+        stopped=forward.stopped or (f"the answer: {backward.stopped}" if backward.stopped else ""),
+    )

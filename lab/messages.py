@@ -1,0 +1,198 @@
+"""What the lab's processes say to one another: the command to the supervisor, the supervisor to nodes and prober."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.bgp import Prefix
+from lab.forwarding import Flow, FlowResult
+from lab.plan import NodePlan, Plan
+from lab.router import Explanation
+from lab.tables import LabTables, RouterFib, RouterTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """Make the lab. Answered by Built, at once after the nodes were started."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """The nodes run; nothing is said of sessions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitConvergence:
+    """Answer by Converged when the lab has converged, or when the time is over."""
+
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converged:
+    """How the wait ended; `pending` says what was still missing, and is empty where the lab has converged.
+
+    The two times count from the building of the lab; None where that state was not reached.
+    """
+
+    pending: tuple[str, ...]
+    established_s: float | None
+    converged_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTables:
+    """Answered by LabTables, the FIBs being the kernel's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The tables of every router; `fidelity` says what the lab stood in for."""
+
+    tables: LabTables
+    fidelity: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`."""
+
+    flows: tuple[Flow, ...]
+    deadline_s: float
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What became of the flows, one result for each packet."""
+
+    results: tuple[FlowResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain:
+    """Ask a router for all that it did with a prefix."""
+
+    router: str
+    prefix: Prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """The router's answer."""
+
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadStatus:
+    """Answered by Status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The state of a running lab. `memory_kib` is the PSS of a router's two processes, by router."""
+
+    plan: Plan
+    pending: tuple[str, ...]
+    up_s: float
+    memory_kib: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locate:
+    """Ask where a node's network namespace is."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The supervisor's file descriptor of the namespace; /proc/PID/fd/FD opens it."""
+
+    fd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """End the lab. There is no answer but the end of the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """The lab cannot answer: a part of it died, or the request was wrong. `log` is the end of the part's log."""
+
+    reason: str
+    log: str = ""
+
+
+# between the supervisor and its nodes and prober
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """A node's speaker listens, and waits for Connect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """Every speaker of the lab listens: sessions may be opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReport:
+    """One session at one end, with the fingerprints of its Adj-RIBs."""
+
+    session: str
+    established: bool
+    adj_rib_in: int
+    adj_rib_out: int
+    why_down: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """A node's state, pushed whenever it changed. `refused` names routes that the kernel did not take."""
+
+    sessions: tuple[SessionReport, ...]
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRouterTables:
+    """Answered by RouterTables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterTablesRead:
+    """One router's tables; the FIB is the one that it asked the kernel for."""
+
+    tables: RouterTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observe:
+    """The prober's first message: the lab's plan. The namespaces' file descriptors come with it, in node order."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFibs:
+    """Answered by Fibs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fibs:
+    """The kernel's routes of every router that the router's protocol number marks."""
+
+    fibs: tuple[RouterFib, ...]
+
+
+Message = (
+    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained | ReadStatus
+    | Status | Locate | Located | Stop | Broken | Listening | Connect | NodeReport | ReadRouterTables | RouterTablesRead
+    | Observe | ReadFibs | Fibs
+)  # fmt: skip

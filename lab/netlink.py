@@ -1,0 +1,217 @@
+"""Batched rtnetlink: links, addresses and routes of one network namespace, many requests in one system call.
+
+Every request is acknowledged, so that each error is known. It writes and listens; what the kernel then holds is read
+back by pyroute2 (`lab.probes`), so a fault in this encoding cannot hide itself. Why not pyroute2 here:
+docs/decisions/0004-netlink.md.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lab.bgp import Address, Prefix
+from lab.errors import LabBroken
+from lab.plan import InterfaceAddress
+
+# linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/if_addr.h
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 20, 24, 25
+_NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x100, 0x200, 0x400
+_NLMSG_ERROR = 2
+_SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
+_RTMGRP_LINK = 1
+_IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = 3, 10, 18, 28, 33
+_IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
+_IFF_UP = 1
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH = 1, 4, 5, 9
+_RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE, _RTN_UNICAST = 254, 0, 1
+RTPROT_BGP = 186
+"""The protocol number that marks the router's own routes in the kernel (linux/rtnetlink.h)."""
+RTPROT_STATIC = 4
+
+_BATCH = 200
+
+
+def _attribute(kind: int, value: bytes | str | int) -> bytes:
+    if isinstance(value, int):
+        value = struct.pack("=I", value)
+    elif isinstance(value, str):
+        value = value.encode() + b"\0"
+    return struct.pack("=HH", len(value) + 4, kind) + value + b"\0" * (-len(value) % 4)
+
+
+def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
+    return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
+
+
+def _family(version: int) -> int:
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+class Netlink:
+    """A socket in the network namespace that the calling thread is in when it is made."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+        self._socket.bind((0, 0))
+        self._queue: list[tuple[int, bytes, str]] = []
+        self._sequence = 0
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def veth(self, one: tuple[str, int], other: tuple[str, int]) -> None:
+        """Queue a pair of veths, each named and put into the namespace of its file descriptor."""
+        peer = _ifinfo() + _attribute(_IFLA_IFNAME, other[0]) + _attribute(_IFLA_NET_NS_FD, other[1])
+        data = _attribute(_VETH_INFO_PEER, peer)
+        info = _attribute(_IFLA_INFO_KIND, "veth") + _attribute(_IFLA_INFO_DATA, data)
+        body = _ifinfo() + _attribute(_IFLA_IFNAME, one[0]) + _attribute(_IFLA_NET_NS_FD, one[1])
+        body += _attribute(_IFLA_LINKINFO, info)
+        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the wire {one[0]} - {other[0]}")
+
+    def bridge(self, name: str) -> None:
+        """Queue a bridge; it forwards at once, the spanning tree being off."""
+        info = _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, "bridge"))
+        body = _ifinfo() + _attribute(_IFLA_IFNAME, name) + info
+        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the bridge {name}")
+
+    def up(self, name: str, master: str | None = None) -> None:
+        """Queue an interface's start, first put into a bridge if `master` names one."""
+        body = _ifinfo(_index(name), _IFF_UP, _IFF_UP)
+        if master is not None:
+            body += _attribute(_IFLA_MASTER, _index(master))
+        self._add(_RTM_NEWLINK, 0, body, f"start {name}")
+
+    def address(self, name: str, address: InterfaceAddress) -> None:
+        """Queue an address; an IPv6 one is usable at once, without duplicate address detection."""
+        raw = address.packed
+        flags = _IFA_F_NODAD if address.version == 6 else 0
+        body = struct.pack(
+            "=BBBBI", _family(address.version), address.network.prefixlen, flags, _RT_SCOPE_UNIVERSE, _index(name)
+        )
+        body += _attribute(_IFA_LOCAL, raw) + _attribute(_IFA_ADDRESS, raw)
+        self._add(_RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body, f"give {name} the address {address}")
+
+    def route(self, prefix: Prefix, next_hops: Iterable[Address], protocol: int = RTPROT_BGP) -> None:
+        """Queue a route in place of any other to the prefix; several next hops share the load equally."""
+        hops = [_attribute(_RTA_GATEWAY, hop.packed) for hop in next_hops]
+        if len(hops) == 1:
+            ways = hops[0]
+        else:
+            ways = _attribute(
+                _RTA_MULTIPATH, b"".join(struct.pack("=HBBi", len(hop) + 8, 0, 0, 0) + hop for hop in hops)
+            )
+        body = self._rtmsg(prefix, protocol) + ways
+        self._add(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"install {prefix}")
+
+    def remove_route(self, prefix: Prefix, protocol: int = RTPROT_BGP) -> None:
+        """Queue the removal of a route that this protocol put there."""
+        self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, protocol), f"remove {prefix}")
+
+    def flush(self) -> list[tuple[str, int]]:
+        """Send what is queued. Returns what failed: the request in words and its errno."""
+        failed: list[tuple[str, int]] = []
+        while self._queue:
+            batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+            words = {sequence: text for sequence, _, text in batch}
+            self._socket.send(b"".join(message for _, message, _ in batch))
+            while words:
+                for sequence, error in _acknowledgements(self._socket.recv(1 << 18)):
+                    text = words.pop(sequence, "")
+                    if error:
+                        failed.append((text, error))
+        return failed
+
+    def commit(self) -> None:
+        """Send what is queued. Raises LabBroken on the first request that the kernel refused."""
+        for text, error in self.flush():
+            raise LabBroken(f"the kernel refused to {text}: {os.strerror(error)}")
+
+    @staticmethod
+    def _rtmsg(prefix: Prefix, protocol: int) -> bytes:
+        header = struct.pack(
+            "=BBBBBBBBI",
+            *(_family(prefix.version), prefix.prefixlen, 0, 0),
+            *(_RT_TABLE_MAIN, protocol, _RT_SCOPE_UNIVERSE, _RTN_UNICAST, 0),
+        )
+        return header + _attribute(_RTA_DST, prefix.network_address.packed)
+
+    def _add(self, kind: int, flags: int, body: bytes, words: str) -> None:
+        self._sequence += 1
+        flags |= _NLM_F_REQUEST | _NLM_F_ACK
+        header = struct.pack("=IHHII", len(body) + 16, kind, flags, self._sequence, 0)
+        self._queue.append((self._sequence, header + body + b"\0" * (-len(body) % 4), words))
+
+
+def _acknowledgements(data: bytes) -> Iterable[tuple[int, int]]:
+    offset = 0
+    while offset < len(data):
+        length, kind, _, sequence, _ = struct.unpack_from("=IHHII", data, offset)
+        if kind == _NLMSG_ERROR:
+            yield sequence, -struct.unpack_from("=i", data, offset + 16)[0]
+        offset += (length + 3) & ~3
+
+
+def _index(name: str) -> int:
+    return socket.if_nametoindex(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEvent:
+    """An interface changed: `up` is whether it can carry packets now."""
+
+    interface: str
+    up: bool
+
+
+class LinkMonitor:
+    """Tells of every interface of the namespace that gains or loses its carrier, within milliseconds."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.bind((0, _RTMGRP_LINK))
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        """The file descriptor to wait on."""
+        return self._socket.fileno()
+
+    def read(self) -> list[LinkEvent]:
+        """The events that have arrived; empty where none has."""
+        events: list[LinkEvent] = []
+        while True:
+            try:
+                data = self._socket.recv(1 << 16)
+            except BlockingIOError:
+                return events
+            events += _link_events(data)
+
+
+def _link_events(data: bytes) -> Iterable[LinkEvent]:
+    offset = 0
+    while offset < len(data):
+        length, kind, _, _, _ = struct.unpack_from("=IHHII", data, offset)
+        if kind in (_RTM_NEWLINK, _RTM_DELLINK):
+            flags = struct.unpack_from("=I", data, offset + 16 + 8)[0]
+            attributes = dict(_attributes(data[offset + 32 : offset + length]))
+            name = attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode()
+            # IFF_RUNNING would lag behind the carrier by up to a second
+            carrier = attributes.get(_IFLA_CARRIER, b"\1") != b"\0"
+            yield LinkEvent(interface=name, up=kind == _RTM_NEWLINK and bool(flags & _IFF_UP) and carrier)
+        offset += (length + 3) & ~3
+
+
+def _attributes(data: bytes) -> Iterable[tuple[int, bytes]]:
+    offset = 0
+    while offset + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, offset)
+        yield kind, data[offset + 4 : offset + length]
+        offset += max(4, (length + 3) & ~3)

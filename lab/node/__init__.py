@@ -1,0 +1,1 @@
+"""What runs inside a router: the speaker (ExaBGP), the sans-IO router, and the kernel's FIB."""

@@ -1,0 +1,162 @@
+"""The plan: a complete description of every node and of the wires between them. One topology in, one plan out.
+
+A node configures itself from its own `NodePlan` and from nothing else, so the same node runs in a namespace or in a
+container.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+
+from lab.bgp import Address, Asn, Family, Prefix, family_of
+from lab.policy import Policy
+from lab.topology import Secret
+
+InterfaceAddress = IPv4Interface | IPv6Interface
+
+
+class Role(Enum):
+    """What a node is."""
+
+    HOST = "host"
+    SWITCH = "switch"
+    CUSTOMER_EDGE = "customer_edge"
+    MICROSOFT_EDGE = "microsoft_edge"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfacePlan:
+    """One interface; a switch's have no addresses. The name is at most 15 bytes, the kernel's limit."""
+
+    name: str
+    addresses: tuple[InterfaceAddress, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlan:
+    """One BGP session, seen from one of its two ends.
+
+    The passive end listens and the other connects. `transit` False means that only the router's own networks leave.
+    `apply_rfc8212` marks an eBGP session on which a missing policy rejects everything.
+    """
+
+    neighbor: str
+    family: Family
+    interface: str
+    local_address: Address
+    peer_address: Address
+    local_asn: Asn
+    peer_asn: Asn
+    passive: bool
+    hold_time_s: int
+    md5: Secret | None = None
+    import_policy: Policy | None = None
+    export_policy: Policy | None = None
+    next_hop_self: bool = False
+    remove_private_asns: bool = False
+
+    @property
+    def ebgp(self) -> bool:
+        """Whether the two ends are in different ASes."""
+        return self.local_asn != self.peer_asn
+
+    @property
+    def name(self) -> str:
+        """The session's name at its router: neighbour and family."""
+        return f"{self.neighbor}/{self.family.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticRoute:
+    """A route that a host is given."""
+
+    prefix: Prefix
+    next_hop: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpPlan:
+    """What a router's BGP needs: who it is, what it originates and whom it speaks with."""
+
+    asn: Asn
+    router_id: IPv4Address
+    networks: tuple[Prefix, ...]
+    sessions: tuple[SessionPlan, ...]
+    maximum_paths: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """Everything that one node is. `bgp` is None for hosts and switches."""
+
+    name: str
+    role: Role
+    interfaces: tuple[InterfacePlan, ...]
+    bgp: BgpPlan | None = None
+    static_routes: tuple[StaticRoute, ...] = ()
+
+    def address(self, family: Family) -> Address | None:
+        """Its first address of a family: what probes to a host use."""
+        found = (a.ip for i in self.interfaces for a in i.addresses if family_of(a.ip) is family)
+        return next(found, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One end of a wire."""
+
+    node: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """A point-to-point wire between two interfaces."""
+
+    name: str
+    ends: tuple[Endpoint, Endpoint]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All nodes and wires of one lab. `fidelity` says what stands in for the real thing, one sentence each."""
+
+    name: str
+    nodes: tuple[NodePlan, ...]
+    wires: tuple[Wire, ...]
+    fidelity: tuple[str, ...] = ()
+
+    def node(self, name: str) -> NodePlan:
+        """The node of that name. Raises KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    @property
+    def routers(self) -> tuple[NodePlan, ...]:
+        """The nodes that speak BGP."""
+        return tuple(node for node in self.nodes if node.bgp is not None)
+
+    def owner(self, address: Address) -> str | None:
+        """The node that has an address."""
+        for node in self.nodes:
+            for interface in node.interfaces:
+                if any(one.ip == address for one in interface.addresses):
+                    return node.name
+        return None
+
+    def far_ends(self) -> dict[tuple[str, str], tuple[str, SessionPlan]]:
+        """For each end of a session, as router and session name: the router and the session at the other end."""
+        ends = {(s.local_address, s.peer_address): (n.name, s) for n in self.routers if n.bgp for s in n.bgp.sessions}
+        return {
+            (router, session.name): ends[session.peer_address, session.local_address]
+            for router, session in ends.values()
+        }

@@ -1,0 +1,59 @@
+"""What Microsoft's routers do with routes on private peering, written in the policy language so that `explain` shows it."""
+
+from __future__ import annotations
+
+from lab.bgp import Asn
+from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
+from lab.topology import Azure
+
+MICROSOFT_ASN = Asn(12076)
+"""The AS of every Microsoft edge. Source: expressroute-routing.md, 2026-03-12."""
+GATEWAY_ASN = Asn(65515)
+"""The AS of a VNet gateway. Source: as above."""
+MICROSOFT_HOLD_TIME_S = 180
+"""Not changeable; the lower of the two ends is used. Source: expressroute-faqs.md, 2026-03-31."""
+GATEWAY_MAXIMUM_PATHS = 4
+"""ECMP goes over at most four circuits. Source: expressroute-faqs.md, 2026-03-31."""
+EDGE_MAXIMUM_PATHS = 8
+"""Assumed; the published Cisco sample has `maximum-paths 8`."""
+
+FROM_CUSTOMER = Policy(
+    name="microsoft-from-customer",
+    terms=(Term(fate=Fate.ACCEPT, change=Change(communities=(), large_communities=())),),
+    source="documented: communities of customers are not honoured (expressroute-routing.md, 2026-03-12); "
+    "assumed: they are stripped",
+)
+
+ACCEPT_ALL = Policy(
+    name="microsoft-accept-all",
+    terms=(Term(fate=Fate.ACCEPT),),
+    source="documented: on private peering any valid prefix passes, the default route included "
+    "(expressroute-routing.md, 2026-03-12)",
+)
+
+
+def from_vnets(azure: Azure) -> Policy:
+    """What a gateway announces: the whole address spaces of its VNets, and nothing that it learned.
+
+    A VNet with a custom community shows it together with the region's; one without shows neither (source:
+    how-to-configure-custom-bgp-communities.md, 2021-10-18).
+    """
+    terms = []
+    for vnet in azure.vnets:
+        ranges = tuple(
+            PrefixRange(prefix=prefix, at_least=prefix.prefixlen, at_most=prefix.prefixlen)
+            for prefix in vnet.network.prefixes
+        )
+        tags = (vnet.community, azure.regional_community) if vnet.community else ()
+        terms.append(
+            Term(
+                fate=Fate.ACCEPT,
+                match=Match(prefix_list=PrefixList(name=f"vnet-{vnet.network.name}", ranges=ranges)),
+                change=Change(add_communities=tuple(tag for tag in tags if tag)),
+            )
+        )
+    return Policy(
+        name="microsoft-vnets",
+        terms=tuple(terms),
+        source="documented: whole VNet address spaces (expressroute-routing.md, 2026-03-12)",
+    )

@@ -1,0 +1,338 @@
+"""The prober: a process that asks the lab questions with packets, and reads the kernel's own routes.
+
+Packets are built and read with scapy, sent by the source's kernel, and captured in every host and router of the lab, so
+a flow's path, its marks and the place where it ended are seen and not inferred. Routes are read with pyroute2. Both
+libraries take a third of a second to import: the prober is a process of its own, started first.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from lab.bgp import Address, Family
+from lab.channel import Channel, ChannelClosed
+from lab.errors import LabBroken
+from lab.forwarding import Flow, FlowResult
+from lab.messages import Fibs, Message, Observe, Probe, Probed, ReadFibs
+from lab.plan import NodePlan, Plan, Role
+from lab.runtimes.namespaces import enter_network_namespace
+from lab.tables import FibEntry, RouterFib
+
+if TYPE_CHECKING:
+    from scapy.packet import Packet
+
+RETRY_S = 0.25
+"""A flow that was neither answered nor refused is sent again after this time."""
+MAGIC = b"erlab\x00probe"
+_ETH_P_ALL = 3
+_PACKET_OUTGOING = 4
+_INITIAL_TTL = 64
+
+
+class Kind(Enum):
+    """What a captured packet is."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One packet of a flow, seen at one node. `says` is what an ICMP error tells."""
+
+    node: str
+    interface: str
+    outgoing: bool
+    kind: Kind
+    ttl: int
+    dscp: int
+    source: str
+    says: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Asked:
+    """A packet of a flow and all that was seen of it."""
+
+    flow: Flow
+    number: int
+    packet: bytes
+    target: Address
+    refused: str = ""
+    sightings: list[Sighting] = field(default_factory=list)
+
+    def settled(self) -> bool:
+        """Whether nothing more can come: answered at the source, or refused on the way."""
+        return bool(self.refused) or any(
+            one.kind is Kind.ERROR
+            or (one.kind is Kind.REPLY and one.node == self.flow.source and not one.outgoing)
+            for one in self.sightings
+        )
+
+
+def run(supervisor: Channel) -> None:
+    """Serve the supervisor until it is gone."""
+    import pyroute2.netlink.rtnl.rtmsg
+    import scapy.layers.inet6
+
+    del pyroute2, scapy
+    lab: _Prober | None = None
+    try:
+        while True:
+            for message in supervisor.receive():
+                if isinstance(message, Observe):
+                    lab = _Prober(message.plan, supervisor.fds)
+                elif lab is not None:
+                    supervisor.send(lab.answer(message))
+    except ChannelClosed:
+        return
+
+
+class _Prober:
+    def __init__(self, plan: Plan, namespaces: list[int]) -> None:
+        visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
+        self._plan = plan
+        self._namespaces = {node.name: fd for node, fd in zip(visible, namespaces, strict=True)}
+        self._run_id = os.urandom(8)
+        self._number = 0
+        self._captures: dict[int, tuple[str, socket.socket]] = {}
+
+    def answer(self, message: Message) -> Message:
+        """The answer to one request."""
+        match message:
+            case Probe(flows=flows, deadline_s=deadline_s, count=count):
+                return Probed(results=tuple(self._probe(flows, deadline_s, count)))
+            case ReadFibs():
+                return Fibs(fibs=tuple(self._fib(node) for node in self._plan.routers))
+            case _:
+                raise LabBroken(f"{type(message).__name__} is no request to the prober")
+
+    # packets
+
+    def _probe(self, flows: tuple[Flow, ...], deadline_s: float, count: int) -> Iterator[FlowResult]:
+        asked = [self._ask(flow) for flow in flows for _ in range(count)]
+        by_number = {one.number: one for one in asked}
+        self._open_captures()
+        try:
+            end = time.monotonic() + deadline_s
+            again = 0.0
+            while True:
+                now = time.monotonic()
+                open_ = [one for one in asked if not one.settled()]
+                if not open_ or now >= end:
+                    break
+                if now >= again:
+                    self._send(open_)
+                    again = time.monotonic() + RETRY_S
+                self._capture(by_number, min(again, end) - time.monotonic())
+        finally:
+            self._close_captures()
+        return (_result(one, self._plan) for one in asked)
+
+    def _ask(self, flow: Flow) -> _Asked:
+        from scapy.layers.inet import ICMP, IP
+        from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+
+        self._number += 1
+        mark = MAGIC + self._run_id + struct.pack("!I", self._number)
+        source = self._plan.node(flow.source).address(flow.family)
+        target = self._plan.node(flow.destination).address(flow.family)
+        if source is None or target is None:
+            raise LabBroken(f"{flow.source} and {flow.destination} have no {flow.family.value} address in common")
+        identifier, sequence = self._number >> 16 & 0xFFFF, self._number & 0xFFFF
+        packet: Packet
+        if flow.family is Family.IPV4:
+            packet = IP(src=str(source), dst=str(target), tos=flow.dscp << 2, ttl=_INITIAL_TTL)
+            packet = packet / ICMP(id=identifier, seq=sequence) / mark
+        else:
+            packet = IPv6(src=str(source), dst=str(target), tc=flow.dscp << 2, hlim=_INITIAL_TTL)
+            packet = packet / ICMPv6EchoRequest(id=identifier, seq=sequence, data=mark)
+        return _Asked(flow=flow, number=self._number, packet=bytes(packet), target=target)
+
+    def _send(self, asked: list[_Asked]) -> None:
+        """Hand the packets to the kernels of their sources, which route them like any other."""
+        for one in asked:
+            self._enter(one.flow.source)
+            family = socket.AF_INET if one.flow.family is Family.IPV4 else socket.AF_INET6
+            with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+                try:
+                    raw.sendto(one.packet, (str(one.target), 0))
+                except OSError as problem:
+                    one.refused = f"{one.flow.source} itself has no way: {os.strerror(problem.errno or 0)}"
+
+    def _enter(self, node: str) -> None:
+        enter_network_namespace(self._namespaces[node])
+
+    def _open_captures(self) -> None:
+        for name in self._namespaces:
+            self._enter(name)
+            capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
+            capture.setblocking(False)
+            self._captures[capture.fileno()] = name, capture
+
+    def _close_captures(self) -> None:
+        for _, capture in self._captures.values():
+            capture.close()
+        self._captures.clear()
+
+    def _capture(self, by_number: dict[int, _Asked], timeout_s: float) -> None:
+        ready, _, _ = select.select(list(self._captures), [], [], max(0.0, timeout_s))
+        for fd in ready:
+            name, capture = self._captures[fd]
+            while True:
+                try:
+                    data, (interface, _, packet_type, _, _) = capture.recvfrom(1 << 16)
+                except BlockingIOError:
+                    break
+                number = self._number_in(data)
+                if number in by_number:
+                    seen = _read(data, name, interface, outgoing=packet_type == _PACKET_OUTGOING)
+                    by_number[number].sightings.append(seen)
+
+    def _number_in(self, data: bytes) -> int | None:
+        """The number of the probe that a frame carries, if it is one of this prober's."""
+        mark = MAGIC + self._run_id
+        at = data.rfind(mark)
+        if at < 0 or len(data) < at + len(mark) + 4:
+            return None
+        return int(struct.unpack_from("!I", data, at + len(mark))[0])
+
+    # the kernel's routes
+
+    def _fib(self, node: NodePlan) -> RouterFib:
+        self._enter(node.name)
+        entries = [entry for version in (4, 6) for entry in _routes(version)]
+        entries.sort(key=lambda e: (e.prefix.version, int(e.prefix.network_address), e.prefix.prefixlen))
+        return RouterFib(router=node.name, entries=tuple(entries))
+
+
+# reading packets
+
+
+def _read(frame: bytes, node: str, interface: str, *, outgoing: bool) -> Sighting:
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+
+    packet = Ether(frame)
+    header = packet[IP] if IP in packet else packet[IPv6]
+    is_ipv4 = header.name == "IP"
+    kind, says = _kind(header)
+    return Sighting(
+        node=node,
+        interface=interface,
+        outgoing=outgoing,
+        kind=kind,
+        ttl=header.ttl if is_ipv4 else header.hlim,
+        dscp=(header.tos if is_ipv4 else header.tc) >> 2,
+        source=header.src,
+        says=says,
+    )
+
+
+def _kind(header: Packet) -> tuple[Kind, str]:
+    payload = header.payload
+    kind = int(payload.type)
+    if header.name == "IP":
+        if kind in (0, 8):
+            return (Kind.REQUEST if kind else Kind.REPLY), ""
+    elif kind in (128, 129):
+        return (Kind.REQUEST if kind == 128 else Kind.REPLY), ""  # RFC 4443 §4
+    return Kind.ERROR, f"{payload.sprintf('%type%')}: {payload.sprintf('%code%')}"
+
+
+def _result(asked: _Asked, plan: Plan) -> FlowResult:
+    flow = asked.flow
+    requests = [one for one in asked.sightings if one.kind is Kind.REQUEST]
+    replies = [one for one in asked.sightings if one.kind is Kind.REPLY]
+    sent = any(one.node == flow.source and one.outgoing for one in requests)
+    arrivals = [one for one in requests if one.node == flow.destination and not one.outgoing]
+    answered = any(one.node == flow.source and not one.outgoing for one in replies)
+    stopped = ""
+    if not sent:
+        stopped = asked.refused or "the packet was not seen leaving"
+    elif not arrivals:
+        stopped = _where_it_ended(requests, asked, plan)
+    elif not answered:
+        stopped = f"the answer: {_where_it_ended(replies, asked, plan)}" if replies else "no answer left the host"
+    return FlowResult(
+        flow=flow,
+        sent=sent,
+        arrived=bool(arrivals),
+        answered=answered,
+        forward=_path(requests, flow.source),
+        backward=_path(replies, flow.destination),
+        dscp=arrivals[0].dscp if arrivals else None,
+        stopped=stopped,
+    )
+
+
+def _path(sightings: list[Sighting], start: str) -> tuple[str, ...]:
+    """The nodes that a packet entered, in the order in which its TTL fell, behind the one that sent it."""
+    if not any(one.node == start and one.outgoing for one in sightings):
+        return ()
+    entered = {one.node: one.ttl for one in sightings if not one.outgoing}
+    return (start, *sorted(entered, key=lambda node: -entered[node]))
+
+
+def _where_it_ended(sightings: list[Sighting], asked: _Asked, plan: Plan) -> str:
+    last = min(sightings, key=lambda one: (one.ttl, not one.outgoing))
+    refusals = [one for one in asked.sightings if one.kind is Kind.ERROR]
+    if refusals:
+        who = plan.owner(ip_address(refusals[0].source)) or refusals[0].source
+        return f"{who} answered {refusals[0].says}"
+    if last.outgoing:
+        return f"left {last.node} by {last.interface} and was seen nowhere behind it"
+    return f"entered {last.node} by {last.interface} and did not leave it"
+
+
+# reading routes
+
+
+def _routes(version: int) -> Iterator[FibEntry]:
+    """The unicast routes of this namespace's main table, without the connected ones."""
+    from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    for data in _dump_routes(family):
+        message = rtmsg(data)
+        message.decode()
+        attributes = dict(message["attrs"])
+        connected = message["proto"] in (2, 9)  # kernel, router advertisement (linux/rtnetlink.h)
+        if message["type"] != 1 or attributes.get("RTA_TABLE") != 254 or connected:
+            continue
+        default = "0.0.0.0" if version == 4 else "::"
+        prefix = ip_network(f"{attributes.get('RTA_DST', default)}/{message['dst_len']}")
+        hops = [dict(hop["attrs"]).get("RTA_GATEWAY") for hop in attributes.get("RTA_MULTIPATH", ())]
+        hops = hops or [attributes.get("RTA_GATEWAY")]
+        next_hops = sorted((ip_address(hop) for hop in hops if hop), key=int)
+        yield FibEntry(prefix=prefix, next_hops=tuple(next_hops))
+
+
+def _dump_routes(family: int) -> Iterator[bytes]:
+    """Each RTM_NEWROUTE message of a dump, as the kernel sent it (RFC 3549 §2.3.2)."""
+    new_route, get_route, done, request, dump = 24, 26, 3, 1, 0x300
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as netlink:
+        netlink.bind((0, 0))
+        body = struct.pack("=BBBBBBBBI", family, *([0] * 8))
+        netlink.send(struct.pack("=IHHII", len(body) + 16, get_route, request | dump, 1, 0) + body)
+        while True:
+            data = netlink.recv(1 << 18)
+            offset = 0
+            while offset < len(data):
+                length, kind = struct.unpack_from("=IH", data, offset)
+                if kind == done:
+                    return
+                if kind == new_route:
+                    yield data[offset : offset + length]
+                offset += (length + 3) & ~3

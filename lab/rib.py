@@ -1,0 +1,181 @@
+"""The decision process: which of the paths to one prefix is best, and why each other path lost (RFC 4271 §9.1.2).
+
+Paths are eliminated step by step, all that lose a step together, so the choice does not depend on the order in which
+they arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
+
+from lab.bgp import DEFAULT_LOCAL_PREF, Address, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """One way to a prefix: a route after the import policy, and who it was learned from.
+
+    `neighbor` is None for a route of the router itself. `interface` is the one the next hop is reached by, None where
+    no connected network holds it.
+    """
+
+    route: Route
+    neighbor: str | None
+    peer_address: Address | None
+    peer_router_id: int
+    ebgp: bool
+    interface: str | None
+
+
+class Because(Enum):
+    """The step of the decision that a path lost at, or won by."""
+
+    NO_PATH = "no path"
+    ONLY_PATH = "the only path"
+    NEXT_HOP_UNREACHABLE = "next hop unreachable (RFC 4271 §9.1.2.1)"
+    LOWER_WEIGHT = "lower weight (vendor convention, before RFC 4271 §9.1.2.2)"
+    LOWER_LOCAL_PREF = "lower local preference (RFC 4271 §9.1.1)"
+    NOT_OWN_ROUTE = "learned, while another path is the router's own (vendor convention)"
+    LONGER_AS_PATH = "longer AS path (RFC 4271 §9.1.2.2 a)"
+    HIGHER_ORIGIN = "higher origin (RFC 4271 §9.1.2.2 b)"
+    HIGHER_MULTI_EXIT_DISC = "higher MED from the same neighbour AS (RFC 4271 §9.1.2.2 c)"
+    IBGP = "iBGP, while another path is eBGP (RFC 4271 §9.1.2.2 d)"
+    HIGHER_ROUTER_ID = "higher router id of the peer (RFC 4271 §9.1.2.2 f)"
+    HIGHER_PEER_ADDRESS = "higher address of the peer (RFC 4271 §9.1.2.2 g)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A path that is not best, the step that removed it and the values compared there."""
+
+    path: Path
+    because: Because
+    values: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer for one prefix.
+
+    `multipath` holds the paths that forwarding uses, `best` first; the others of them lost only to a tie-break. `lost`
+    is in the order of elimination. `because` is the last step that removed a rival.
+    """
+
+    best: Path | None
+    multipath: tuple[Path, ...]
+    lost: tuple[Lost, ...]
+    because: Because
+
+
+def _local_pref(path: Path) -> int:
+    return DEFAULT_LOCAL_PREF if path.route.local_pref is None else path.route.local_pref
+
+
+def _multi_exit_disc(path: Path) -> int:
+    return path.route.multi_exit_disc or 0  # RFC 4271 §9.1.2.2 c: the lowest possible value where it is absent
+
+
+def _learned(path: Path) -> bool:
+    return path.neighbor is not None
+
+
+def _peer_address(path: Path) -> int:
+    return 0 if path.peer_address is None else int(path.peer_address)
+
+
+def _all_alike(_: Path) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One step: within each group only the paths with the lowest key stay. `text` writes what was compared."""
+
+    because: Because
+    key: Callable[[Path], int]
+    text: Callable[[Path], str]
+    group: Callable[[Path], int | None] = _all_alike
+
+    def stay(self, paths: list[Path], lost: list[Lost]) -> list[Path]:
+        """The paths that remain; the others are appended to `lost`."""
+        if len(paths) == 1:
+            return paths
+        winners: dict[int | None, Path] = {}
+        for path in paths:
+            group = self.group(path)
+            if group not in winners or self.key(path) < self.key(winners[group]):
+                winners[group] = path
+        left = []
+        for path in paths:
+            winner = winners[self.group(path)]
+            if self.key(path) == self.key(winner):
+                left.append(path)
+            else:
+                values = f"{self.text(path)} against {self.text(winner)}"
+                lost.append(Lost(path=path, because=self.because, values=values))
+        return left
+
+
+_STEPS = (
+    _Step(because=Because.LOWER_WEIGHT, key=lambda p: -p.route.weight, text=lambda p: str(p.route.weight)),
+    _Step(because=Because.LOWER_LOCAL_PREF, key=lambda p: -_local_pref(p), text=lambda p: str(_local_pref(p))),
+    _Step(because=Because.NOT_OWN_ROUTE, key=_learned, text=lambda p: "learned" if _learned(p) else "own"),
+    _Step(
+        because=Because.LONGER_AS_PATH,
+        key=lambda p: p.route.as_path.length,
+        text=lambda p: str(p.route.as_path.length),
+    ),
+    _Step(
+        because=Because.HIGHER_ORIGIN,
+        key=lambda p: p.route.origin.preference,
+        text=lambda p: p.route.origin.value,
+    ),
+    _Step(
+        because=Because.HIGHER_MULTI_EXIT_DISC,
+        key=_multi_exit_disc,
+        text=lambda p: str(_multi_exit_disc(p)),
+        group=lambda p: p.route.as_path.neighbor_asn,
+    ),
+    _Step(because=Because.IBGP, key=lambda p: not p.ebgp, text=lambda p: "eBGP" if p.ebgp else "iBGP"),
+)
+_TIE_BREAKS = (
+    _Step(
+        because=Because.HIGHER_ROUTER_ID,
+        key=lambda p: p.peer_router_id,
+        text=lambda p: str(IPv4Address(p.peer_router_id)),
+    ),
+    _Step(because=Because.HIGHER_PEER_ADDRESS, key=_peer_address, text=lambda p: str(p.peer_address)),
+)
+
+
+def decide(paths: Iterable[Path], *, maximum_paths: int = 1) -> Decision:
+    """Choose among the paths to one prefix.
+
+    Up to `maximum_paths` are used for forwarding where they are equal down to the MED, are all eBGP or all iBGP, and
+    have the same AS path.
+    """
+    lost: list[Lost] = []
+    left: list[Path] = []
+    for path in sorted(paths, key=lambda p: (p.peer_router_id, _peer_address(p))):
+        if _learned(path) and path.interface is None:
+            says = f"{path.route.next_hop} is in no connected network"
+            lost.append(Lost(path=path, because=Because.NEXT_HOP_UNREACHABLE, values=says))
+        else:
+            left.append(path)
+    if not left:
+        because = Because.NEXT_HOP_UNREACHABLE if lost else Because.NO_PATH
+        return Decision(best=None, multipath=(), lost=tuple(lost), because=because)
+    for step in _STEPS:
+        left = step.stay(left, lost)
+    equal = left
+    for step in _TIE_BREAKS:
+        left = step.stay(left, lost)
+    best = left[0]
+    alike = [path for path in equal if path is not best and path.route.as_path == best.route.as_path]
+    used = (best, *alike)[:maximum_paths] if _learned(best) else (best,)
+    return Decision(
+        best=best, multipath=used, lost=tuple(lost), because=lost[-1].because if lost else Because.ONLY_PATH
+    )

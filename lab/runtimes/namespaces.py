@@ -1,0 +1,124 @@
+"""Linux namespaces: a process in new ones, as root or as an ordinary user, and network namespaces held as open files.
+
+The lab's first process is number 1 of its own pid namespace: when it dies, however it dies, the kernel ends every other
+process of the lab, and with the last one all namespaces, wires and mounts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.errors import NotPermitted
+
+_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x20000, 0x10000000, 0x20000000, 0x40000000
+_MS_REC, _MS_PRIVATE = 0x4000, 0x40000
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_libc = ctypes.CDLL(None, use_errno=True)
+
+HOW_TO_ALLOW = """\
+the kernel did not let this user make namespaces, which the live lab is made of. One of these allows it:
+    sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0    (Ubuntu 23.10 and later)
+    sudo sysctl -w kernel.unprivileged_userns_clone=1                (Debian 10 and earlier)
+    sudo sysctl -w user.max_user_namespaces=15000                    (RHEL and others that set it to 0)
+    docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN ...
+or run erlab as root. `erlab check` and `erlab predict` need no namespaces and work as they are."""
+
+
+def _call(name: str, *arguments: object) -> None:
+    if getattr(_libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise NotPermitted(f"{name}: {os.strerror(number)}\n{HOW_TO_ALLOW}")
+
+
+def start_first_process(
+    body: Callable[[], int], refused: Callable[[NotPermitted], None], *, outlives_parent: bool
+) -> int:
+    """Run `body` as process 1 of new user (unless root), network, mount and pid namespaces; returns a pid to wait for.
+
+    The process that is returned only waits for process 1; killing either ends both. `refused` is called in the new
+    process where the kernel does not allow the namespaces.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        status = _unshare_and_wait(body, outlives_parent=outlives_parent)
+    except NotPermitted as problem:
+        refused(problem)
+    finally:
+        os._exit(status)
+
+
+def _unshare_and_wait(body: Callable[[], int], *, outlives_parent: bool) -> int:
+    os.setsid()
+    uid, gid = os.geteuid(), os.getegid()
+    user = _CLONE_NEWUSER if uid else 0
+    _call("unshare", user | _CLONE_NEWNET | _CLONE_NEWNS | _CLONE_NEWPID)
+    if user:
+        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+        Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
+        Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
+    name_process("erlab-parent")
+    if not outlives_parent:
+        die_with_parent()  # after the new user namespace, which clears it
+    first = os.fork()
+    if first:
+        os.closerange(0, 1024)
+        _, status = os.waitpid(first, 0)
+        return min(255, abs(os.waitstatus_to_exitcode(status)))
+    status = 1
+    try:
+        die_with_parent()
+        _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
+        _call("mount", b"proc", b"/proc", b"proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None)
+        status = body()
+    finally:
+        os._exit(status)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def name_process(name: str) -> None:
+    """Name this process in process lists; at most 15 bytes."""
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def new_network_namespace() -> int:
+    """A new network namespace as an open file; the calling thread is in it afterwards."""
+    _call("unshare", _CLONE_NEWNET)
+    return this_network_namespace()
+
+
+def this_network_namespace() -> int:
+    """The network namespace of the calling thread as an open file."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter_network_namespace(fd: int) -> None:
+    """Move the calling thread into a network namespace."""
+    _call("setns", fd, _CLONE_NEWNET)
+
+
+def enter_lab(supervisor_pid: int, namespace_fd: int) -> None:
+    """Move this process into a node of a running lab; its children will be in the lab's pid namespace.
+
+    `supervisor_pid` is the lab's first process as seen from here, `namespace_fd` that process's file of the node's
+    network namespace.
+    """
+    at = f"/proc/{supervisor_pid}"
+    node = os.open(f"{at}/fd/{namespace_fd}", os.O_RDONLY | os.O_CLOEXEC)
+    namespaces = [("user", _CLONE_NEWUSER)] if os.geteuid() else []
+    namespaces += [("pid", _CLONE_NEWPID), ("mnt", _CLONE_NEWNS)]
+    opened = [(os.open(f"{at}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), flag) for name, flag in namespaces]
+    for fd, flag in opened:
+        _call("setns", fd, flag)
+    enter_network_namespace(node)

@@ -1,0 +1,103 @@
+"""The default runtime: one network namespace per node, veth wires, and a forked node program per router."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+import traceback
+from dataclasses import dataclass
+
+from lab.channel import Channel
+from lab.errors import LabBroken
+from lab.netlink import Netlink
+from lab.node import interfaces
+from lab.plan import NodePlan, Plan
+from lab.runtimes.namespaces import (
+    die_with_parent,
+    enter_network_namespace,
+    name_process,
+    new_network_namespace,
+    this_network_namespace,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningNode:
+    """A router's process and the channel to it."""
+
+    name: str
+    pid: int
+    channel: Channel
+
+
+def warm_up() -> None:
+    """Import what every node needs, so that a fork is ready at once."""
+    from lab.node import program, speaker
+
+    os.environ.update(speaker.ENVIRONMENT)
+    from lab.node import exabgp_parts
+
+    del program, exabgp_parts
+    gc.collect()
+    gc.freeze()
+
+
+def make_namespaces(plan: Plan) -> dict[str, int]:
+    """A network namespace for each node, as open files, joined by the plan's wires. Nothing is up yet."""
+    home = this_network_namespace()
+    namespaces = {}
+    try:
+        for node in plan.nodes:
+            namespaces[node.name] = new_network_namespace()
+    finally:
+        enter_network_namespace(home)
+        os.close(home)
+    netlink = Netlink()
+    for wire in plan.wires:
+        one, other = ((end.interface, namespaces[end.node]) for end in wire.ends)
+        netlink.veth(one, other)
+    netlink.commit()
+    netlink.close()
+    return namespaces
+
+
+def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:
+    """Configure nodes that need no process: hosts and switches."""
+    home = this_network_namespace()
+    try:
+        for node in nodes:
+            enter_network_namespace(namespaces[node.name])
+            interfaces.configure(node)
+    finally:
+        enter_network_namespace(home)
+        os.close(home)
+
+
+def start_router(node: NodePlan, namespace: int, log: int) -> RunningNode:
+    """Fork the node program of a router into its namespace, writing its log to the file `log`."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return RunningNode(name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"))
+    status = 1
+    try:
+        die_with_parent()
+        name_process(f"erlab-{node.name}")
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        ours.close()
+        enter_network_namespace(namespace)
+        from lab.node.program import run
+
+        run(node, Channel(theirs, "the supervisor"))
+        status = 0
+    except LabBroken as problem:
+        sys.stderr.write(f"{node.name}: {problem}\n")
+    except Exception:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)

@@ -1,0 +1,338 @@
+"""The supervisor: process 1 of a lab. It makes the nodes, hears from them, and answers the command.
+
+It is a single loop over sockets. It knows when a lab has converged, because every node tells the fingerprints of its
+Adj-RIBs: where each Adj-RIB-In equals the Adj-RIB-Out at the other end, no update is on its way.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from lab.channel import Channel, ChannelClosed
+from lab.errors import LabBroken
+from lab.logs import Logs
+from lab.messages import (
+    AwaitConvergence,
+    Broken,
+    Build,
+    Built,
+    Connect,
+    Converged,
+    Explain,
+    Explained,
+    Fibs,
+    Listening,
+    Locate,
+    Located,
+    Message,
+    NodeReport,
+    Observe,
+    Probe,
+    Probed,
+    ReadFibs,
+    ReadRouterTables,
+    ReadStatus,
+    ReadTables,
+    RouterTablesRead,
+    SessionReport,
+    Status,
+    Stop,
+    Tables,
+)
+from lab.plan import Plan, Role
+from lab.runtimes import netns
+from lab.runtimes.namespaces import die_with_parent, name_process
+from lab.tables import LabTables
+
+ANSWER_DEADLINE_S = 10.0
+_POLL_S = 60.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Router:
+    running: netns.RunningNode
+    listening: bool = False
+    report: NodeReport | None = None
+    answers: list[Message] = field(default_factory=list)
+
+    def session(self, name: str) -> SessionReport | None:
+        """What the router last said of a session."""
+        sessions = self.report.sessions if self.report else ()
+        return next((s for s in sessions if s.session == name), None)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wait:
+    client: Channel
+    end_s: float
+
+
+class _Ended(Exception):
+    """The lab was asked to end."""
+
+
+class Supervisor:
+    """One lab. `client` is the command that started it; with `control` it outlives that command and serves others."""
+
+    def __init__(self, client: Channel, logs: Logs, control: socket.socket | None = None) -> None:
+        self._logs = logs
+        self._control = control
+        self._selector = selectors.DefaultSelector()
+        self._plan: Plan | None = None
+        self._namespaces: dict[str, int] = {}
+        self._routers: dict[str, _Router] = {}
+        self._waits: list[_Wait] = []
+        self._broken: Broken | None = None
+        self._built_at = 0.0
+        self._established_s: float | None = None
+        self._converged_s: float | None = None
+        self._prober, self._prober_pid = _start_prober(logs)
+        netns.warm_up()
+        self._add_client(client)
+        if control is not None:
+            self._selector.register(control, selectors.EVENT_READ, self._accept)
+
+    def serve(self) -> None:
+        """Answer until the lab ends."""
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        try:
+            while True:
+                self._step(min((wait.end_s - time.monotonic() for wait in self._waits), default=_POLL_S))
+                self._settle_waits()
+        except _Ended:
+            return
+
+    # the loop
+
+    def _step(self, timeout_s: float) -> None:
+        for key, _ in self._selector.select(max(0.0, timeout_s)):
+            key.data()
+
+    def _accept(self) -> None:
+        if self._control is not None:
+            connection, _ = self._control.accept()
+            self._add_client(Channel(connection, "the command"))
+
+    def _add_client(self, client: Channel) -> None:
+        self._selector.register(client, selectors.EVENT_READ, lambda: self._from_client(client))
+
+    def _from_client(self, client: Channel) -> None:
+        try:
+            for message in client.receive():
+                try:
+                    self._answer(client, message)
+                except ChannelClosed:
+                    raise
+                except LabBroken as problem:
+                    client.send(self._broken or Broken(reason=str(problem)))
+        except ChannelClosed:
+            self._selector.unregister(client)
+            client.close()
+            self._waits = [wait for wait in self._waits if wait.client is not client]
+            if self._control is None:
+                raise _Ended from None
+
+    def _from_router(self, name: str) -> None:
+        router = self._routers[name]
+        try:
+            for message in router.running.channel.receive():
+                match message:
+                    case Listening():
+                        router.listening = True
+                        if all(one.listening for one in self._routers.values()):
+                            for one in self._routers.values():
+                                one.running.channel.send(Connect())
+                    case NodeReport():
+                        router.report = message
+                    case Broken(reason=reason):
+                        self._break(reason, name)
+                    case _:
+                        router.answers.append(message)
+        except ChannelClosed:
+            self._selector.unregister(router.running.channel)
+            _, status = os.waitpid(router.running.pid, 0)
+            self._break(f"the router process of {name} {_how_it_ended(status)}", name)
+
+    def _break(self, reason: str, node: str) -> None:
+        """A part of the lab died: from now on every question is answered with the reason."""
+        if self._broken is None:
+            self._broken = Broken(reason=reason, log=self._logs.tail(node))
+        for wait in self._waits:
+            wait.client.send(self._broken)
+        self._waits.clear()
+
+    # requests
+
+    def _answer(self, client: Channel, message: Message) -> None:
+        if isinstance(message, Stop):
+            raise _Ended
+        if self._broken is not None:
+            client.send(self._broken)
+            return
+        if isinstance(message, Build):
+            self._build(message.plan)
+            client.send(Built())
+            return
+        plan = self._plan
+        if plan is None:
+            raise LabBroken("the lab was not built yet")
+        match message:
+            case AwaitConvergence(deadline_s=deadline_s):
+                self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s))
+            case ReadTables():
+                client.send(self._tables(plan))
+            case Probe():
+                client.send(self._prober.ask(message, Probed, deadline_s=message.deadline_s + ANSWER_DEADLINE_S))
+            case Explain(router=router):
+                client.send(self._ask_routers([router], message, Explained)[0])
+            case ReadStatus():
+                client.send(self._status(plan))
+            case Locate(node=node):
+                client.send(Located(fd=self._namespaces[node]))
+            case _:
+                raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _build(self, plan: Plan) -> None:
+        self._plan, self._built_at = plan, time.monotonic()
+        self._namespaces = netns.make_namespaces(plan)
+        # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
+        netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
+        for node in plan.routers:
+            running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name))
+            self._routers[node.name] = _Router(running=running)
+            handler = _bind(self._from_router, node.name)
+            self._selector.register(running.channel, selectors.EVENT_READ, handler)
+        netns.configure_here([node for node in plan.nodes if node.role is Role.HOST], self._namespaces)
+        visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
+        self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+
+    def _ask_routers(self, names: list[str], message: Message, answer: type[Answer]) -> list[Answer]:
+        """Ask routers one question each, and wait for all answers while everything else is served."""
+        for name in names:
+            self._routers[name].answers.clear()
+            self._routers[name].running.channel.send(message)
+        end_s = time.monotonic() + ANSWER_DEADLINE_S
+        while not all(self._routers[name].answers for name in names):
+            if self._broken is not None:
+                raise LabBroken(self._broken.reason)
+            if time.monotonic() > end_s:
+                late = [name for name in names if not self._routers[name].answers]
+                raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
+            for name in names:
+                if not self._routers[name].answers:
+                    self._from_router(name)
+        return [one for name in names for one in self._routers[name].answers if isinstance(one, answer)]
+
+    def _tables(self, plan: Plan) -> Tables:
+        names = [node.name for node in plan.routers]
+        self._prober.send(ReadFibs())
+        routers = self._ask_routers(names, ReadRouterTables(), RouterTablesRead)
+        fibs = {fib.router: fib.entries for fib in self._prober.expect(Fibs, deadline_s=ANSWER_DEADLINE_S).fibs}
+        tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
+        return Tables(tables=LabTables(routers=tables), fidelity=(_runtime_fidelity(), *plan.fidelity))
+
+    def _status(self, plan: Plan) -> Status:
+        return Status(
+            plan=plan,
+            pending=tuple(self._pending(plan)),
+            up_s=time.monotonic() - self._built_at,
+            memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
+        )
+
+    # convergence
+
+    def _settle_waits(self) -> None:
+        if self._plan is None or not self._waits:
+            return
+        pending = tuple(self._pending(self._plan))
+        now = time.monotonic()
+        if not pending and self._converged_s is None:
+            self._converged_s = now - self._built_at
+        for wait in list(self._waits):
+            if not pending or now >= wait.end_s:
+                self._waits.remove(wait)
+                wait.client.send(
+                    Converged(
+                        pending=pending, established_s=self._established_s, converged_s=self._converged_s
+                    )
+                )
+
+    def _pending(self, plan: Plan) -> list[str]:
+        """What keeps the lab from having converged, most basic first; empty where it has."""
+        down, differ, refused = [], [], []
+        for (name, session), (far_name, far_session) in plan.far_ends().items():
+            mine = self._routers[name].session(session)
+            theirs = self._routers[far_name].session(far_session.name)
+            if mine is None or theirs is None or not mine.established:
+                down.append(f"session {name} - {session}: {mine.why_down if mine else 'not yet connected'}")
+            elif theirs.established and mine.adj_rib_out != theirs.adj_rib_in:
+                differ.append(f"routes from {name} to {far_name} ({far_session.family.value}) are on their way")
+        if not down and self._established_s is None:
+            self._established_s = time.monotonic() - self._built_at
+        for name, router in self._routers.items():
+            refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
+        return down + differ + refused
+
+
+def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
+    return lambda: handler(name)
+
+
+def _start_prober(logs: Logs) -> tuple[Channel, int]:
+    """Fork the prober now, so that scapy is imported while the command still reads its files."""
+    ours, theirs = socket.socketpair()
+    log = logs.open("prober")
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return Channel(ours, "the prober"), pid
+    status = 1
+    try:
+        die_with_parent()
+        name_process("erlab-prober")
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        ours.close()
+        from lab.probes import run
+
+        run(Channel(theirs, "the supervisor"))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _runtime_fidelity() -> str:
+    who = "root" if os.path.exists("/proc/1/root") and _maps_all_users() else "an ordinary user"
+    return f"runtime: network namespaces of Linux {platform.release()}, started by {who}"
+
+
+def _maps_all_users() -> bool:
+    with open("/proc/self/uid_map", encoding="ascii") as uid_map:
+        return int(uid_map.read().split()[2]) > 1
+
+
+def _pss_kib(pid: int) -> int:
+    """The proportional memory of a process and of its children."""
+    total = 0
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        pids = [pid, *map(int, children.read().split())]
+    for one in pids:
+        with open(f"/proc/{one}/smaps_rollup", encoding="ascii") as rollup:
+            total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return total
+
+
+def _how_it_ended(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"was killed by signal {os.WTERMSIG(status)} ({signal.Signals(os.WTERMSIG(status)).name})"
+    return f"ended with status {os.waitstatus_to_exitcode(status)}"
