@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TypeVar, get_args
 
-from lab.codec import plain, typed
+from lab.codec import compile_codec, plain, typed
 from lab.errors import LabBroken
 from lab.messages import Broken, Message
 
@@ -17,6 +17,12 @@ KINDS = {kind.__name__: kind for kind in get_args(Message)}
 _MAXIMUM_FDS = 250
 
 Answer = TypeVar("Answer")
+
+
+def compile_messages() -> None:
+    """Make ready to send and receive every kind of message."""
+    for kind in KINDS.values():
+        compile_codec(kind)
 
 
 class ChannelClosed(LabBroken):
@@ -66,6 +72,11 @@ class Channel:
         self._received = bytearray(rest)
         return [_message(line) for line in lines]
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether something can be received within the time."""
+        ready, _, _ = select.select([self._socket], [], [], timeout_s)
+        return bool(ready)
+
     def ask(self, message: Message, answer: type[Answer], *, deadline_s: float) -> Answer:
         """Send a message and wait for its answer. Raises LabBroken where the far end says Broken, is gone or is late."""
         self.send(message)
@@ -75,8 +86,7 @@ class Channel:
         """Wait for one message of a kind. Raises LabBroken as `ask` does."""
         end = time.monotonic() + deadline_s
         while True:
-            ready, _, _ = select.select([self._socket], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
+            if not self.wait(max(0.0, end - time.monotonic())):
                 raise LabBroken(f"{self._far_end} did not answer within {deadline_s:g} s")
             for one in self.receive():
                 if isinstance(one, Broken):

@@ -19,10 +19,10 @@ from lab.expectations import (
     SessionState,
     Table,
 )
-from lab.forwarding import Flow, FlowResult
+from lab.forwarding import Flow, FlowResult, walks
 from lab.plan import NodePlan, Plan, Role
 from lab.policy import text_of
-from lab.tables import LabTables, RouterTables, SessionTables
+from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,37 @@ class Verdict:
         if self.observed.holds is None:
             return Outcome.INCONCLUSIVE
         return Outcome.PASSED if self.observed.holds else Outcome.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReport:
+    """Everything that one run of a topology showed.
+
+    `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
+    count from the start of the command.
+    """
+
+    topology: str
+    verdicts: tuple[Verdict, ...]
+    differences: tuple[Difference, ...]
+    routes_compared: int
+    fidelity: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    timings_s: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """1 where an expectation failed; 3 where nothing failed but something was not shown; else 0.
+
+        A lab that is not what the model predicted has not been understood, so it has not passed either. Nor has one of
+        which nothing was asked.
+        """
+        outcomes = {verdict.outcome for verdict in self.verdicts}
+        if Outcome.FAILED in outcomes:
+            return 1
+        if Outcome.INCONCLUSIVE in outcomes or self.differences or not self.verdicts:
+            return 3
+        return 0
 
 
 def find(expectation: Expectation, evidence: Evidence) -> Finding:
@@ -136,14 +167,18 @@ def _session(expectation: SessionExpectation, evidence: Evidence) -> Finding:
     down = [end for end in ends if not end.established]
     if not down:
         return Finding(holds=expectation.state is SessionState.ESTABLISHED, text="established")
-    because = "; ".join(dict.fromkeys(f"{_family(end)} {end.why_down}".strip() for end in down))
+    text = _why_down(down)
     if expectation.state is SessionState.DOWN:
-        return Finding(holds=len(down) == len(ends), text=f"down: {because}")
-    return Finding(holds=False, text=f"down: {because}")
+        return Finding(holds=len(down) == len(ends), text=text)
+    return Finding(holds=False, text=text)
 
 
-def _family(session: SessionTables) -> str:
-    return session.session.rpartition("/")[2]
+def _why_down(ends: list[SessionTables]) -> str:
+    """Each reason once, behind the families that it holds for."""
+    families: dict[str, dict[str, None]] = {}
+    for end in ends:
+        families.setdefault(end.why_down, {})[end.session.rpartition("/")[2]] = None
+    return "; ".join(f"down ({' and '.join(names)}): {why or 'no reason was given'}" for why, names in families.items())
 
 
 # routes
@@ -151,15 +186,8 @@ def _family(session: SessionTables) -> str:
 
 def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
     tables = evidence.tables.of(expectation.at)
-    if not expectation.present:
-        asked = [s for s in tables.sessions if expectation.neighbor in (None, s.neighbor)]
-        asked = [s for s in asked if s.session.endswith(f"/ipv{expectation.prefix.version}")]
-        down = [s for s in asked if not s.established]
-        if down or not asked:
-            says = "; ".join(f"session {s.session} is down: {s.why_down}" for s in down) or "no session to prove it by"
-            return Finding(holds=None, text=f"cannot tell: {says}")
     routes = routes_in(expectation, tables)
-    matching = [r for r in routes if not _mismatches(r, expectation, evidence.plan)]
+    matching = [r for r in routes if not mismatches(r, expectation, evidence.plan)]
     if expectation.present:
         if matching:
             return Finding(holds=True, text=_route_text(matching[0], expectation, evidence.plan))
@@ -168,7 +196,20 @@ def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
         return Finding(holds=False, text="no such route")
     if matching:
         return Finding(holds=False, text=f"present: {_route_text(matching[0], expectation, evidence.plan)}")
+    asked = sessions_asked(expectation, tables)
+    down = [s for s in asked if not s.established]
+    if down or not asked:
+        says = "; ".join(f"session {s.session} is down: {s.why_down}" for s in down) or "no session to prove it by"
+        return Finding(holds=None, text=f"cannot tell: {says}")
     return Finding(holds=True, text="no such route")
+
+
+def sessions_asked(expectation: RouteExpectation, tables: RouterTables) -> tuple[SessionTables, ...]:
+    """The sessions that could carry the expectation's prefix: of its family, and with its neighbour if it names one."""
+    family = f"/ipv{expectation.prefix.version}"
+    return tuple(
+        s for s in tables.sessions if expectation.neighbor in (None, s.neighbor) and s.session.endswith(family)
+    )
 
 
 def routes_in(expectation: RouteExpectation, tables: RouterTables) -> list[dict[str, str]]:
@@ -200,15 +241,16 @@ def _texts(route: Route) -> dict[str, str]:
     return {name: text_of(route, name) for name in _TEXT_ATTRIBUTES}
 
 
-def _mismatches(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> list[str]:
+def mismatches(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> list[str]:
+    """The attributes of a route that are not as the expectation wants them, in its order."""
     return [
         name
         for name, wanted in expectation.attributes
-        if wanted not in (route.get(name, ""), _named(route.get(name, ""), plan) if name == "next_hop" else None)
+        if wanted not in (route.get(name, ""), named(route.get(name, ""), plan) if name == "next_hop" else None)
     ]
 
 
-def _named(addresses: str, plan: Plan) -> str:
+def named(addresses: str, plan: Plan) -> str:
     """Next hops by the names of the nodes that own them."""
     return " ".join(plan.owner(ip_address(text)) or text for text in addresses.split())
 
@@ -218,7 +260,7 @@ def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan
     wanted = [name for name, _ in expectation.attributes]
     shown = {name: route.get(name, "") for name in wanted} or {"next_hop": route["next_hop"]}
     if "next_hop" in shown:
-        shown["next_hop"] = _named(shown["next_hop"], plan)
+        shown["next_hop"] = named(shown["next_hop"], plan)
     return ", ".join(f"{name} {value or 'none'}" for name, value in shown.items())
 
 
@@ -226,9 +268,7 @@ def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan
 
 
 def _reachability(expectation: ReachabilityExpectation, evidence: Evidence) -> Finding:
-    findings = [
-        _flow(expectation, flow, evidence.flows.get(flow), evidence.plan) for flow in flows_of(expectation, evidence.plan)
-    ]
+    findings = [_flow(expectation, flow, evidence) for flow in flows_of(expectation, evidence.plan)]
     if not findings:
         return Finding(holds=None, text="no address family in common")
     for wanted in (False, None):
@@ -238,27 +278,51 @@ def _reachability(expectation: ReachabilityExpectation, evidence: Evidence) -> F
     return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in findings)))
 
 
-def _flow(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult | None, plan: Plan) -> Finding:
-    family = flow.family.value
+def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) -> Finding:
+    family, result = flow.family.value, evidence.flows.get(flow)
     if result is None:
         return Finding(holds=None, text=f"{family} was not asked")
     if not result.sent:
         return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
     if not expectation.reachable:
-        if result.arrived:
-            return Finding(holds=False, text=f"{family}: arrived by {' '.join(result.forward)}")
-        return Finding(holds=True, text=f"{family}: {result.stopped}")
-    if not result.arrived:
-        return Finding(holds=False, text=f"{family}: not arrived: {result.stopped}")
-    if not result.answered:
-        return Finding(holds=False, text=f"{family}: arrived, not answered: {result.stopped}")
-    crossed = edges_of(result.forward, plan)
-    if expectation.via is not None and crossed != expectation.via:
-        return Finding(holds=False, text=f"{family}: via {' '.join(crossed) or 'no edge'}")
-    if expectation.dscp is not None and result.dscp != expectation.dscp:
-        return Finding(holds=False, text=f"{family}: arrived with DSCP {result.dscp}")
+        says = f"arrived by {' '.join(result.forward)}" if result.arrived else result.stopped
+        return Finding(holds=not result.arrived, text=f"{family}: {says}")
+    wrong = _wrong_with(expectation, flow, result, evidence)
+    if wrong:
+        return Finding(holds=False, text=f"{family}: {wrong}")
     seen = f" with DSCP {result.dscp}" if expectation.dscp is not None else ""
-    return Finding(holds=True, text=f"arrived{seen} via {' '.join(crossed) or 'no edge'}")
+    return Finding(holds=True, text=f"arrived{seen} via {_edges(result.forward, evidence.plan)}")
+
+
+def _wrong_with(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> str:
+    """What is not as expected of a flow that must arrive and be answered; empty where all is."""
+    plan = evidence.plan
+    if not result.arrived:
+        return f"not arrived: {result.stopped}"
+    if not result.answered:
+        return f"arrived, not answered: {result.stopped}"
+    if expectation.via is not None:
+        if edges_of(result.forward, plan) != expectation.via:
+            return f"via {_edges(result.forward, plan)}"
+        others = [way for way in _ways(flow, evidence) if edges_of(way, plan) != expectation.via]
+        if others:
+            return f"load is shared: via {_edges(others[0], plan)} too"
+    if expectation.dscp is not None and result.dscp != expectation.dscp:
+        return f"arrived with DSCP {result.dscp}"
+    return ""
+
+
+def _ways(flow: Flow, evidence: Evidence) -> list[tuple[str, ...]]:
+    """Every way of a flow where its load is shared, so that an arrival by one of them proves nothing; else none."""
+    target = evidence.plan.node(flow.destination).address(flow.family)
+    if target is None:
+        return []
+    found = walks(evidence.plan, evidence.tables, flow.source, target)
+    return [walk.nodes for walk in found] if len(found) > 1 else []
+
+
+def _edges(path: tuple[str, ...], plan: Plan) -> str:
+    return " ".join(edges_of(path, plan)) or "no edge"
 
 
 def edges_of(path: tuple[str, ...], plan: Plan) -> tuple[str, ...]:

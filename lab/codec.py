@@ -51,3 +51,9 @@ def typed(kind: type[Value], value: object) -> Value:
 def encode(value: object) -> bytes:
     """A value as one line of JSON."""
     return json.dumps(plain(value), separators=(",", ":")).encode() + b"\n"
+
+
+def compile_codec(kind: type) -> None:
+    """Make the code that `plain` and `typed` use for a type, which is otherwise made at first use."""
+    _CONVERTER.get_unstructure_hook(kind)
+    _CONVERTER.get_structure_hook(kind)

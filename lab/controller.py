@@ -1,48 +1,217 @@
-"""The command's side of a live lab: start one, find one, ask it, end it. It knows no BGP."""
+"""The command's side of a live lab: start one, find one that runs, ask it, end it. It knows no BGP.
+
+A lab that outlives its command has a directory with a lock, a socket and its logs. The lock is held by the lab's own
+processes, so a lab is up exactly as long as its lock is held, whatever ended it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
+import shutil
 import socket
-import sys
+import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from lab.channel import Channel
-from lab.errors import LabBroken, NotPermitted
+from lab.errors import InputError, LabBroken, NotPermitted
 from lab.logs import Logs
-from lab.messages import Broken
+from lab.messages import Broken, Stop
 from lab.runtimes.namespaces import name_process, start_first_process
 
+END_DEADLINE_S = 10.0
+_POLL_S = 0.005
+_SOCKET, _LOCK = "socket", "lock"
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """A connection to a lab's supervisor."""
+    """A connection to a lab's supervisor. `supervisor_pid` is 0 where it is not known."""
 
-    def __init__(self, channel: Channel, parent_pid: int) -> None:
-        self.channel = channel
-        self._parent_pid = parent_pid
-
-    def wait_until_gone(self) -> None:
-        """Wait for the lab's processes to end after it was told to stop."""
-        self.channel.close()
-        os.waitpid(self._parent_pid, 0)
+    name: str
+    channel: Channel
+    supervisor_pid: int = 0
 
 
-def start() -> Lab:
-    """Start the first process of a lab that lives as long as this command; it warms up while we go on."""
+@contextmanager
+def temporary_lab(name: str) -> Iterator[Lab]:
+    """A lab that ends with the block, and with this process. It warms up while the caller goes on.
+
+    It has no directory and no file: its logs are in memory.
+    """
     ours, theirs = socket.socketpair()
+    pid = _start(name, theirs, Logs(None), directory=None)
+    theirs.close()
+    channel = Channel(ours, f"the supervisor of {name}")
+    try:
+        yield Lab(name=name, channel=channel)
+    finally:
+        channel.close()
+        os.waitpid(pid, 0)
+
+
+def start_lab(name: str) -> Lab:
+    """Start a lab that outlives this command. Raises InputError where a lab of that name is up."""
+    directory = _root() / name
+    try:
+        lock = _take(directory)
+        if lock is None:
+            raise InputError(f"a lab named {name} is up already: end it with `erlab down --lab {name}`")
+        for old in directory.iterdir():
+            if old.name != _LOCK:
+                old.unlink()
+        logs = Logs(directory)
+    except OSError as problem:
+        raise LabBroken(f"cannot keep the lab's files in {directory}: {problem.strerror}") from problem
+    ours, theirs = socket.socketpair()
+    _start(name, theirs, logs, directory=directory)
+    theirs.close()
+    os.close(lock)
+    return Lab(name=name, channel=Channel(ours, f"the supervisor of {name}"))
+
+
+def labs_up() -> list[str]:
+    """The names of the labs of this user that are up."""
+    root = _root()
+    if not root.is_dir():
+        return []
+    return sorted(one.name for one in root.iterdir() if _is_up(one))
+
+
+def find_lab(name: str | None) -> Lab:
+    """The running lab of a name, or the only one that runs. Raises InputError where there is no such lab."""
+    up = labs_up()
+    if name is None:
+        if not up:
+            raise InputError("no lab is up: start one with `erlab up FILE`")
+        if len(up) > 1:
+            raise InputError(f"several labs are up: choose one with --lab: {', '.join(up)}")
+        name = up[0]
+    elif name not in up:
+        raise InputError(f"no lab named {name} is up; up are: {', '.join(up) or 'none'}")
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        with _directory_path(_root() / name) as path:
+            connection.connect(f"{path}/{_SOCKET}")
+    except OSError as problem:
+        raise LabBroken(f"the supervisor of {name} does not answer: {problem.strerror}") from problem
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid = struct.unpack("3i", credentials)[0]
+    return Lab(name=name, channel=Channel(connection, f"the supervisor of {name}"), supervisor_pid=pid)
+
+
+def end_lab(name: str) -> None:
+    """End a running lab, wait until it is gone and remove its directory. Raises LabBroken where it does not end."""
+    lab = find_lab(name)
+    lab.channel.send(Stop())
+    directory = _root() / name
+    end = time.monotonic() + END_DEADLINE_S
+    while (lock := _take(directory)) is None:
+        if time.monotonic() > end:
+            raise LabBroken(f"{name} did not end within {END_DEADLINE_S:g} s (process {lab.supervisor_pid})")
+        select.select((), (), (), _POLL_S)
+    shutil.rmtree(directory)
+    os.close(lock)
+
+
+# starting
+
+
+def _start(name: str, theirs: socket.socket, logs: Logs, directory: Path | None) -> int:
+    channel = Channel(theirs, "the command")
 
     def supervise() -> int:
         from lab.supervisor import Supervisor
 
-        ours.close()
-        name_process("erlab-supervisor")
-        Supervisor(Channel(theirs, "the command"), Logs(None)).serve()
+        name_process(f"erlab:{name}")
+        control = None
+        try:
+            _detach(logs)
+            if directory is not None:
+                control = _listen(directory)
+            Supervisor(channel, logs, control).serve()
+        except OSError as problem:
+            channel.send(Broken(reason=f"the supervisor of {name}: {problem}", log=logs.tail("supervisor")))
+            return 1
         return 0
 
     def refused(problem: NotPermitted) -> None:
-        Channel(theirs, "the command").send(Broken(reason=str(problem)))
+        channel.send(Broken(reason=str(problem)))
 
-    pid = start_first_process(supervise, refused, outlives_parent=False)
-    theirs.close()
-    return Lab(Channel(ours, "the lab's supervisor"), pid)
+    return start_first_process(supervise, refused, outlives_parent=directory is not None)
+
+
+def _detach(logs: Logs) -> None:
+    """Let go of the command's terminal and pipes."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(logs.open("supervisor"), 1)
+    os.dup2(logs.open("supervisor"), 2)
+    os.close(nothing)
+
+
+def _listen(directory: Path) -> socket.socket:
+    """The lab's control socket; by its relative name, since the kernel allows 107 bytes only."""
+    os.chdir(directory)
+    control = socket.socket(socket.AF_UNIX)
+    control.bind(_SOCKET)
+    control.listen()
+    return control
+
+
+# directories and locks
+
+
+def _root() -> Path:
+    """Where the directories of this user's labs are."""
+    chosen = os.environ.get("ERLAB_STATE_DIR")
+    if chosen:
+        return Path(chosen)
+    if os.geteuid() == 0:
+        return Path("/run/erlab")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime, "erlab") if runtime else Path.home() / ".local" / "state" / "erlab"
+
+
+def _take(directory: Path) -> int | None:
+    """The lock of a lab's directory, made where it is missing, as an open file; None where it is held."""
+    while True:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        try:
+            if os.path.samestat(os.fstat(lock), os.stat(directory / _LOCK)):
+                return lock
+        except FileNotFoundError:
+            pass  # another command removed the directory between our two calls: once more
+        os.close(lock)
+
+
+def _is_up(directory: Path) -> bool:
+    try:
+        with (directory / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def _directory_path(directory: Path) -> Iterator[str]:
+    """A short path to a directory of any depth."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)

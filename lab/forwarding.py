@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lab.bgp import Address, Family, Prefix
@@ -26,7 +26,8 @@ class FlowResult:
 
     `forward` and `backward` name the nodes that a request and its answer were seen at, sender first; switches are not
     among them. `sent` False means that no packet left the source, so nothing was proven. `stopped` says where and why
-    the packets ended when they did not arrive or were not answered. `dscp` is the mark on arrival.
+    the packets ended when they did not arrive or were not answered. `dscp` is the mark on arrival, and `marks` holds
+    the one that a request had on entering each node behind the sender.
     """
 
     flow: Flow
@@ -36,6 +37,7 @@ class FlowResult:
     forward: tuple[str, ...] = ()
     backward: tuple[str, ...] = ()
     dscp: int | None = None
+    marks: tuple[tuple[str, int], ...] = ()
     stopped: str = ""
 
 
@@ -57,7 +59,7 @@ def _walk(plan: Plan, tables: LabTables, so_far: tuple[str, ...], target: Addres
     if any(a.ip == target for i in node.interfaces for a in i.addresses):
         yield Walk(nodes=so_far)
         return
-    if len(so_far) > len(plan.nodes):
+    if node.name in so_far[:-1]:
         yield Walk(nodes=so_far, stopped=f"loop at {node.name}")
         return
     if node.role is Role.HOST and len(so_far) > 1:
@@ -80,11 +82,15 @@ def _lookup(node: NodePlan, tables: LabTables, target: Address) -> tuple[Address
         (address.network, (target,)) for i in node.interfaces for address in i.addresses
     ]
     found += [(route.prefix, (route.next_hop,)) for route in node.static_routes]
-    if node.bgp is not None:
-        entries: tuple[FibEntry, ...] = tables.of(node.name).fib
-        found += [(entry.prefix, entry.next_hops) for entry in entries]
+    entry = longest_match(tables.of(node.name).fib, target) if node.bgp is not None else None
+    found += [(entry.prefix, entry.next_hops)] if entry is not None else []
     matching = [(prefix.prefixlen, hops) for prefix, hops in found if target in prefix]
     return max(matching, key=lambda item: item[0])[1] if matching else ()
+
+
+def longest_match(fib: Iterable[FibEntry], target: Address) -> FibEntry | None:
+    """The entry that packets to an address follow (RFC 1812 §5.2.4.3)."""
+    return max((e for e in fib if target in e.prefix), key=lambda e: e.prefix.prefixlen, default=None)
 
 
 def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
@@ -109,5 +115,6 @@ def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
         forward=forward.nodes,
         backward=backward.nodes if arrived else (),
         dscp=flow.dscp if arrived else None,
+        marks=tuple((node, flow.dscp) for node in forward.nodes[1:]),
         stopped=forward.stopped or (f"the answer: {backward.stopped}" if backward.stopped else ""),
     )

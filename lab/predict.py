@@ -53,9 +53,7 @@ def predict(plan: Plan) -> Prediction:
     return Prediction(routers=routers, tables=LabTables(routers=tuple(r.tables() for r in routers.values())))
 
 
-def _delivered(
-    effect: Effect, router: str, wiring: dict[tuple[str, str], _Wiring]
-) -> list[tuple[str, Event]]:
+def _delivered(effect: Effect, router: str, wiring: dict[tuple[str, str], _Wiring]) -> list[tuple[str, Event]]:
     """The events that an effect causes at the other end of its session."""
     match effect:
         case Announce(session=session, routes=routes):
@@ -86,6 +84,7 @@ def _why_down(one: SessionPlan, other: SessionPlan) -> str:
     """Why two ends can never reach Established; empty where they can."""
     if one.md5 != other.md5:
         return "the MD5 keys of the two ends differ (RFC 2385)"
-    if (one.peer_asn, one.local_asn) != (other.local_asn, other.peer_asn):
-        return f"AS {other.local_asn} is there where {one.peer_asn} is expected (RFC 4271 §6.2)"
+    for here, there in ((one, other), (other, one)):
+        if here.peer_asn != there.local_asn:
+            return f"AS {there.local_asn} is there where {here.peer_asn} is expected (RFC 4271 §6.2)"
     return ""

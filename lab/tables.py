@@ -66,6 +66,15 @@ class LabTables:
                 return tables
         raise KeyError(router)
 
+    def count(self) -> int:
+        """How many routes all tables hold."""
+        return sum(
+            len(router.loc_rib)
+            + len(router.fib)
+            + sum(len(session.adj_rib_in) + len(session.adj_rib_out) for session in router.sessions)
+            for router in self.routers
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -92,9 +101,7 @@ def differences(predicted: LabTables, observed: LabTables) -> Iterator[Differenc
 def _session_differences(router: str, mine: SessionTables, theirs: SessionTables) -> Iterator[Difference]:
     if mine.established != theirs.established:
         predicted, observed = ("established" if s.established else f"down: {s.why_down}" for s in (mine, theirs))
-        yield Difference(
-            router=router, table="session", what=mine.session, predicted=predicted, observed=observed
-        )
+        yield Difference(router=router, table="session", what=mine.session, predicted=predicted, observed=observed)
     yield from _route_differences(router, f"adj_rib_in {mine.session}", mine.adj_rib_in, theirs.adj_rib_in)
     yield from _route_differences(router, f"adj_rib_out {mine.session}", mine.adj_rib_out, theirs.adj_rib_out)
 
@@ -123,9 +130,7 @@ def _route_differences(
             )
 
 
-def _fib_differences(
-    router: str, mine: tuple[FibEntry, ...], theirs: tuple[FibEntry, ...]
-) -> Iterator[Difference]:
+def _fib_differences(router: str, mine: tuple[FibEntry, ...], theirs: tuple[FibEntry, ...]) -> Iterator[Difference]:
     here, there = ({e.prefix: " ".join(map(str, e.next_hops)) for e in fib} for fib in (mine, theirs))
     for prefix in {**here, **there}:
         if here.get(prefix) != there.get(prefix):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
-from lab.bgp import AsPath, Asn, Family, Prefix, Route, family_of, parse_prefix
+from lab.bgp import Asn, AsPath, Family, Prefix, Route, family_of, parse_prefix
 from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan
 from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
 from lab.rib import Path

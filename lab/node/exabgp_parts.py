@@ -1,19 +1,21 @@
-"""The parts of ExaBGP 5.0.15 that the lab replaces: how its helper is reached, and how long it sleeps.
+"""The parts of ExaBGP 5.0.15 that the lab replaces: its helper program, its queue of callbacks and its sleep.
 
-Imported only where ExaBGP runs. `tests/live/test_speaker.py` fails where a new release changes what is relied on here.
+Imported only where ExaBGP runs. The live tests fail where a new release changes what is relied on here
+(docs/decisions/0003-exabgp-in-a-fork.md).
 """
 
 from __future__ import annotations
 
-import os
 import select
-from collections.abc import Callable, Iterator
-from types import ModuleType
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 from exabgp.bgp.fsm import FSM
+from exabgp.configuration.core.format import formated
+from exabgp.reactor import loop
 from exabgp.reactor.api.processes import Processes
 from exabgp.reactor.api.response import Response
+from exabgp.reactor.asynchronous import ASYNC
 from exabgp.reactor.loop import Reactor
 from exabgp.version import json as json_version
 
@@ -21,76 +23,104 @@ CONNECTING_SLEEP_MS = 1
 IDLE_SLEEP_MS = 100
 
 
-class _Pipes:
-    """Stands where ExaBGP keeps the `subprocess.Popen` of a helper."""
+class Helper(Protocol):
+    """What ExaBGP calls its helper: it hears of events and gives commands. Here it lives in the same process."""
 
-    def __init__(self, commands_fd: int, events_fd: int) -> None:
-        self.stdout = os.fdopen(commands_fd, "rb", buffering=0)
-        self.stdin = os.fdopen(events_fd, "wb")
-        os.set_blocking(commands_fd, False)
+    def before_connecting(self) -> None:
+        """ExaBGP listens, and will try its sessions when this returns."""
 
-    def poll(self) -> int | None:
-        return None
+    def hear(self, line: str) -> None:
+        """Take one line that ExaBGP tells: an event in JSON, or the answer to a command."""
 
-    def terminate(self) -> None:
-        """The helper is our parent: nothing to end."""
+    def take_commands(self) -> list[str]:
+        """The commands that wait to be carried out; they are the caller's from now on."""
 
-    kill = terminate
+    def before_sleep(self) -> None:
+        """Everything that has arrived was handled."""
 
-    def wait(self, timeout: float | None = None) -> int:
-        del timeout
-        return 0
+    def readable(self, fd: int) -> bool:
+        """Handle a file descriptor that can be read; False where it is not the helper's."""
+
+    def fds(self) -> list[int]:
+        """The file descriptors to wake for."""
 
 
-class _PipedProcesses(Processes):  # type: ignore[misc]  # ExaBGP has no types
-    """ExaBGP's helpers, where the only one is the node that forked it."""
+class _HelperInProcess(Processes):  # type: ignore[misc]  # ExaBGP has no types
+    """ExaBGP's helpers, where the only one is an object and not a program at the end of two pipes."""
 
-    pipes: _Pipes
-    before_connecting: Callable[[], None]
+    helper: Helper
 
     def _start(self, process: str) -> None:
         self._encoder[process] = Response.JSON(json_version)
         self._ackjson[process] = False
         self._ack[process] = self._default_ack
-        self._process[process] = self.pipes
-        self._restart[process] = False
-        self._update_fds()
-        type(self).before_connecting()
+        self._process[process] = None
+        self.helper.before_connecting()
 
-    def _handle_problem(self, process: str) -> None:
-        del process
-        os._exit(0)  # the node is gone, and nobody is left to speak for
+    def _update_fds(self) -> None:
+        """There are no pipes."""
+
+    def received(self) -> Iterator[tuple[str, str]]:
+        for process in self._process:
+            for command in self.helper.take_commands():
+                yield process, formated(command)
+
+    def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
+        del process, neighbor
+        if string is not None:
+            self.helper.hear(string)
+        return True
+
+
+class _Callbacks(ASYNC):  # type: ignore[misc]
+    """ExaBGP's queue of callbacks, emptied at once: the original takes 50 steps a turn in a new asyncio loop."""
+
+    def run(self) -> bool:
+        while self._async:
+            uid, callback = self._async.popleft()
+            try:
+                for _ in callback:
+                    pass
+            except Exception:  # noqa: BLE001  # as the original: one failed callback must not end the reactor
+                self._notify_error(uid)
+        return False
 
 
 class _EventDrivenReactor(Reactor):  # type: ignore[misc]
-    """ExaBGP's reactor, woken by its sockets once there is nothing to try.
+    """ExaBGP's reactor, woken by sockets once there is nothing to try.
 
     The original wakes a hundred or a thousand times a second. Here it does so only while a session that this end opens
-    is not yet established; listening sockets join the poll.
+    is on its way; the listening sockets and the helper's files join the poll.
     """
 
+    helper: Helper
+
+    def __init__(self, configuration: object) -> None:
+        super().__init__(configuration)
+        self.asynchronous = _Callbacks()
+
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
-        for listening in self.listener._sockets:
-            self._poller.register(listening, select.POLLIN)
+        self.helper.before_sleep()
+        others = {listening.fileno() for listening in self.listener._sockets}
+        for fd in (*others, *self.helper.fds()):
+            self._poller.register(fd, select.POLLIN)
         if sleeptime:
-            busy = any(peer.proto is not None and peer.fsm != FSM.ESTABLISHED for peer in self._peers.values())
-            opening = any(
-                not peer.neighbor["passive"] and peer.fsm != FSM.ESTABLISHED and not peer._delay.backoff()
-                for peer in self._peers.values()
-            )
-            sleeptime = CONNECTING_SLEEP_MS if busy or opening else IDLE_SLEEP_MS
-        listeners = {listening.fileno() for listening in self.listener._sockets}
+            sleeptime = CONNECTING_SLEEP_MS if self._opening() else IDLE_SLEEP_MS
         for fd in super()._wait_for_io(sleeptime):
-            if fd not in listeners:
+            if fd not in others and not self.helper.readable(fd):
                 yield fd
 
+    def _opening(self) -> bool:
+        """Whether a session is between its first packet and Established, or is due to be tried."""
+        for peer in self._peers.values():
+            if peer.fsm == FSM.ESTABLISHED:
+                continue
+            if peer.proto is not None or not (peer.neighbor["passive"] or peer._delay.backoff()):
+                return True
+        return False
 
-def wire(loop: ModuleType, commands_fd: int, events_fd: int, before_connecting: Callable[[], None]) -> Any:  # noqa: ANN401
-    """Make ExaBGP speak through two pipes; returns the reactor class to run."""
-    processes = type(
-        "PipedProcesses",
-        (_PipedProcesses,),
-        {"pipes": _Pipes(commands_fd, events_fd), "before_connecting": staticmethod(before_connecting)},
-    )
-    loop.Processes = processes  # type: ignore[attr-defined]
-    return _EventDrivenReactor
+
+def reactor(configuration: object, helper: Helper) -> Any:  # noqa: ANN401
+    """ExaBGP's reactor with `helper` as its only helper."""
+    loop.Processes = type("Helpers", (_HelperInProcess,), {"helper": helper})
+    return type("LabReactor", (_EventDrivenReactor,), {"helper": helper})(configuration)

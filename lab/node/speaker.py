@@ -1,18 +1,17 @@
-"""The speaker: ExaBGP in a process of its own, driven over two pipes.
+"""The speaker: ExaBGP, as its configuration, its commands and its events.
 
-ExaBGP is started by a fork of a process that has already imported it, in place of the program `exabgp`, and its helper
-is this node instead of a program that it would run: three small subclasses below, pinned to 5.0.15. Everything else is
-ExaBGP's own: the configuration language, the text commands, the JSON events (docs/decisions/0003-exabgp-in-a-fork.md).
+It runs in the node's own process, forked from one that has imported it, and its helper is the node itself instead of a
+program at the end of two pipes. Everything else is ExaBGP's own: the configuration language, the text commands, the
+JSON events (docs/decisions/0003-exabgp-in-a-fork.md).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.bgp import (
     AsPath,
@@ -30,6 +29,9 @@ from lab.bgp import (
 from lab.errors import LabBroken
 from lab.plan import BgpPlan, SessionPlan
 from lab.router import Announce, CloseSession, Effect, Event, SessionDown, SessionUp, UpdateReceived, Withdraw
+
+if TYPE_CHECKING:
+    from lab.node.exabgp_parts import Helper
 
 HELPER = "router"
 BGP_PORT = 179
@@ -59,7 +61,7 @@ def configuration(bgp: BgpPlan) -> str:
             f"  peer-as {session.peer_asn};",
             f"  hold-time {session.hold_time_s};",
             f"  family {{ {session.family.value} unicast; }}",
-            "  capability { asn4 enable; route-refresh enable; graceful-restart disable; }",
+            "  capability { asn4 enable; route-refresh disable; graceful-restart disable; }",
             "  adj-rib-in false;",
             "  adj-rib-out false;",
             f"  api {{ processes [ {HELPER} ]; neighbor-changes; receive {{ parsed; open; update; notification; }} }}",
@@ -158,19 +160,23 @@ class Decoder:
 
 def _update(name: str, update: dict[str, Any]) -> UpdateReceived:
     attributes = update.get("attribute", {})
-    announced = [
-        _route(parse_prefix(entry["nlri"]), next_hop, attributes)
-        for by_next_hop in update.get("announce", {}).values()
-        for next_hop, entries in by_next_hop.items()
-        for entry in entries
-        if isinstance(entry, dict) and "nlri" in entry
-    ]
+    announced: list[Route] = []
     withdrawn = [
         parse_prefix(entry["nlri"])
         for entries in update.get("withdraw", {}).values()
         for entry in entries
         if isinstance(entry, dict) and "nlri" in entry
     ]
+    for by_next_hop in update.get("announce", {}).values():
+        for next_hop, entries in by_next_hop.items():
+            for entry in entries:
+                if not isinstance(entry, dict) or "nlri" not in entry:
+                    continue
+                prefix = parse_prefix(entry["nlri"])
+                try:
+                    announced.append(_route(prefix, next_hop, attributes))
+                except ValueError:  # an attribute that no route may have: treat as withdraw (RFC 7606 §2)
+                    withdrawn.append(prefix)
     return UpdateReceived(session=name, announced=tuple(announced), withdrawn=tuple(withdrawn))
 
 
@@ -195,42 +201,33 @@ def _joined(numbers: list[int]) -> str:
     return ":".join(map(str, numbers))
 
 
-# the process
+# running it
 
 
-def start(bgp: BgpPlan, before_connecting: Callable[[], None]) -> tuple[int, int, int]:
-    """Fork a speaker. Returns its pid, the pipe end that takes commands and the one that yields events.
-
-    The speaker calls `before_connecting` when it listens and before it connects to anyone: until it returns, no session
-    is tried, so that every listener of the lab can be there first.
-    """
-    commands_out, commands_in = os.pipe()
-    events_out, events_in = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(commands_out)
-        os.close(events_in)
-        return pid, commands_in, events_out
-    status = 1
-    try:
-        os.close(commands_in)
-        os.close(events_out)
-        status = _run(configuration(bgp), commands_out, events_in, before_connecting)
-    except BaseException as problem:  # the process ends here, whatever happened
-        sys.stderr.write(f"speaker: {problem!r}\n")
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _run(text: str, commands_fd: int, events_fd: int, before_connecting: Callable[[], None]) -> int:
+def warm_up() -> None:
+    """Import ExaBGP and let it read a configuration once, so that every speaker forked later shares the work."""
+    os.environ.update(ENVIRONMENT)
     from exabgp.configuration.configuration import Configuration
     from exabgp.environment import getenv
     from exabgp.logger import log
-    from exabgp.reactor import loop
 
-    from lab.node.exabgp_parts import wire
+    from lab.node import exabgp_parts
 
     log.init(getenv())
-    reactor = wire(loop, commands_fd, events_fd, before_connecting)(Configuration([text], text=True))
-    return int(reactor.run())
+    Configuration([_SAMPLE], text=True).reload()
+    del exabgp_parts
+
+
+_SAMPLE = (
+    f"process {HELPER} {{ run /bin/true; encoder json; }} neighbor 192.0.2.2 {{ router-id 192.0.2.1; "
+    "local-address 192.0.2.1; local-as 64496; peer-as 64497; family { ipv4 unicast; } }"
+)
+
+
+def run(bgp: BgpPlan, helper: Helper) -> int:
+    """Speak BGP until the helper ends this process; returns ExaBGP's exit code where it gives up itself."""
+    from exabgp.configuration.configuration import Configuration
+
+    from lab.node.exabgp_parts import reactor
+
+    return int(reactor(Configuration([configuration(bgp)], text=True), helper).run())

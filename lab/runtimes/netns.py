@@ -9,7 +9,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from lab.channel import Channel
+from lab.channel import Channel, compile_messages
 from lab.errors import LabBroken
 from lab.netlink import Netlink
 from lab.node import interfaces
@@ -33,13 +33,12 @@ class RunningNode:
 
 
 def warm_up() -> None:
-    """Import what every node needs, so that a fork is ready at once."""
+    """Do once what every node would do at its start, so that a fork is ready at once and shares the memory."""
     from lab.node import program, speaker
 
-    os.environ.update(speaker.ENVIRONMENT)
-    from lab.node import exabgp_parts
-
-    del program, exabgp_parts
+    del program
+    speaker.warm_up()
+    compile_messages()
     gc.collect()
     gc.freeze()
 

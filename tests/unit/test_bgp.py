@@ -11,8 +11,8 @@ from lab.bgp import (
     NO_ADVERTISE,
     NO_EXPORT,
     NO_EXPORT_SUBCONFED,
-    AsPath,
     Asn,
+    AsPath,
     Community,
     Family,
     LargeCommunity,
@@ -285,7 +285,7 @@ def test_a_set_has_no_order() -> None:
 @pytest.mark.parametrize("asns", [(), (0,), (1, 4294967296)])
 def test_a_segment_refuses_nonsense(asns: tuple[int, ...]) -> None:
     """A segment without AS numbers (RFC 7606 §7.2), with AS 0 (RFC 7607) or one above 32 bits cannot be built."""
-    with pytest.raises(ValueError, match="segment of an AS path|out of range"):
+    with pytest.raises(ValueError, match=r"segment of an AS path|out of range"):
         sequence(*asns)
 
 
@@ -308,7 +308,7 @@ def test_an_as_path_is_read(text: str, path: AsPath) -> None:
 @pytest.mark.parametrize("text", ["1,2", "{}", "{1 2", "1}", "{1 {2}}", "one", "0", "1 -> 2", "()"])
 def test_no_other_text_is_an_as_path(text: str) -> None:
     """A text that is no AS path is refused."""
-    with pytest.raises(ValueError, match="AS path|AS number"):
+    with pytest.raises(ValueError, match=r"AS path|AS number"):
         AsPath.parse(text)
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from builders import P1, P2, P6, accept, only
-from lab.bgp import AsPath, Asn, Community, Family, LargeCommunity, Origin, Route, parse_prefix
+from lab.bgp import Asn, AsPath, Community, Family, LargeCommunity, Origin, Route, parse_prefix
 from lab.policy import (
     ATTRIBUTES,
     AttributeChange,
@@ -35,6 +35,7 @@ ROUTE = Route(
     multi_exit_disc=5,
     communities=(Community("65001:1"), Community("65001:2")),
     large_communities=(LargeCommunity("65001:0:1"), LargeCommunity("65001:0:2")),
+    weight=3,
 )
 V6 = Route(prefix=P6, next_hop=IPv6Address("2001:db8:1::2"))
 
@@ -195,6 +196,7 @@ LC = LargeCommunity
         (Change(local_pref=0), replace(ROUTE, local_pref=0)),
         (Change(multi_exit_disc=0), replace(ROUTE, multi_exit_disc=0)),
         (Change(weight=7), replace(ROUTE, weight=7)),
+        (Change(weight=0), replace(ROUTE, weight=0)),
         (Change(origin=Origin.INCOMPLETE), replace(ROUTE, origin=Origin.INCOMPLETE)),
         (Change(prepend=(Asn(7), Asn(8))), replace(ROUTE, as_path=AsPath.of(7, 8, 65001, 65002))),
         (Change(communities=()), replace(ROUTE, communities=())),
@@ -299,7 +301,7 @@ def test_the_next_term_sees_what_the_one_before_changed() -> None:
         ("multi_exit_disc", "5", ""),
         ("communities", "65001:1 65001:2", ""),
         ("large_communities", "65001:0:1 65001:0:2", ""),
-        ("weight", "0", "0"),
+        ("weight", "3", "0"),
     ],
 )
 def test_every_attribute_has_a_text(attribute: str, text: str, bare: str) -> None:

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 
 from builders import path
-from lab.bgp import AsPath, Asn, Origin, Segment, SegmentKind
+from lab.bgp import Asn, AsPath, Origin, Segment, SegmentKind
 from lab.rib import Because, Decision, Lost, Path, decide
 
 BEST = path("a")
@@ -170,7 +170,7 @@ def test_a_med_of_another_neighbour_as_is_not_compared() -> None:
 
 
 def test_the_med_is_compared_between_routes_of_the_own_as() -> None:
-    """iBGP routes with an empty path are all of the local AS (RFC 4271 §9.1.2.2 c)."""
+    """Internal routes with an empty path are all of the local AS (RFC 4271 §9.1.2.2 c)."""
     inside = [
         replace(path(name), ebgp=False, route=replace(BEST.route, as_path=AsPath(), multi_exit_disc=med))
         for name, med in (("i", 7), ("j", 6))

@@ -1,0 +1,277 @@
+"""The first thing that went wrong where an expectation does not hold, in causal order (`Stage`).
+
+Where the model agrees with the expectation, the lab left the model's way somewhere: `divergence` finds the first place.
+Where the model itself contradicts the expectation, `model` finds the session, policy or tie-break that decides so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+
+from lab.bgp import Address, Prefix, family_of
+from lab.causes.divergence import Divergence, Place
+from lab.causes.model import Model
+from lab.causes.stages import STAGE_OF, Cause, Stage
+from lab.checks import (
+    Evidence,
+    Outcome,
+    Verdict,
+    describe,
+    edges_of,
+    find,
+    flows_of,
+    routes_in,
+    sessions_asked,
+    sessions_between,
+)
+from lab.expectations import (
+    Expectation,
+    ReachabilityExpectation,
+    RouteExpectation,
+    SessionExpectation,
+    SessionState,
+    Table,
+)
+from lab.forwarding import Flow, FlowResult, longest_match, predict_flow
+from lab.predict import Prediction
+from lab.tables import SessionTables
+
+__all__ = ["Cause", "Stage", "first_cause", "verdicts"]
+
+
+def verdicts(
+    expectations: Iterable[Expectation], prediction: Prediction, predicted: Evidence, observed: Evidence
+) -> tuple[Verdict, ...]:
+    """The answer to every expectation; those that did not pass name their first cause."""
+    answers = []
+    for expectation in expectations:
+        verdict = Verdict(
+            expectation=expectation,
+            expected=describe(expectation),
+            predicted=find(expectation, predicted),
+            observed=find(expectation, observed),
+        )
+        if verdict.outcome is not Outcome.PASSED:
+            verdict = replace(verdict, cause=str(first_cause(expectation, prediction, predicted, observed)))
+        answers.append(verdict)
+    return tuple(answers)
+
+
+def first_cause(expectation: Expectation, prediction: Prediction, predicted: Evidence, observed: Evidence) -> Cause:
+    """Why an expectation that does not hold, or cannot be told, does not."""
+    in_the_model = find(expectation, predicted).holds
+    model = Model(plan=predicted.plan, prediction=prediction)
+    match expectation:
+        case SessionExpectation():
+            return _session(expectation, predicted, observed)
+        case RouteExpectation() if find(expectation, observed).holds is None:
+            return _untold_route(expectation, predicted, observed)
+        case RouteExpectation():
+            cause = _diverged_route(expectation, predicted, observed) if in_the_model else None
+            return cause or _modelled_route(expectation, model, predicted)
+        case ReachabilityExpectation():
+            flow = _failing_flow(expectation, observed if in_the_model else predicted)
+            if flow is None:
+                return _nothing_asked(expectation, observed)
+            if in_the_model:
+                return _diverged_flow(replace(expectation, family=flow.family), flow, predicted, observed)
+            return _modelled_flow(expectation, flow, model, predicted)
+
+
+# sessions
+
+
+def _session(expectation: SessionExpectation, predicted: Evidence, observed: Evidence) -> Cause:
+    one, other = expectation.routers
+    modelled, seen = (
+        [
+            session
+            for name, far in ((one, other), (other, one))
+            for session in sessions_between(evidence.tables.of(name), far, expectation.family)
+        ]
+        for evidence in (predicted, observed)
+    )
+    if not seen:
+        neighbors = dict.fromkeys(s.neighbor for s in observed.tables.of(one).sessions)
+        says = f"the plan has none between {one} and {other}; {one} has them with {', '.join(neighbors) or 'nobody'}"
+        return Cause(stage=Stage.SESSION, text=says)
+    if expectation.state is SessionState.DOWN:
+        up = [s.session.rpartition("/")[2] for s in seen if s.established]
+        families = " and ".join(dict.fromkeys(up))
+        return Cause(stage=Stage.SESSION, text=f"{one} - {other} is established ({families}): nothing keeps it down")
+    down = [s for s in seen if not s.established]
+    families = " and ".join(dict.fromkeys(s.session.rpartition("/")[2] for s in down))
+    return Cause(stage=Stage.SESSION, text=f"{one} - {other} is down ({families}): {_reasons([*modelled, *down])}")
+
+
+def _reasons(sessions: list[SessionTables]) -> str:
+    """Why sessions are down: what the model says first, for it knows both ends."""
+    return "; ".join(dict.fromkeys(s.why_down for s in sessions if s.why_down)) or "no reason was given"
+
+
+# routes
+
+
+def _diverged_route(expectation: RouteExpectation, predicted: Evidence, observed: Evidence) -> Cause | None:
+    """Where the lab left the model's way; None where it did not."""
+    divergence = Divergence(
+        plan=predicted.plan, predicted=predicted.tables, observed=observed.tables, prefix=expectation.prefix
+    )
+    return divergence.first(_places(expectation, observed))
+
+
+def _places(expectation: RouteExpectation, observed: Evidence) -> list[Place]:
+    """The places that an expectation asks about."""
+    stage, at = STAGE_OF[expectation.table], expectation.at
+    if stage in (Stage.LOC_RIB, Stage.FIB):
+        return [Place(stage=stage, router=at)]
+    asked = sessions_asked(expectation, observed.tables.of(at))
+    return [Place(stage=stage, router=at, session=s.session) for s in asked]
+
+
+def _untold_route(expectation: RouteExpectation, predicted: Evidence, observed: Evidence) -> Cause:
+    """Why the absence of a route proves nothing."""
+    at = expectation.at
+    modelled = {s.session: s for s in predicted.tables.of(at).sessions}
+    for session in sessions_asked(expectation, observed.tables.of(at)):
+        if not session.established:
+            reasons = _reasons([modelled[session.session], session])
+            says = f"{at} - {session.neighbor} is down ({session.session.rpartition('/')[2]}): {reasons}"
+            return Cause(stage=Stage.SESSION, text=f"{says}; so the absence of {expectation.prefix} proves nothing")
+    return Cause(stage=Stage.SESSION, text=find(expectation, observed).text)
+
+
+def _modelled_route(expectation: RouteExpectation, model: Model, predicted: Evidence) -> Cause:
+    if not expectation.present:
+        return model.why_route(expectation)
+    there = routes_in(expectation, predicted.tables.of(expectation.at))
+    return model.why_different(expectation) if there else model.why_no_route(expectation)
+
+
+# packets
+
+
+def _failing_flow(expectation: ReachabilityExpectation, evidence: Evidence) -> Flow | None:
+    """The first flow that fails; else the first that cannot be told of."""
+    flows = flows_of(expectation, evidence.plan)
+    holds = {flow: find(replace(expectation, family=flow.family), evidence).holds for flow in flows}
+    return next((flow for wanted in (False, None) for flow in flows if holds[flow] is wanted), None)
+
+
+def _nothing_asked(expectation: ReachabilityExpectation, observed: Evidence) -> Cause:
+    return Cause(stage=Stage.PACKET, text=find(expectation, observed).text)
+
+
+def _diverged_flow(expectation: ReachabilityExpectation, flow: Flow, predicted: Evidence, observed: Evidence) -> Cause:
+    result = observed.flows.get(flow)
+    if result is None:
+        return Cause(stage=Stage.PACKET, text=f"{flow.family.value} was not asked")
+    by_tables = predict_flow(observed.plan, observed.tables, flow)
+    if find(expectation, replace(observed, flows={flow: by_tables})).holds is not True:
+        cause = _diverged_tables(flow, predicted, observed, result)
+        if cause is not None:
+            return cause
+    return Cause(stage=Stage.PACKET, text=_packet(expectation, flow, result, by_tables))
+
+
+def _diverged_tables(flow: Flow, predicted: Evidence, observed: Evidence, result: FlowResult) -> Cause | None:
+    """The first cause why the tables on the way there and back are not the predicted ones."""
+    plan, modelled = predicted.plan, predicted.flows.get(flow)
+    source, target = plan.node(flow.source).address(flow.family), plan.node(flow.destination).address(flow.family)
+    causes: list[Cause] = []
+    for address, ways in (
+        (target, [one.forward for one in (modelled, result) if one]),
+        (source, [one.backward for one in (modelled, result) if one]),
+    ):
+        routers = [name for name in dict.fromkeys(n for way in ways for n in way) if plan.node(name).bgp]
+        for router in routers if address is not None else ():
+            for prefix in _matches(router, address, predicted, observed):
+                divergence = Divergence(plan=plan, predicted=predicted.tables, observed=observed.tables, prefix=prefix)
+                cause = divergence.first([Place(stage=Stage.FIB, router=router)])
+                causes += [cause] if cause is not None else []
+    return min(causes, key=lambda cause: cause.stage.place, default=None)
+
+
+def _matches(router: str, address: Address | None, *bodies: Evidence) -> list[Prefix]:
+    """The prefixes by which a router forwards to an address, in each body of evidence."""
+    found = [longest_match(one.tables.of(router).fib, address) for one in bodies] if address is not None else []
+    return list(dict.fromkeys(entry.prefix for entry in found if entry is not None))
+
+
+def _packet(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, by_tables: FlowResult) -> str:
+    """What the packets themselves show, where the tables are not to blame."""
+    family = flow.family.value
+    if not result.sent:
+        return f"{family}: none left {flow.source}: {result.stopped}"
+    if not expectation.reachable:
+        return f"{family}: arrived by {' '.join(result.forward)}, though by the FIBs {by_tables.stopped}"
+    if not result.arrived or not result.answered:
+        return f"{family}: {result.stopped}"
+    if expectation.via is not None:
+        for (before, here), there in zip(pairwise(result.forward), by_tables.forward[1:], strict=False):
+            if here != there:
+                return f"{family}: {before} sent it to {here}, though its FIB leads to {there}"
+    marks = [(flow.source, flow.dscp), *result.marks]
+    for (before, sent), (after, seen) in pairwise(marks):
+        if sent != seen:
+            return f"{family}: DSCP {sent} became {seen} between {before} and {after}"
+    return f"{family}: arrived with DSCP {result.dscp} by {' '.join(result.forward)}"
+
+
+def _modelled_flow(expectation: ReachabilityExpectation, flow: Flow, model: Model, predicted: Evidence) -> Cause:
+    """Why packets cannot do what is expected, even where all works as the model says."""
+    result = predicted.flows.get(flow)
+    if result is None or not result.sent:
+        return Cause(stage=Stage.PACKET, text=result.stopped if result else f"{flow.family.value} was not asked")
+    if not expectation.reachable:
+        return _reaches(flow, model, result)
+    if result.answered:
+        return _other_way(expectation, flow, model, result)
+    way, towards = (result.backward, flow.source) if result.arrived else (result.forward, flow.destination)
+    last = way[-1]
+    if last in way[:-1]:
+        return Cause(stage=Stage.FIB, text=f"packets loop: {' -> '.join(way)}")
+    address = model.plan.node(towards).address(flow.family)
+    prefix = model.prefix_of(address) if address is not None else None
+    if prefix is not None and model.plan.node(last).bgp is not None:
+        cause = model.why_absent(last, prefix)
+        if cause is not None:
+            return Cause(stage=cause.stage, text=f"{cause.text}; so {result.stopped}")
+    return Cause(stage=Stage.FIB, text=result.stopped)
+
+
+def _reaches(flow: Flow, model: Model, result: FlowResult) -> Cause:
+    router = next((name for name in result.forward if model.plan.node(name).bgp), None)
+    address = model.plan.node(flow.destination).address(flow.family)
+    prefix = model.prefix_of(address) if address is not None else None
+    says = f"every router from {flow.source} to {flow.destination} has a route: {' '.join(result.forward)}"
+    if router is not None and prefix is not None and model.has(router, prefix):
+        asked = RouteExpectation(where="", at=router, prefix=prefix, table=Table.FIB)
+        says = f"{says}; {model.why_route(asked).text}"
+    return Cause(stage=Stage.FIB, text=says)
+
+
+def _other_way(expectation: ReachabilityExpectation, flow: Flow, model: Model, result: FlowResult) -> Cause:
+    """Why packets cross other edges than those that are expected: the choice of the router that sent them there."""
+    crossed, wanted = edges_of(result.forward, model.plan), expectation.via or ()
+    at = next((i for i, (one, other) in enumerate(zip(crossed, wanted, strict=False)) if one != other), None)
+    if at is None:
+        says = f"{flow.source} crosses {' '.join(crossed)} on the way to {flow.destination}, not {' '.join(wanted)}"
+        return Cause(stage=Stage.FIB, text=says)
+    chooser = result.forward[result.forward.index(crossed[at]) - 1]
+    address = model.plan.node(flow.destination).address(flow.family)
+    prefix = model.prefix_of(address) if address is not None else None
+    if model.plan.node(chooser).bgp is None or prefix is None:
+        says = f"{chooser} sends to {crossed[at]}, its first hop, and not to {wanted[at]}"
+        return Cause(stage=Stage.FIB, text=says)
+    neighbors = {s.neighbor for s in model.prediction.tables.of(chooser).sessions if _is_of(s.session, prefix)}
+    if wanted[at] not in neighbors:
+        says = f"{chooser} sends to {crossed[at]}, and has no session with {wanted[at]}"
+        return Cause(stage=Stage.SESSION, text=says)
+    return model.why_lost(chooser, prefix, wanted[at])
+
+
+def _is_of(session: str, prefix: Prefix) -> bool:
+    return session.endswith(f"/{family_of(prefix).value}")

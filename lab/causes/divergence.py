@@ -1,0 +1,196 @@
+"""Where a lab first left the way that the model predicted, for one prefix.
+
+Every table is made from earlier ones: a FIB from a Loc-RIB, that from the Adj-RIBs-In, those from the Adj-RIBs-Out at
+the other ends of the sessions. From a place where prediction and lab differ, the walk goes to what it was made from, as
+long as that differs too. Where nothing earlier differs, the lab left the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lab.bgp import Address, Prefix, Route, family_of
+from lab.causes.stages import Cause, Stage
+from lab.plan import Plan
+from lab.policy import changes_between
+from lab.tables import LabTables, SessionTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One table of one router, for one prefix; `session` is empty for its Loc-RIB and its FIB.
+
+    A session is one place for both its ends: that of the lesser router name.
+    """
+
+    stage: Stage
+    router: str
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """The predicted and the observed tables, looked at for one prefix."""
+
+    plan: Plan
+    predicted: LabTables
+    observed: LabTables
+    prefix: Prefix
+
+    def first(self, starts: Iterable[Place]) -> Cause | None:
+        """The first cause of the differences at `starts`; None where there are none."""
+        seen: dict[Place, Place | None] = {}
+        roots: list[Place] = []
+        for start in starts:
+            self._search(start, None, seen, roots)
+        if not roots:
+            roots = list(seen)  # the differences cause one another; the place that was asked about is the best to name
+        if not roots:
+            return None
+        root = min(roots, key=lambda place: place.stage.place)
+        return Cause(stage=root.stage, text=self._text(root, seen[root]))
+
+    def _search(self, place: Place, led_by: Place | None, seen: dict[Place, Place | None], roots: list[Place]) -> None:
+        if place in seen or not self._differs(place):
+            return
+        seen[place] = led_by
+        earlier = [one for one in self._made_from(place) if self._differs(one)]
+        if not earlier:
+            roots.append(place)
+        for one in earlier:
+            self._search(one, place, seen, roots)
+
+    def _made_from(self, place: Place) -> Iterator[Place]:
+        match place.stage:
+            case Stage.FIB:
+                yield Place(stage=Stage.LOC_RIB, router=place.router)
+                if self._differs(Place(stage=Stage.LOC_RIB, router=place.router)) or self._hops(place, self.observed):
+                    yield from self._of_hops(place)
+            case Stage.LOC_RIB:
+                yield from self._adj_ribs_in(place.router)
+            case Stage.ADJ_RIB_OUT:
+                yield self.session(place.router, place.session)
+                yield Place(stage=Stage.LOC_RIB, router=place.router)
+            case Stage.ADJ_RIB_IN:
+                yield self.session(place.router, place.session)
+                far_router, far_session = self._far_end(place.router, place.session)
+                yield Place(stage=Stage.ADJ_RIB_OUT, router=far_router, session=far_session)
+
+    def _adj_ribs_in(self, router: str) -> Iterator[Place]:
+        family = f"/{family_of(self.prefix).value}"
+        for session in self.predicted.of(router).sessions:
+            if session.session.endswith(family):
+                yield Place(stage=Stage.ADJ_RIB_IN, router=router, session=session.session)
+
+    def _of_hops(self, fib: Place) -> Iterator[Place]:
+        """The Adj-RIBs-In of the next hops that came or went: one of several may be lost while the best path stays."""
+        changed = set(self._hops(fib, self.predicted)) ^ set(self._hops(fib, self.observed))
+        for place in self._adj_ribs_in(fib.router):
+            routes = (self._route(place, tables) for tables in (self.predicted, self.observed))
+            if any(route is not None and route.next_hop in changed for route in routes):
+                yield place
+
+    def session(self, router: str, session: str) -> Place:
+        """The place of a session, the same from both its ends."""
+        name, name_there = min((router, session), self._far_end(router, session))
+        return Place(stage=Stage.SESSION, router=name, session=name_there)
+
+    def _far_end(self, router: str, session: str) -> tuple[str, str]:
+        far_router, far_session = self.plan.far_ends()[router, session]
+        return far_router, far_session.name
+
+    # what a place holds
+
+    def _differs(self, place: Place) -> bool:
+        if place.stage is Stage.SESSION:
+            return self._established(place, self.predicted) != self._established(place, self.observed)
+        if place.stage is Stage.FIB:
+            return self._hops(place, self.predicted) != self._hops(place, self.observed)
+        return self._route(place, self.predicted) != self._route(place, self.observed)
+
+    def _established(self, place: Place, tables: LabTables) -> bool:
+        return all(end.established for end in self._ends(place, tables))
+
+    def _ends(self, place: Place, tables: LabTables) -> list[SessionTables]:
+        ends = ((place.router, place.session), self._far_end(place.router, place.session))
+        return [s for router, name in ends for s in tables.of(router).sessions if s.session == name]
+
+    def _hops(self, place: Place, tables: LabTables) -> tuple[Address, ...]:
+        return next((e.next_hops for e in tables.of(place.router).fib if e.prefix == self.prefix), ())
+
+    def _route(self, place: Place, tables: LabTables) -> Route | None:
+        router = tables.of(place.router)
+        if place.stage is Stage.LOC_RIB:
+            routes = router.loc_rib
+        else:
+            session = next(s for s in router.sessions if s.session == place.session)
+            routes = session.adj_rib_in if place.stage is Stage.ADJ_RIB_IN else session.adj_rib_out
+        return next((route for route in routes if route.prefix == self.prefix), None)
+
+    # words
+
+    def _text(self, place: Place, led_by: Place | None) -> str:
+        if place.stage is Stage.SESSION:
+            return self._session_text(place, led_by)
+        if place.stage is Stage.FIB:
+            return self._fib_text(place)
+        predicted, observed = (self._route(place, tables) for tables in (self.predicted, self.observed))
+        if predicted is None:
+            return f"{self._has(place)}, which the model does not predict"
+        if observed is None:
+            return self._lacks(place)
+        differing = "; ".join(
+            f"{change.attribute} {change.after or 'none'} where {change.before or 'none'} was predicted"
+            for change in changes_between(predicted, observed)
+        )
+        return f"{self._has(place)} with {differing}"
+
+    def _has(self, place: Place) -> str:
+        neighbor = self._neighbor(place)
+        match place.stage:
+            case Stage.ADJ_RIB_IN:
+                return f"{place.router} received {self.prefix} from {neighbor}"
+            case Stage.ADJ_RIB_OUT:
+                return f"{place.router} sends {self.prefix} to {neighbor}"
+            case _:
+                return f"{place.router} has a route to {self.prefix}"
+
+    def _lacks(self, place: Place) -> str:
+        neighbor = self._neighbor(place)
+        match place.stage:
+            case Stage.ADJ_RIB_IN:
+                return f"{place.router} never received {self.prefix} from {neighbor}, though {neighbor} sent it"
+            case Stage.ADJ_RIB_OUT:
+                return f"{place.router} does not send {self.prefix} to {neighbor}, though its Loc-RIB has it"
+            case _:
+                return f"{place.router} has no route to {self.prefix}, though all that it is made from is there"
+
+    def _neighbor(self, place: Place) -> str:
+        return place.session.rpartition("/")[0]
+
+    def _session_text(self, place: Place, led_by: Place | None) -> str:
+        ends = self._ends(place, self.observed)
+        names = f"{place.router} - {self._neighbor(place)}"
+        family = place.session.rpartition("/")[2]
+        if not self._established(place, self.observed):
+            reasons = "; ".join(dict.fromkeys(end.why_down for end in ends if end.why_down)) or "no reason was given"
+            text = f"{names} is down ({family}): {reasons}"
+        else:
+            text = f"{names} is established ({family}), though the model predicted it down"
+        if led_by is None or led_by.stage is not Stage.ADJ_RIB_IN:
+            return text
+        reached = "never reached" if self._route(led_by, self.observed) is None else "reached"
+        return f"{text}; so {self.prefix} {reached} {led_by.router}"
+
+    def _fib_text(self, place: Place) -> str:
+        predicted, observed = (self._named_hops(place, tables) for tables in (self.predicted, self.observed))
+        kernel = f"the kernel of {place.router}"
+        if not observed:
+            return f"{kernel} has no route to {self.prefix}, though its Loc-RIB has it"
+        if not predicted:
+            return f"{kernel} has a route to {self.prefix} by {observed}, which the model does not predict"
+        return f"{kernel} sends {self.prefix} to {observed}, where {predicted} was predicted"
+
+    def _named_hops(self, place: Place, tables: LabTables) -> str:
+        return " ".join(self.plan.owner(hop) or str(hop) for hop in self._hops(place, tables))

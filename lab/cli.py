@@ -1,0 +1,171 @@
+"""The command `erlab`: what its arguments are, and how it ends.
+
+Data goes to stdout and words to stderr. Exit codes: 0 all passed, 1 an expectation failed, 2 the file or the call is
+wrong, 3 the lab could not show the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from lab.errors import InputError, LabError
+
+DEFAULT_TIMEOUT_S = 5.0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        sys.stderr.write(f"{self.prog}: {message}\n")
+        sys.exit(InputError.exit_code)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from above 0 to 3600")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10000")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every command."""
+    main_parser = _Parser(prog="erlab", description="A BGP route-policy lab for Azure ExpressRoute.")
+    commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, words: str, *, formats: bool = True) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=words, description=words)
+        if formats:
+            one.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+        return one
+
+    def live(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        one.add_argument("--lab", metavar="NAME", help="the running lab; not needed where only one is up")
+        return one
+
+    def waits(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        one.add_argument(
+            "--timeout",
+            type=_positive,
+            default=DEFAULT_TIMEOUT_S,
+            metavar="SECONDS",
+            help=f"how long sessions and routes may take to settle (default {DEFAULT_TIMEOUT_S:g})",
+        )
+        return one
+
+    test = waits(live(command("test", "Run a topology file's lab to one verdict.")))
+    test.add_argument("file", metavar="FILE", help="a topology file")
+    test.set_defaults(run=_test)
+
+    check = command("check", "Find every mistake in topology and policy files; needs no privileges.")
+    check.add_argument("files", metavar="FILE", nargs="+", help="topology and policy files")
+    check.set_defaults(run=_offline("check"))
+
+    predict = command("predict", "Show what the model expects of a topology, without packets.")
+    predict.add_argument("file", metavar="FILE", help="a topology file")
+    predict.set_defaults(run=_offline("predict"))
+
+    plan = command("plan", "Show every node, address, session and wire that a topology becomes.")
+    plan.add_argument("file", metavar="FILE", help="a topology file")
+    plan.add_argument("--diff", metavar="OLD", help="show what changed since an older topology file")
+    plan.set_defaults(run=_offline("plan"))
+
+    schema = command("schema", "Print the JSON Schema of a file format, for editors.", formats=False)
+    schema.add_argument("kind", choices=("topology", "policy"))
+    schema.set_defaults(run=_offline("schema"))
+
+    up = waits(command("up", "Start a topology file's lab and leave it running."))
+    up.add_argument("file", metavar="FILE", help="a topology file")
+    up.set_defaults(run=_live("up"))
+
+    status = live(command("status", "Show the labs that are up."))
+    status.set_defaults(run=_live("status"))
+
+    down = live(command("down", "End a running lab."))
+    down.set_defaults(run=_live("down"))
+
+    show = live(command("show", "Show a table of a router: the live one, or with --file the predicted one."))
+    show.add_argument("what", choices=("routes", "sessions", "rib-in", "rib-out", "fib"))
+    show.add_argument("router", metavar="ROUTER")
+    show.add_argument("--file", metavar="FILE", help="predict from this topology instead of asking a lab")
+    show.set_defaults(run=_live("show"))
+
+    explain = live(command("explain", "Show every path to a prefix at a router, and why the best one won."))
+    explain.add_argument("router", metavar="ROUTER")
+    explain.add_argument("prefix", metavar="PREFIX")
+    explain.add_argument("--file", metavar="FILE", help="predict from this topology instead of asking a lab")
+    explain.set_defaults(run=_live("explain"))
+
+    probe = live(command("probe", "Send packets from one host of a running lab to another."))
+    probe.add_argument("source", metavar="FROM")
+    probe.add_argument("destination", metavar="TO")
+    probe.add_argument("--dscp", default="cs0", help="a name such as ef or af41, or 0 to 63 (default cs0)")
+    probe.add_argument("--count", type=_count, default=1, help="packets per family (default 1)")
+    probe.add_argument("--family", choices=("ipv4", "ipv6"), help="only this family")
+    probe.add_argument("--timeout", type=_positive, default=1.0, metavar="SECONDS", help="how long to wait (default 1)")
+    probe.set_defaults(run=_live("probe"))
+
+    shell = live(command("shell", "Run a shell, or a command, in a node of a running lab.", formats=False))
+    shell.add_argument("node", metavar="NODE")
+    shell.add_argument("argv", metavar="COMMAND", nargs=argparse.REMAINDER, help="default: $SHELL; put -- before it")
+    shell.set_defaults(run=_live("shell"))
+    return main_parser
+
+
+def _offline(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import offline
+
+        return int(getattr(offline, name)(arguments))
+
+    return run
+
+
+def _live(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import live
+
+        return int(getattr(live, name)(arguments))
+
+    return run
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    from lab.commands.test import test
+
+    return test(arguments)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    arguments = parser().parse_args(argv)
+    try:
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+    except LabError as problem:
+        return _fail(problem, as_json=getattr(arguments, "format", "text") == "json")
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has seen enough
+        return 141
+    return code
+
+
+def _fail(problem: LabError, *, as_json: bool) -> int:
+    if as_json:
+        from lab.report.as_json import error
+
+        print(error(problem))
+    sys.stderr.write(f"erlab: {problem}\n")
+    return problem.exit_code

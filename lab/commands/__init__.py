@@ -1,0 +1,1 @@
+"""What each command does: load, compute or ask, and print one report."""

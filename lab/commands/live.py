@@ -1,0 +1,245 @@
+"""The commands that act on a running lab."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.bgp import Family, Prefix, parse_prefix
+from lab.commands.offline import load
+from lab.commands.progress import Progress
+from lab.controller import Lab, end_lab, find_lab, labs_up, start_lab
+from lab.errors import InputError, LabBroken
+from lab.messages import (
+    AwaitConvergence,
+    Build,
+    Built,
+    Converged,
+    Explain,
+    Explained,
+    Locate,
+    Located,
+    Probe,
+    Probed,
+    ReadStatus,
+    ReadTables,
+    Status,
+    Tables,
+)
+from lab.plan import Plan, Role
+
+if TYPE_CHECKING:
+    from lab.router import Explanation
+    from lab.tables import LabTables
+
+ANSWER_DEADLINE_S = 15.0
+BUILD_DEADLINE_S = 30.0
+
+
+def converge(lab: Lab, timeout_s: float) -> Converged:
+    """Wait until a lab has converged or the time is over."""
+    wait = AwaitConvergence(deadline_s=timeout_s)
+    return lab.channel.ask(wait, Converged, deadline_s=timeout_s + ANSWER_DEADLINE_S)
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Start a lab and leave it running; 3 where it did not settle in time."""
+    topology, plan = load(arguments.file)
+    lab = start_lab(topology.name)
+    with Progress() as progress:
+        progress.says(f"building {len(plan.nodes)} nodes")
+        try:
+            lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
+            progress.says("waiting for sessions and routes to settle")
+            settled = converge(lab, arguments.timeout)
+        except LabBroken:
+            _abandon(lab)
+            raise
+        status = _status(lab)
+    _print_status([status], arguments.format)
+    for what in settled.pending:
+        sys.stderr.write(f"erlab: not settled after {arguments.timeout:g} s: {what}\n")
+    return LabBroken.exit_code if settled.pending else 0
+
+
+def _abandon(lab: Lab) -> None:
+    """End a lab that could not be built; the reason is already known."""
+    try:
+        end_lab(lab.name)
+    except (InputError, LabBroken):
+        return
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show every running lab, or the one that is named; 3 where one is broken or has not settled."""
+    names = [arguments.lab] if arguments.lab else labs_up()
+    if not names:
+        sys.stderr.write("no lab is up: start one with `erlab up FILE`\n")
+    answers, broken = [], []
+    for name in names:
+        try:
+            answers.append(_status(find_lab(name)))
+        except LabBroken as problem:
+            broken.append(f"{name}: {problem}")
+    _print_status(answers, arguments.format)
+    for problem in broken:
+        sys.stderr.write(f"erlab: {problem}\n")
+    return LabBroken.exit_code if broken or any(one.pending for one in answers) else 0
+
+
+def _status(lab: Lab) -> Status:
+    return lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
+
+
+def _print_status(answers: list[Status], output: str) -> None:
+    if output == "json":
+        from lab.report import as_json
+
+        print(as_json.status(answers))
+    else:
+        from lab.report import as_text
+
+        print("\n\n".join(as_text.status(one) for one in answers), end="\n" if answers else "")
+
+
+def down(arguments: argparse.Namespace) -> int:
+    """End a running lab; nothing of it is left."""
+    name = arguments.lab or find_lab(None).name
+    end_lab(name)
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.ended(name))
+    else:
+        sys.stderr.write(f"{name} is down\n")
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Show one table of one router, live or predicted."""
+    plan, tables = _tables(arguments)
+    router = _router(plan, arguments.router)
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.table(plan, tables.of(router), arguments.what))
+    else:
+        from lab.report import as_text
+
+        print(as_text.table(plan, tables.of(router), arguments.what))
+    return 0
+
+
+def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
+    if arguments.file:
+        from lab.predict import predict
+
+        _, plan = load(arguments.file)
+        return plan, predict(plan).tables
+    lab = find_lab(arguments.lab)
+    plan = _status(lab).plan
+    return plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Show every path to a prefix at a router and why the best one won, live or predicted; 1 where there is none."""
+    try:
+        prefix = parse_prefix(arguments.prefix)
+    except ValueError as problem:
+        raise InputError(str(problem)) from None
+    plan, explanation = _explanation(arguments, prefix)
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.explanation(plan, explanation))
+    else:
+        from lab.report import as_text
+
+        print(as_text.explanation(plan, explanation))
+    return 0 if explanation.candidates else 1
+
+
+def _explanation(arguments: argparse.Namespace, prefix: Prefix) -> tuple[Plan, Explanation]:
+    if arguments.file:
+        from lab.predict import predict
+
+        _, plan = load(arguments.file)
+        return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
+    lab = find_lab(arguments.lab)
+    plan = _status(lab).plan
+    question = Explain(router=_router(plan, arguments.router), prefix=prefix)
+    return plan, lab.channel.ask(question, Explained, deadline_s=ANSWER_DEADLINE_S).explanation
+
+
+def probe(arguments: argparse.Namespace) -> int:
+    """Send packets between two hosts of a lab; 1 where one was not answered, 3 where none could leave."""
+    from lab.expressroute.dscp import parse_dscp
+    from lab.forwarding import Flow
+
+    lab = find_lab(arguments.lab)
+    plan = _status(lab).plan
+    try:
+        dscp = parse_dscp(arguments.dscp)
+    except ValueError as problem:
+        raise InputError(str(problem)) from None
+    ends = [plan.node(_host(plan, name)) for name in (arguments.source, arguments.destination)]
+    asked = [Family(arguments.family)] if arguments.family else list(Family)
+    families = [family for family in asked if all(end.address(family) for end in ends)]
+    if not families:
+        raise InputError(f"{ends[0].name} and {ends[1].name} have no address family in common that was asked for")
+    flows = tuple(Flow(source=ends[0].name, destination=ends[1].name, family=f, dscp=dscp) for f in families)
+    question = Probe(flows=flows, deadline_s=arguments.timeout, count=arguments.count)
+    results = lab.channel.ask(question, Probed, deadline_s=arguments.timeout + ANSWER_DEADLINE_S).results
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.probes(results))
+    else:
+        from lab.report import as_text
+
+        print(as_text.probes(results))
+    if not all(one.sent for one in results):
+        return LabBroken.exit_code
+    return 0 if all(one.answered for one in results) else 1
+
+
+def shell(arguments: argparse.Namespace) -> int:
+    """Run a program in a node, with the node's network and the lab's processes; returns its exit code."""
+    from lab.runtimes.namespaces import enter_lab
+
+    lab = find_lab(arguments.lab)
+    node = _node(_status(lab).plan, arguments.node)
+    located = lab.channel.ask(Locate(node=node), Located, deadline_s=ANSWER_DEADLINE_S)
+    argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
+    here = Path.cwd()
+    enter_lab(lab.supervisor_pid, located.fd)
+    os.chdir(here)
+    environment = {**os.environ, "ERLAB_NODE": node, "PS1": f"{node}$ "}
+    try:
+        done = subprocess.run(argv or [os.environ.get("SHELL", "/bin/sh")], env=environment, check=False)
+    except OSError as problem:
+        raise InputError(f"cannot run {argv[0] if argv else 'the shell'}: {problem.strerror}") from None
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def _router(plan: Plan, name: str) -> str:
+    return _one_of("router", name, [node.name for node in plan.routers])
+
+
+def _host(plan: Plan, name: str) -> str:
+    """A host of the lab: probes go nowhere else."""
+    return _one_of("host", name, [node.name for node in plan.nodes if node.role is Role.HOST])
+
+
+def _node(plan: Plan, name: str) -> str:
+    return _one_of("node", name, [node.name for node in plan.nodes])
+
+
+def _one_of(what: str, name: str, known: list[str]) -> str:
+    if name not in known:
+        raise InputError(f"{name} is no {what} of this lab: {what}s are {', '.join(known)}")
+    return name

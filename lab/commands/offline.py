@@ -1,0 +1,98 @@
+"""The commands that need no lab and no privileges."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from lab.errors import InputError, Mistake
+from lab.plan import Plan
+from lab.topology import Topology
+
+
+def load(file: str) -> tuple[Topology, Plan]:
+    """A topology file and its plan. Raises InputError with every mistake in the file."""
+    from lab.load import load_topology
+    from lab.plan.point_to_point_ethernet import plan
+
+    topology = load_topology(file)
+    return topology, plan(topology)
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Report every mistake of every file at once."""
+    from lab.load import load_file
+
+    mistakes: list[Mistake] = []
+    problems: list[str] = []
+    for file in arguments.files:
+        try:
+            load_file(file)
+        except InputError as problem:
+            mistakes += problem.mistakes
+            if not problem.mistakes:
+                problems.append(str(problem))
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.mistakes(arguments.files, mistakes, problems))
+    for one in dict.fromkeys(mistakes):
+        sys.stderr.write(f"{one}\n")
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    wrong = len(set(mistakes)) + len(problems)
+    if wrong:
+        sys.stderr.write(f"{wrong} mistake{'s' if wrong > 1 else ''}\n")
+        return InputError.exit_code
+    sys.stderr.write(f"{len(arguments.files)} file{'s' if len(arguments.files) > 1 else ''}: no mistakes\n")
+    return 0
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Show the predicted tables, and each expectation that the model contradicts; 1 where there is one."""
+    from lab.causes import verdicts
+    from lab.checks import Evidence, Outcome, flows_of
+    from lab.forwarding import predict_flow
+    from lab.predict import predict as run_model
+
+    topology, plan = load(arguments.file)
+    prediction = run_model(plan)
+    flows = {flow: predict_flow(plan, prediction.tables, flow) for one in topology.expectations for flow in flows_of(one, plan)}
+    evidence = Evidence(plan=plan, tables=prediction.tables, flows=flows)
+    answers = verdicts(topology.expectations, prediction, evidence, evidence)
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.prediction(plan, prediction.tables, answers))
+    else:
+        from lab.report import as_text
+
+        print(as_text.prediction(plan, prediction.tables, answers))
+    outcomes = {one.outcome for one in answers}
+    if Outcome.FAILED in outcomes:
+        return 1
+    return 3 if Outcome.INCONCLUSIVE in outcomes else 0
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Show a topology's plan, or what changed in it since an older file."""
+    _, new = load(arguments.file)
+    old = load(arguments.diff)[1] if arguments.diff else None
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.plan(new) if old is None else as_json.plan_difference(old, new))
+    else:
+        from lab.report import as_text
+
+        print(as_text.plan(new) if old is None else as_text.plan_difference(old, new))
+    return 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """Print a JSON Schema."""
+    from lab.load.schema import policy_schema, topology_schema
+
+    print(json.dumps(topology_schema() if arguments.kind == "topology" else policy_schema(), indent=2))
+    return 0

@@ -1,0 +1,91 @@
+"""`erlab test`: one topology file to one verdict."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab.commands.live import converge
+from lab.commands.offline import load
+from lab.commands.progress import Progress
+from lab.controller import Lab, find_lab, temporary_lab
+from lab.messages import Build, Built, Probe, Probed, ReadStatus, ReadTables, Status, Tables
+
+PROBE_DEADLINE_S = 1.0
+BUILD_DEADLINE_S = 30.0
+ANSWER_DEADLINE_S = 15.0
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Make the lab, or use the running one that `--lab` names; compare and report. Returns the exit code."""
+    started_s = time.monotonic()
+    with _lab(arguments.lab) as lab, Progress() as progress:
+        # imported while the lab's own processes warm up
+        from lab.causes import verdicts
+        from lab.checks import Evidence, TestReport, flows_of
+        from lab.forwarding import predict_flow
+        from lab.predict import predict
+        from lab.tables import differences
+
+        progress.says("reading the topology")
+        topology, plan = load(arguments.file)
+        prediction = predict(plan)
+        notes = []
+        progress.says(f"building {len(plan.nodes)} nodes")
+        build_s = time.monotonic()
+        if arguments.lab is None:
+            lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
+        elif lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan != plan:
+            notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
+        built_s = time.monotonic()
+        progress.says("waiting for sessions and routes to settle")
+        settled = converge(lab, arguments.timeout)
+        notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in settled.pending]
+        progress.says("reading tables and sending packets")
+        seen = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S)
+        flows = tuple(dict.fromkeys(flow for one in topology.expectations for flow in flows_of(one, plan)))
+        probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
+        probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
+        verdict_s = time.monotonic()
+    predicted = Evidence(
+        plan=plan,
+        tables=prediction.tables,
+        flows={flow: predict_flow(plan, prediction.tables, flow) for flow in flows},
+    )
+    observed = Evidence(plan=plan, tables=seen.tables, flows={one.flow: one for one in probed.results})
+    timings = [("built", built_s)]
+    if arguments.lab is None:
+        after = (("established", settled.established_s), ("converged", settled.converged_s))
+        timings += [(name, build_s + time_s) for name, time_s in after if time_s is not None]
+    timings += [("verdict", verdict_s), ("gone", time.monotonic())]
+    report = TestReport(
+        topology=topology.name,
+        verdicts=verdicts(topology.expectations, prediction, predicted, observed),
+        differences=tuple(differences(prediction.tables, seen.tables)),
+        routes_compared=seen.tables.count(),
+        fidelity=seen.fidelity,
+        notes=tuple(notes),
+        timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
+    )
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.test_report(report))
+    else:
+        from lab.report import as_text
+
+        print(as_text.test_report(report))
+    return report.exit_code
+
+
+@contextmanager
+def _lab(name: str | None) -> Iterator[Lab]:
+    if name is None:
+        with temporary_lab("test") as lab:
+            yield lab
+    else:
+        lab = find_lab(name)
+        yield lab
+        lab.channel.close()

@@ -1,0 +1,253 @@
+"""What the real circuit refuses: `RULES` lists the rules, and each function finds where a value breaks one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from lab.bgp import Address, Community, Prefix, parse_community
+from lab.expressroute.communities import (
+    REGION_NAMES,
+    microsoft_community,
+    private_peering_community,
+)
+from lab.expressroute.facts import (
+    BANDWIDTHS_MBPS,
+    CIRCUIT_API,
+    CUSTOM_COMMUNITIES,
+    DIRECT,
+    FAQ,
+    HOLD_TIMES_S,
+    LINK_BLOCK_LENGTH,
+    MD5_KEY_LENGTH,
+    MICROSOFT_ASN,
+    PORTAL_ROUTING,
+    RESERVED_ASNS,
+    ROUTING,
+    VLAN_IDS,
+    Source,
+    Tag,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that Microsoft's side refuses, or that it is assumed to refuse."""
+
+    id: str
+    title: str
+    source: Source
+    tag: Tag = Tag.DOCUMENTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule that a value breaks: what is wrong, and what would be right."""
+
+    rule: Rule
+    what: str
+    meant: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What would be right, and who says so."""
+        says = f"{self.rule.tag.value}: {self.rule.source}"
+        return f"{self.meant} ({says})" if self.meant else says
+
+
+BLOCK_LENGTH = Rule(id="ER001", title="A link block is a /30, or a /126 in IPv6", source=ROUTING)
+BLOCK_HOSTS = Rule(
+    id="ER002", title="The first host of a link block is the customer's, the second Microsoft's", source=ROUTING
+)
+OWN_ASN = Rule(id="ER003", title="The customer's AS is none of those that Microsoft reserves", source=ROUTING)
+NOT_MICROSOFT_ASN = Rule(
+    id="ER004", title="The customer's AS is not Microsoft's, 12076", source=ROUTING, tag=Tag.ASSUMED
+)
+ASN_RANGE = Rule(id="ER005", title="An AS number is from 1 to 4294967295", source=CIRCUIT_API)
+VLAN_RANGE = Rule(id="ER006", title="A VLAN tag is from 1 to 4094", source=CIRCUIT_API, tag=Tag.ASSUMED)
+MD5_KEY = Rule(id="ER007", title="An MD5 key is 1 to 25 letters and digits", source=PORTAL_ROUTING)
+SAME_FAMILIES = Rule(id="ER008", title="Both links of a peering carry the same address families", source=ROUTING)
+BLOCKS_APART = Rule(id="ER009", title="Link blocks do not overlap one another", source=ROUTING)
+BLOCK_AND_VNET = Rule(id="ER010", title="Link blocks do not overlap a VNet", source=ROUTING)
+BLOCK_AND_NETWORK = Rule(
+    id="ER011", title="Link blocks do not overlap a customer network", source=ROUTING, tag=Tag.ASSUMED
+)
+VNETS_APART = Rule(id="ER012", title="VNets of a circuit do not overlap one another", source=FAQ, tag=Tag.ASSUMED)
+VNET_AND_NETWORK = Rule(id="ER013", title="Customer networks do not overlap a VNet", source=ROUTING)
+VNET_COMMUNITY = Rule(id="ER014", title="The community of a VNet is 12076:value", source=CUSTOM_COMMUNITIES)
+VNET_COMMUNITY_VALUE = Rule(
+    id="ER015",
+    title="The value of a VNet's community is from 1 to 65535",
+    source=CUSTOM_COMMUNITIES,
+    tag=Tag.ASSUMED,
+)
+REGION = Rule(id="ER016", title="The region is one that Microsoft's documents name", source=ROUTING)
+REGION_COMMUNITY = Rule(
+    id="ER017", title="A region's community is the published one; only where none is, it may be given", source=ROUTING
+)
+HOLD_TIME = Rule(id="ER018", title="The hold time is from 10 to 180 seconds", source=FAQ)
+BANDWIDTH = Rule(id="ER019", title="The bandwidth is one that providers sell", source=DIRECT)
+
+RULES = (
+    BLOCK_LENGTH,
+    BLOCK_HOSTS,
+    OWN_ASN,
+    NOT_MICROSOFT_ASN,
+    ASN_RANGE,
+    VLAN_RANGE,
+    MD5_KEY,
+    SAME_FAMILIES,
+    BLOCKS_APART,
+    BLOCK_AND_VNET,
+    BLOCK_AND_NETWORK,
+    VNETS_APART,
+    VNET_AND_NETWORK,
+    VNET_COMMUNITY,
+    VNET_COMMUNITY_VALUE,
+    REGION,
+    REGION_COMMUNITY,
+    HOLD_TIME,
+    BANDWIDTH,
+)
+"""Every rule, in the order of its id."""
+
+
+def link_block(block: Prefix) -> Finding | None:
+    """Whether a link block has the one length that Microsoft takes."""
+    length = LINK_BLOCK_LENGTH[block.version]
+    if block.prefixlen == length:
+        return None
+    split = f"two /{length}, one for each link"
+    if block.prefixlen == length - 1:
+        low = block.network_address
+        meant = f"write its halves, {low}/{length} for the primary link and {low + 4}/{length} for the secondary"
+    else:
+        meant = f"a /{length - 1} is split in {split}; any {split} serve as well"
+    return Finding(
+        rule=BLOCK_LENGTH, what=f"a link block is a /{length}, and {block} is a /{block.prefixlen}", meant=meant
+    )
+
+
+def customer_host(block: Prefix, address: Address) -> Finding | None:
+    """Whether the customer's address is the first host of its block."""
+    return _host(block, address, 1, "the customer's address", "first")
+
+
+def microsoft_host(block: Prefix, address: Address) -> Finding | None:
+    """Whether Microsoft's address is the second host of its block."""
+    return _host(block, address, 2, "Microsoft's address", "second")
+
+
+def _host(block: Prefix, address: Address, number: int, whose: str, ordinal: str) -> Finding | None:
+    right = block.network_address + number
+    if address == right:
+        return None
+    what = f"{whose} is the {ordinal} host of {block}, and {address} is not"
+    return Finding(rule=BLOCK_HOSTS, what=what, meant=f"write {right}")
+
+
+def customer_asn(asn: int) -> Finding | None:
+    """Whether a customer can peer from an AS."""
+    if not 1 <= asn <= 0xFFFFFFFF:
+        return Finding(rule=ASN_RANGE, what=f"AS number {asn} is out of range", meant="from 1 to 4294967295")
+    if asn in RESERVED_ASNS:
+        reserved = f"{RESERVED_ASNS[0]} to {RESERVED_ASNS[-1]}"
+        return Finding(rule=OWN_ASN, what=f"AS {asn} is reserved by Microsoft", meant=f"any but {reserved}")
+    if asn == MICROSOFT_ASN:
+        return Finding(rule=NOT_MICROSOFT_ASN, what=f"AS {asn} is Microsoft's own", meant="the AS of the customer")
+    return None
+
+
+def vlan_id(tag: int) -> Finding | None:
+    """Whether a number is a VLAN tag, inner or outer."""
+    if tag in VLAN_IDS:
+        return None
+    return Finding(rule=VLAN_RANGE, what=f"{tag} is no VLAN tag", meant="from 1 to 4094")
+
+
+def md5_key(key: str) -> Finding | None:
+    """Whether Azure takes an MD5 key. The finding never shows it."""
+    if not 1 <= len(key) <= MD5_KEY_LENGTH:
+        return Finding(rule=MD5_KEY, what=f"the key has {len(key)} characters", meant=f"1 to {MD5_KEY_LENGTH}")
+    if not (key.isascii() and key.isalnum()):
+        return Finding(rule=MD5_KEY, what="the key has characters that Azure refuses", meant="only a-z, A-Z and 0-9")
+    return None
+
+
+def vnet_community(text: str) -> Finding | None:
+    """Whether a text can be the custom community of a VNet."""
+    example = f"such as {microsoft_community(20001)}"
+    try:
+        asn, _, value = parse_community(text).partition(":")
+    except ValueError:
+        return Finding(rule=VNET_COMMUNITY, what=f"{text!r} is not {MICROSOFT_ASN}:value", meant=example)
+    if int(asn) != MICROSOFT_ASN:
+        what = f"the community of a VNet starts with {MICROSOFT_ASN}: and {text!r} does not"
+        return Finding(rule=VNET_COMMUNITY, what=what, meant=example)
+    if value == "0":
+        return Finding(rule=VNET_COMMUNITY_VALUE, what=f"{text!r} has no value", meant=example)
+    return None
+
+
+def region(name: str) -> Finding | None:
+    """Whether a region is known."""
+    if name in REGION_NAMES:
+        return None
+    return Finding(rule=REGION, what=f"region {name!r} is not known")
+
+
+def regional_community(region_name: str, given: Community | None, *, needed: bool) -> Finding | None:
+    """Whether a region's community may be given, or must be because a VNet shows it."""
+    published = private_peering_community(region_name)
+    if given is not None and published is not None and given != published:
+        what = f"the community of {region_name} is {published}, not {given}"
+        return Finding(rule=REGION_COMMUNITY, what=what, meant="leave it out")
+    if given is None and published is None and needed:
+        what = f"no community is published for {region_name}, and a VNet with a community shows it too"
+        return Finding(rule=REGION_COMMUNITY, what=what, meant="give the one that Azure shows as regional_community")
+    return None
+
+
+def hold_time(seconds: int) -> Finding | None:
+    """Whether a hold time is useful towards Microsoft, who offers 180 s; the lower of the two is used."""
+    if seconds in HOLD_TIMES_S:
+        return None
+    low, high = HOLD_TIMES_S[0], HOLD_TIMES_S[-1]
+    return Finding(rule=HOLD_TIME, what=f"{seconds} s is no useful hold time", meant=f"{low} s to {high} s")
+
+
+def bandwidth(text: str) -> Finding | None:
+    """Whether a bandwidth is sold."""
+    if text in BANDWIDTHS_MBPS:
+        return None
+    return Finding(
+        rule=BANDWIDTH, what=f"{text!r} is not sold by providers", meant=f"one of {', '.join(BANDWIDTHS_MBPS)}"
+    )
+
+
+class Kind(Enum):
+    """What a prefix is used for."""
+
+    LINK = "link"
+    VNET = "VNet"
+    NETWORK = "network"
+
+
+_OVERLAP = {
+    (Kind.LINK, Kind.LINK): BLOCKS_APART,
+    (Kind.LINK, Kind.VNET): BLOCK_AND_VNET,
+    (Kind.LINK, Kind.NETWORK): BLOCK_AND_NETWORK,
+    (Kind.VNET, Kind.VNET): VNETS_APART,
+    (Kind.VNET, Kind.NETWORK): VNET_AND_NETWORK,
+}
+
+
+def overlap_rule(one: Kind, other: Kind) -> Rule | None:
+    """The rule that keeps two kinds of prefixes apart; two customer networks are no business of Microsoft."""
+    return _OVERLAP.get((one, other)) or _OVERLAP.get((other, one))
+
+
+def same_families(missing: str, lacking: str, carrying: str) -> Finding:
+    """The finding that a family is on one link only."""
+    what = f"{missing} is on the {carrying} link only"
+    return Finding(rule=SAME_FAMILIES, what=what, meant=f"give the {lacking} link a block of {missing} too")

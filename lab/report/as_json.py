@@ -1,0 +1,401 @@
+"""Every report as JSON: `schema` names the kind and its version, and no key is ever renamed within a version.
+
+Keys of sessions are never in a document; `md5` only says whether there is one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from lab.bgp import Address, Route
+from lab.checks import Finding, Outcome, TestReport, Verdict
+from lab.errors import InputError, LabError, Mistake
+from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
+from lab.forwarding import FlowResult
+from lab.messages import Status
+from lab.plan import BgpPlan, NodePlan, Plan, SessionPlan
+from lab.policy import Outcome as PolicyOutcome
+from lab.report.plan_changes import PlanChange, changes
+from lab.report.plan_text import policies_of
+from lab.rib import Because, Decision, Path
+from lab.router import Candidate, Explanation, Export
+from lab.tables import Difference, LabTables, RouterTables, SessionTables
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+Object: TypeAlias = dict[str, Json]
+
+
+def _document(kind: str, **content: Json) -> str:
+    return json.dumps({"schema": f"erlab/{kind}/1", **content}, indent=2)
+
+
+# tests
+
+
+def test_report(report: TestReport) -> str:
+    """Everything that one run showed."""
+    return _document(
+        "test",
+        topology=report.topology,
+        exit_code=report.exit_code,
+        summary={o.value: sum(v.outcome is o for v in report.verdicts) for o in Outcome},
+        verdicts=[_verdict(one) for one in report.verdicts],
+        model={
+            "routes_compared": report.routes_compared,
+            "differences": [_difference(one) for one in report.differences],
+        },
+        fidelity=list(report.fidelity),
+        notes=list(report.notes),
+        timings_s={name: round(time_s, 4) for name, time_s in report.timings_s},
+    )
+
+
+def _verdict(verdict: Verdict) -> Object:
+    return {
+        "where": verdict.expectation.where,
+        "kind": _kind(verdict.expectation),
+        "outcome": verdict.outcome.value,
+        "expected": verdict.expected,
+        "predicted": _finding(verdict.predicted),
+        "observed": _finding(verdict.observed),
+        "cause": verdict.cause or None,
+    }
+
+
+def _kind(expectation: Expectation) -> str:
+    match expectation:
+        case SessionExpectation():
+            return "session"
+        case RouteExpectation(present=present):
+            return "route" if present else "no_route"
+        case ReachabilityExpectation(reachable=reachable):
+            return "reachable" if reachable else "unreachable"
+
+
+def _finding(finding: Finding) -> Object:
+    return {"holds": finding.holds, "text": finding.text}
+
+
+def _difference(difference: Difference) -> Object:
+    return {
+        "router": difference.router,
+        "table": difference.table,
+        "what": difference.what,
+        "predicted": difference.predicted,
+        "observed": difference.observed,
+    }
+
+
+# tables
+
+
+def table(plan: Plan, tables: RouterTables, what: str) -> str:
+    """One of a router's tables: `routes`, `sessions`, `rib-in`, `rib-out` or `fib`. Raises KeyError."""
+    return _document(what, router=tables.router, **{what.replace("-", "_"): _TABLES[what](tables, plan)})
+
+
+def _loc_rib(tables: RouterTables, plan: Plan) -> list[Object]:
+    return [_route(route, plan) for route in tables.loc_rib]
+
+
+def _sessions(tables: RouterTables, plan: Plan) -> list[Object]:
+    bgp = plan.node(tables.router).bgp
+    planned = {session.name: session for session in bgp.sessions} if bgp else {}
+    return [_session(session, planned[session.session]) for session in tables.sessions]
+
+
+def _session(session: SessionTables, planned: SessionPlan) -> Object:
+    return {
+        "session": session.session,
+        "neighbor": session.neighbor,
+        "family": planned.family.value,
+        "peer_asn": planned.peer_asn,
+        "peer_address": str(planned.peer_address),
+        "established": session.established,
+        "why_down": session.why_down or None,
+        "received": len(session.adj_rib_in),
+        "sent": len(session.adj_rib_out),
+    }
+
+
+def _rib_in(tables: RouterTables, plan: Plan) -> list[Object]:
+    return [{"session": s.session, "routes": [_route(r, plan) for r in s.adj_rib_in]} for s in tables.sessions]
+
+
+def _rib_out(tables: RouterTables, plan: Plan) -> list[Object]:
+    return [{"session": s.session, "routes": [_route(r, plan) for r in s.adj_rib_out]} for s in tables.sessions]
+
+
+def _fib(tables: RouterTables, plan: Plan) -> list[Object]:
+    return [{"prefix": str(e.prefix), "next_hops": [_next_hop(h, plan) for h in e.next_hops]} for e in tables.fib]
+
+
+_TABLES: dict[str, Callable[[RouterTables, Plan], list[Object]]] = {
+    "routes": _loc_rib,
+    "sessions": _sessions,
+    "rib-in": _rib_in,
+    "rib-out": _rib_out,
+    "fib": _fib,
+}
+
+
+def _route(route: Route, plan: Plan) -> Object:
+    return {
+        "prefix": str(route.prefix),
+        "next_hop": _next_hop(route.next_hop, plan),
+        "origin": route.origin.value,
+        "as_path": str(route.as_path),
+        "local_pref": route.local_pref,
+        "multi_exit_disc": route.multi_exit_disc,
+        "communities": list(route.communities),
+        "large_communities": list(route.large_communities),
+        "weight": route.weight,
+    }
+
+
+def _next_hop(address: Address, plan: Plan) -> Object:
+    return {"address": str(address), "owner": plan.owner(address)}
+
+
+def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) -> str:
+    """All tables of all routers, and what the model says of each expectation."""
+    return _document(
+        "prediction",
+        topology=plan.name,
+        routers=[
+            {"router": one.router, **{what.replace("-", "_"): read(one, plan) for what, read in _TABLES.items()}}
+            for one in tables.routers
+        ],
+        verdicts=[_verdict(one) for one in verdicts],
+    )
+
+
+# plans
+
+
+def plan(planned: Plan) -> str:
+    """Every node and wire."""
+    return _document(
+        "plan",
+        topology=planned.name,
+        nodes=[_node(one) for one in planned.nodes],
+        policies=[{"name": p.name, "terms": len(p.terms), "source": p.source or None} for p in policies_of(planned)],
+        wires=[{"name": one.name, "ends": [str(end) for end in one.ends]} for one in planned.wires],
+        fidelity=list(planned.fidelity),
+    )
+
+
+def _node(node: NodePlan) -> Object:
+    return {
+        "name": node.name,
+        "role": node.role.value,
+        "interfaces": [
+            {"name": one.name, "addresses": [str(a) for a in one.addresses], "description": one.description}
+            for one in node.interfaces
+        ],
+        "static_routes": [{"prefix": str(r.prefix), "next_hop": str(r.next_hop)} for r in node.static_routes],
+        "bgp": None if node.bgp is None else _bgp(node.bgp),
+    }
+
+
+def _bgp(bgp: BgpPlan) -> Object:
+    return {
+        "asn": bgp.asn,
+        "router_id": str(bgp.router_id),
+        "maximum_paths": bgp.maximum_paths,
+        "networks": [str(network) for network in bgp.networks],
+        "sessions": [_session_plan(one) for one in bgp.sessions],
+    }
+
+
+def _session_plan(session: SessionPlan) -> Object:
+    return {
+        "session": session.name,
+        "neighbor": session.neighbor,
+        "family": session.family.value,
+        "interface": session.interface,
+        "local_asn": session.local_asn,
+        "local_address": str(session.local_address),
+        "peer_asn": session.peer_asn,
+        "peer_address": str(session.peer_address),
+        "passive": session.passive,
+        "hold_time_s": session.hold_time_s,
+        "md5": session.md5 is not None,
+        "import_policy": session.import_policy.name if session.import_policy else None,
+        "export_policy": session.export_policy.name if session.export_policy else None,
+        "next_hop_self": session.next_hop_self,
+        "remove_private_asns": session.remove_private_asns,
+    }
+
+
+def plan_difference(old: Plan, new: Plan) -> str:
+    """What changed from one plan to another; of a key only that it did."""
+    return _document("plan-difference", changes=[_change(one) for one in changes(old, new)])
+
+
+def _change(change: PlanChange) -> Object:
+    kind = "changed" if change.before and change.after else "added" if change.after else "removed"
+    shown = not change.secret
+    return {
+        "change": kind,
+        "what": change.what,
+        "before": change.before or None if shown else None,
+        "after": change.after or None if shown else None,
+        "secret": change.secret,
+    }
+
+
+# explanations
+
+
+def explanation(plan: Plan, explained: Explanation) -> str:
+    """Everything that a router did with one prefix."""
+    decision = explained.decision
+    return _document(
+        "explanation",
+        router=explained.router,
+        prefix=str(explained.prefix),
+        because=(decision.because if decision else Because.NO_PATH).value,
+        candidates=[_candidate(one, decision, plan) for one in explained.candidates],
+        exports=[_export(one, plan) for one in explained.exports],
+    )
+
+
+def _candidate(candidate: Candidate, decision: Decision | None, plan: Plan) -> Object:
+    path = candidate.path
+    return {
+        "session": candidate.session,
+        "fate": _fate(path, decision),
+        "refused": candidate.refused or None,
+        "lost": _lost(path, decision),
+        "received": None if candidate.received is None else _route(candidate.received, plan),
+        "import_policy": None if candidate.outcome is None else _policy(candidate.outcome),
+        "used": None if path is None else _route(path.route, plan),
+    }
+
+
+def _fate(path: Path | None, decision: Decision | None) -> str:
+    if path is None:
+        return "refused"
+    if decision is not None and path == decision.best:
+        return "best"
+    return "multipath" if decision is not None and path in decision.multipath else "lost"
+
+
+def _lost(path: Path | None, decision: Decision | None) -> Object | None:
+    for lost in decision.lost if decision else ():
+        if lost.path == path:
+            return {"because": lost.because.value, "values": lost.values}
+    return None
+
+
+def _policy(outcome: PolicyOutcome) -> Object:
+    return {
+        "policy": outcome.policy,
+        "accepted": outcome.accepted,
+        "because": outcome.because,
+        "steps": [
+            {
+                "term": step.term,
+                "matches": step.fate is not None,
+                "fate": step.fate.value if step.fate else None,
+                "conditions": [
+                    {"text": one.text, "holds": one.holds, "because": one.because} for one in step.conditions
+                ],
+                "changes": [
+                    {"attribute": one.attribute, "before": one.before or None, "after": one.after or None}
+                    for one in step.changes
+                ],
+            }
+            for step in outcome.steps
+        ],
+    }
+
+
+def _export(export: Export, plan: Plan) -> Object:
+    return {
+        "session": export.session,
+        "refused": export.refused or None,
+        "export_policy": None if export.outcome is None else _policy(export.outcome),
+        "route": None if export.route is None else _route(export.route, plan),
+    }
+
+
+# running labs
+
+
+def status(labs: Iterable[Status]) -> str:
+    """The labs that are up."""
+    return _document(
+        "status",
+        labs=[
+            {
+                "name": lab.plan.name,
+                "nodes": [node.name for node in lab.plan.nodes],
+                "routers": [node.name for node in lab.plan.routers],
+                "converged": not lab.pending,
+                "pending": list(lab.pending),
+                "up_s": round(lab.up_s, 3),
+                "memory_kib": lab.memory_kib,
+            }
+            for lab in labs
+        ],
+    )
+
+
+def ended(name: str) -> str:
+    """The lab that was ended."""
+    return _document("ended", name=name)
+
+
+def probes(results: Iterable[FlowResult]) -> str:
+    """What became of each packet."""
+    return _document("probes", probes=[_probe(one) for one in results])
+
+
+def _probe(result: FlowResult) -> Object:
+    return {
+        "source": result.flow.source,
+        "destination": result.flow.destination,
+        "family": result.flow.family.value,
+        "sent": result.sent,
+        "arrived": result.arrived,
+        "answered": result.answered,
+        "dscp_sent": result.flow.dscp,
+        "dscp_arrived": result.dscp,
+        "marks": [{"node": node, "dscp": dscp} for node, dscp in result.marks],
+        "forward": list(result.forward),
+        "backward": list(result.backward),
+        "stopped": result.stopped or None,
+    }
+
+
+# mistakes
+
+
+def mistakes(files: Iterable[str], found: Iterable[Mistake], problems: Iterable[str]) -> str:
+    """Every mistake of the files that were checked, and what else is wrong with them."""
+    return _document("check", files=list(files), mistakes=[_mistake(m) for m in found], problems=list(problems))
+
+
+def error(problem: LabError) -> str:
+    """What stopped the command."""
+    found = problem.mistakes if isinstance(problem, InputError) else ()
+    return _document(
+        "error",
+        exit_code=problem.exit_code,
+        message=str(problem.args[0]) if problem.args else str(problem),
+        mistakes=[_mistake(one) for one in found],
+    )
+
+
+def _mistake(mistake: Mistake) -> Object:
+    return {
+        "file": mistake.file,
+        "line": mistake.line,
+        "column": mistake.column,
+        "what": mistake.what,
+        "meant": mistake.meant or None,
+    }

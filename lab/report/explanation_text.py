@@ -1,0 +1,130 @@
+"""Everything that a router did with one prefix, as text: each path, the choice, and what was sent to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.bgp import Route
+from lab.plan import Plan
+from lab.policy import ATTRIBUTES, Fate, Outcome, Step, text_of
+from lab.report.layout import Colour, counted, hanging, paint
+from lab.report.tables_text import named
+from lab.rib import Because, Decision, Path
+from lab.router import Candidate, Explanation, Export
+
+
+def explanation(plan: Plan, explained: Explanation, *, color: bool = False) -> str:
+    """The whole story of one prefix at one router."""
+    lines = [_title(explained)]
+    if explained.decision is not None:
+        lines += _decision(explained.decision)
+    for number, candidate in enumerate(explained.candidates, start=1):
+        lines += ["", *_candidate(number, candidate, explained.decision, plan, color=color)]
+    if explained.exports:
+        lines += ["", "sent on"]
+    for export in explained.exports:
+        lines += _export(export, plan)
+    return "\n".join(lines)
+
+
+def _title(explained: Explanation) -> str:
+    best = explained.decision.best if explained.decision else None
+    chosen = f", the best {_origin(best.neighbor)}" if best else ", none of them usable"
+    paths = counted(len(explained.candidates), "path")
+    return f"{explained.prefix} at {explained.router}: {paths}{chosen if explained.candidates else ''}"
+
+
+def _decision(decision: Decision) -> Iterator[str]:
+    if decision.because is Because.ONLY_PATH:
+        yield "chosen: it has no rival"
+    elif decision.best is not None:
+        yield f"the last rival lost by: {decision.because.value}"
+    else:
+        yield f"no best path: {decision.because.value}"
+    if len(decision.multipath) > 1:
+        yield f"forwarding shares the load over {len(decision.multipath)} paths"
+
+
+def _origin(neighbor: str | None) -> str:
+    return f"from {neighbor}" if neighbor else "its own"
+
+
+# paths
+
+
+def _candidate(
+    number: int, candidate: Candidate, decision: Decision | None, plan: Plan, *, color: bool
+) -> Iterator[str]:
+    source = f"received on {candidate.session}" if candidate.session else "originated here"
+    word, why, colour = _fate(candidate, decision)
+    yield f"path {number}, {source}: {paint(word, colour, color=color)}"
+    if why:
+        yield from hanging("  because   ", why)
+    if candidate.received is not None:
+        yield from hanging("  received  ", _attributes(candidate.received, plan))
+    if candidate.outcome is not None:
+        yield from _policy("import policy", candidate.outcome)
+    if candidate.path is not None and candidate.path.route != candidate.received:
+        yield from hanging("  used as   ", _attributes(candidate.path.route, plan))
+
+
+def _fate(candidate: Candidate, decision: Decision | None) -> tuple[str, str, Colour]:
+    path = candidate.path
+    if path is None:
+        return "refused", "" if candidate.outcome else candidate.refused, Colour.RED
+    if decision is not None:
+        if path == decision.best:
+            return "best", "", Colour.GREEN
+        because = _lost(path, decision)
+        if path in decision.multipath:
+            return "used beside the best", because, Colour.GREEN
+        if because:
+            return "lost", because, Colour.YELLOW
+    return "not used", "", Colour.YELLOW
+
+
+def _lost(path: Path, decision: Decision) -> str:
+    return next((f"{lost.because.value}, {lost.values}" for lost in decision.lost if lost.path == path), "")
+
+
+def _attributes(route: Route, plan: Plan) -> str:
+    texts = {name: text_of(route, name) for name in ATTRIBUTES}
+    texts["next_hop"] = named(route.next_hop, plan)
+    texts["weight"] = "" if route.weight == 0 else texts["weight"]
+    return ", ".join(f"{name} {text}" for name, text in texts.items() if text)
+
+
+# policies
+
+
+def _policy(which: str, outcome: Outcome) -> Iterator[str]:
+    yield f"  {which} {outcome.policy}: {outcome.because}"
+    for step in outcome.steps:
+        yield from _step(step)
+
+
+_FATES = {Fate.ACCEPT: "accepts", Fate.REJECT: "rejects", Fate.NEXT_TERM: "goes on to the next term"}
+
+
+def _step(step: Step) -> Iterator[str]:
+    matched = "matches every route and " if not step.conditions else "matches and "
+    says = f"{matched}{_FATES[step.fate]}" if step.fate else "does not match"
+    yield f"    term {step.term} {says}"
+    for condition in step.conditions:
+        holds = "holds" if condition.holds else "does not hold"
+        yield from hanging(f"      {condition.text}: ", f"{holds}, {condition.because}")
+    for change in step.changes:
+        yield from hanging(f"      set {change.attribute}: ", f"{change.before or 'none'} -> {change.after or 'none'}")
+
+
+# exports
+
+
+def _export(export: Export, plan: Plan) -> Iterator[str]:
+    if export.route is not None:
+        says = f"sent: {_attributes(export.route, plan)}"
+    else:
+        says = "not sent" if export.outcome else f"not sent: {export.refused}"
+    yield from hanging(f"  {export.session}: ", says)
+    if export.outcome is not None:
+        yield from (f"  {line}" for line in _policy("export policy", export.outcome))

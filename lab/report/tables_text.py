@@ -1,0 +1,231 @@
+"""Sessions, RIBs and FIBs as text, with the names of those who own the addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from lab.bgp import Address, Prefix, Route
+from lab.checks import Outcome, Verdict
+from lab.forwarding import FlowResult
+from lab.messages import Status
+from lab.plan import Plan, SessionPlan
+from lab.policy import text_of
+from lab.report.layout import aligned, counted, hanging, unheaded
+from lab.router import prefix_order
+from lab.tables import LabTables, RouterTables
+
+_ATTRIBUTE_COLUMNS = {
+    "next_hop": "next hop",
+    "local_pref": "local_pref",
+    "multi_exit_disc": "med",
+    "as_path": "as_path",
+    "origin": "origin",
+    "communities": "communities",
+    "large_communities": "large communities",
+    "weight": "weight",
+}
+
+
+def table(plan: Plan, tables: RouterTables, what: str) -> str:
+    """One of a router's tables: `routes`, `sessions`, `rib-in`, `rib-out` or `fib`. Raises KeyError."""
+    return _TABLES[what](tables, plan)
+
+
+def _routes(tables: RouterTables, plan: Plan) -> str:
+    """The Loc-RIB, and below each best path the others that were received."""
+    fib = {entry.prefix: entry.next_hops for entry in tables.fib}
+    best = {route.prefix: route for route in tables.loc_rib}
+    received: dict[Prefix, list[Route]] = {prefix: [] for prefix in best}
+    for session in tables.sessions:
+        for route in session.adj_rib_in:
+            received.setdefault(route.prefix, []).append(route)
+    rows = []
+    for prefix, others in sorted(received.items(), key=lambda item: prefix_order(item[0])):
+        if prefix in best:
+            rows.append([">", str(prefix), *_attributes(best[prefix], plan)])
+        for route in others:
+            if prefix in best and route.next_hop == best[prefix].next_hop:
+                continue
+            mark = "=" if route.next_hop in fib.get(prefix, ()) else ""
+            rows.append([mark, str(prefix), *_attributes(route, plan)])
+    if not rows:
+        return f"{tables.router} has no routes"
+    legend = "> best, = used beside the best; paths without > are as received, before the import policy"
+    return "\n".join([*_headed(("", "prefix"), rows), legend])
+
+
+def _sessions(tables: RouterTables, plan: Plan) -> str:
+    """Every session: whom with, its state and how many routes crossed it."""
+    plans = _sessions_by_name(tables, plan)
+    rows = []
+    for session in tables.sessions:
+        planned = plans[session.session]
+        state = "established" if session.established else "down"
+        rows.append(
+            [
+                session.session,
+                str(planned.peer_asn),
+                str(planned.peer_address),
+                state,
+                str(len(session.adj_rib_in)),
+                str(len(session.adj_rib_out)),
+                session.why_down,
+            ]
+        )
+    if not rows:
+        return f"{tables.router} has no sessions"
+    return "\n".join(aligned(("session", "AS", "peer", "state", "received", "sent", "why down"), rows))
+
+
+def _rib_in(tables: RouterTables, plan: Plan) -> str:
+    """Every Adj-RIB-In: the routes as received, before the import policy; those of the best paths are marked."""
+    best = {(route.prefix, route.next_hop) for route in tables.loc_rib}
+    rows = [
+        [
+            ">" if (route.prefix, route.next_hop) in best else "",
+            session.session,
+            str(route.prefix),
+            *_attributes(route, plan),
+        ]
+        for session in tables.sessions
+        for route in session.adj_rib_in
+    ]
+    if not rows:
+        return _empty(tables, "has received no routes")
+    legend = "> became the best path; everything is as received, before the import policy"
+    return "\n".join([*_headed(("", "session", "prefix"), rows), legend])
+
+
+def _rib_out(tables: RouterTables, plan: Plan) -> str:
+    """Every Adj-RIB-Out: the routes as sent, after the export policy."""
+    rows = [
+        [session.session, str(route.prefix), *_attributes(route, plan)]
+        for session in tables.sessions
+        for route in session.adj_rib_out
+    ]
+    return "\n".join(_headed(("session", "prefix"), rows)) if rows else _empty(tables, "sends no routes")
+
+
+def _fib(tables: RouterTables, plan: Plan) -> str:
+    """The routes that the kernel forwards by, beside the connected ones."""
+    rows = [[str(e.prefix), ", ".join(named(hop, plan) for hop in e.next_hops)] for e in tables.fib]
+    return "\n".join(aligned(("prefix", "next hops"), rows)) if rows else f"{tables.router} has no routes in its FIB"
+
+
+_TABLES: dict[str, Callable[[RouterTables, Plan], str]] = {
+    "routes": _routes,
+    "sessions": _sessions,
+    "rib-in": _rib_in,
+    "rib-out": _rib_out,
+    "fib": _fib,
+}
+
+
+def prediction(plan: Plan, tables: LabTables, verdicts: tuple[Verdict, ...] = ()) -> str:
+    """The Loc-RIBs of all routers, the sessions that are not up, and the expectations that the model contradicts."""
+    lines: list[str] = []
+    for router in tables.routers:
+        lines += [router.router]
+        for session in (s for s in router.sessions if not s.established):
+            lines += hanging(f"session {session.session} is down: ", session.why_down, indent="  ")
+        rows = [[str(route.prefix), *_attributes(route, plan)] for route in router.loc_rib]
+        lines += [f"  {line}" for line in _headed(("prefix",), rows)] if rows else ["  no routes"]
+        lines += [""]
+    up = sum(session.established for router in tables.routers for session in router.sessions)
+    ends = sum(len(router.sessions) for router in tables.routers)
+    lines += [f"{counted(len(tables.routers), 'router')}, {up // 2} of {counted(ends // 2, 'session')} established"]
+    for verdict in verdicts:
+        if verdict.outcome is not Outcome.PASSED:
+            says = "contradicts" if verdict.outcome is Outcome.FAILED else "cannot tell"
+            lines += ["", *hanging(f"the model {says}: ", f"{verdict.expected} ({verdict.expectation.where})")]
+            lines += hanging("predicted: ", verdict.predicted.text, indent="  ")
+            lines += hanging("cause: ", verdict.cause, indent="  ")
+    if verdicts:
+        held = sum(verdict.outcome is Outcome.PASSED for verdict in verdicts)
+        lines += ["", f"{held} of {counted(len(verdicts), 'expectation')} hold in the model"]
+    return "\n".join(lines)
+
+
+def status(lab: Status) -> str:
+    """A running lab: what it is, how it does and what it costs."""
+    routers = len(lab.plan.routers)
+    rows = [
+        ["lab", lab.plan.name],
+        ["nodes", f"{len(lab.plan.nodes)}, of which {routers} routers"],
+        ["up for", _duration(lab.up_s)],
+        ["state", "converged" if not lab.pending else f"not converged: {counted(len(lab.pending), 'thing')} missing"],
+    ]
+    lines = unheaded(rows)
+    lines += [f"  {what}" for what in lab.pending]
+    if lab.memory_kib:
+        memory = sorted(lab.memory_kib.items())
+        lines += ["", *aligned(("router", "memory"), [[name, f"{kib / 1024:.1f} MiB"] for name, kib in memory])]
+        lines += [f"together {sum(lab.memory_kib.values()) / 1024:.1f} MiB"]
+    return "\n".join(lines)
+
+
+def probes(results: Iterable[FlowResult]) -> str:
+    """What became of each packet: its way there and back, its marks, and where it ended."""
+    rows = []
+    for result in results:
+        flow = result.flow
+        arrived = "" if result.dscp is None else str(result.dscp)
+        rows.append(
+            [
+                f"{flow.source} -> {flow.destination}",
+                flow.family.value,
+                _fate(result),
+                str(flow.dscp),
+                arrived,
+                " ".join(result.forward),
+                " ".join(result.backward),
+                result.stopped,
+            ]
+        )
+    header = ("flow", "family", "fate", "dscp sent", "arrived", "way there", "way back", "stopped")
+    answered = sum(row[2] == "answered" for row in rows)
+    return "\n".join([*aligned(header, rows), f"{answered} of {counted(len(rows), 'packet')} answered"])
+
+
+def _fate(result: FlowResult) -> str:
+    if not result.sent:
+        return "not sent"
+    if not result.arrived:
+        return "lost"
+    return "answered" if result.answered else "not answered"
+
+
+def named(address: Address, plan: Plan) -> str:
+    """An address and the node that owns it."""
+    if address.is_unspecified:
+        return "own"
+    owner = plan.owner(address)
+    return f"{address} ({owner})" if owner else str(address)
+
+
+def _attributes(route: Route, plan: Plan) -> list[str]:
+    texts = {name: text_of(route, name) for name in _ATTRIBUTE_COLUMNS}
+    texts["next_hop"] = named(route.next_hop, plan)
+    texts["weight"] = "" if route.weight == 0 else texts["weight"]
+    return list(texts.values())
+
+
+def _headed(first: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return aligned((*first, *_ATTRIBUTE_COLUMNS.values()), rows)
+
+
+def _empty(tables: RouterTables, says: str) -> str:
+    down = [f"session {s.session} is down: {s.why_down}" for s in tables.sessions if not s.established]
+    return "\n".join([f"{tables.router} {says}", *down])
+
+
+def _sessions_by_name(tables: RouterTables, plan: Plan) -> dict[str, SessionPlan]:
+    bgp = plan.node(tables.router).bgp
+    return {session.name: session for session in bgp.sessions} if bgp else {}
+
+
+def _duration(time_s: float) -> str:
+    minutes, seconds = divmod(int(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or f"{time_s:.1f} s"

@@ -1,0 +1,168 @@
+"""A whole lab to test with: the Contoso circuit with two edges, IPv4 and IPv6, and ways to break what was seen of it.
+
+    hq ─ lan-hq ┬ ce1 ─ msee1 ┬ gw ─ hub
+                └ ce2 ─ msee2 ┘
+
+`ce1` prefers what it learns (local_pref 200), `ce2` prepends its own AS three times to what it sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from lab.bgp import Asn, Prefix, Route, parse_prefix
+from lab.checks import Evidence, flows_of
+from lab.expectations import Expectation
+from lab.forwarding import Flow, FlowResult, predict_flow
+from lab.plan import Plan
+from lab.plan.point_to_point_ethernet import plan
+from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
+from lab.predict import Prediction, predict
+from lab.tables import FibEntry, LabTables, RouterTables, SessionTables
+from lab.topology import (
+    Azure,
+    Circuit,
+    ConnectivityModel,
+    Customer,
+    EdgePolicies,
+    Link,
+    LinkSubnet,
+    Network,
+    PrivatePeering,
+    Provider,
+    Secret,
+    Sku,
+    Topology,
+    VirtualNetwork,
+)
+
+KEY = "Contoso123"
+HQ, HQ6 = parse_prefix("10.10.0.0/16"), parse_prefix("2001:db8:10::/48")
+HUB, HUB6 = parse_prefix("10.100.0.0/16"), parse_prefix("2001:db8:100::/48")
+OWN = PrefixList(
+    name="own",
+    ranges=(PrefixRange(prefix=HQ, at_least=16, at_most=24), PrefixRange(prefix=HQ6, at_least=48, at_most=64)),
+)
+ACCEPT_AZURE = Policy(name="accept-azure", terms=(Term(fate=Fate.ACCEPT),))
+PREFER_THIS_LINK = Policy(name="prefer-this-link", terms=(Term(fate=Fate.ACCEPT, change=Change(local_pref=200)),))
+REJECT_ALL = Policy(name="reject-all", terms=(Term(fate=Fate.REJECT),))
+OWN_NETWORKS = Policy(name="own-networks", terms=(Term(fate=Fate.ACCEPT, match=Match(prefix_list=OWN)),))
+OWN_NETWORKS_PREPENDED = Policy(
+    name="own-networks-prepended",
+    terms=(
+        Term(
+            fate=Fate.ACCEPT,
+            match=Match(prefix_list=OWN),
+            change=Change(prepend=(Asn(65010), Asn(65010), Asn(65010))),
+        ),
+    ),
+)
+CE1 = EdgePolicies(import_policy=PREFER_THIS_LINK, export_policy=OWN_NETWORKS)
+CE2 = EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS_PREPENDED)
+
+
+def topology(ce1: EdgePolicies = CE1, ce2: EdgePolicies = CE2, ce1_key: str = KEY) -> Topology:
+    """The circuit; `ce1_key` is the key that ce1 has, where Azure has `KEY`."""
+    links = (
+        (Link.PRIMARY, "172.16.0.0/30"),
+        (Link.SECONDARY, "172.16.0.4/30"),
+        (Link.PRIMARY, "2001:db8:ffff::/126"),
+        (Link.SECONDARY, "2001:db8:ffff::4/126"),
+    )
+    return Topology(
+        name="contoso",
+        connectivity_model=ConnectivityModel.POINT_TO_POINT_ETHERNET,
+        circuit=Circuit(
+            sku=Sku.STANDARD, bandwidth_mbps=1000, peering_location="Amsterdam", provider=Provider(s_tag=1034)
+        ),
+        customer=Customer(asn=Asn(65010), routers=("ce1", "ce2"), networks=(Network(name="hq", prefixes=(HQ, HQ6)),)),
+        private_peering=PrivatePeering(
+            vlan_id=100,
+            subnets=tuple(LinkSubnet(link=one, prefix=parse_prefix(block)) for one, block in links),
+            policies=(("ce1", ce1), ("ce2", ce2)),
+            md5=Secret(KEY),
+            customer_md5=(("ce1", Secret(ce1_key)),) if ce1_key != KEY else (),
+        ),
+        azure=Azure(
+            region="West Europe",
+            regional_community=None,
+            vnets=(VirtualNetwork(network=Network(name="hub", prefixes=(HUB, HUB6))),),
+        ),
+        expectations=(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contoso:
+    """A plan of the circuit and what the model says of it."""
+
+    plan: Plan
+    prediction: Prediction
+
+    @property
+    def tables(self) -> LabTables:
+        """The predicted tables."""
+        return self.prediction.tables
+
+    def evidence(self, *expectations: Expectation, tables: LabTables | None = None) -> Evidence:
+        """The evidence for expectations where the lab has these tables, by default the predicted ones."""
+        tables = tables or self.tables
+        flows = (flow for one in expectations for flow in flows_of(one, self.plan))
+        return Evidence(
+            plan=self.plan,
+            tables=tables,
+            flows={flow: predict_flow(self.plan, tables, flow) for flow in flows},
+        )
+
+
+def contoso(ce1: EdgePolicies = CE1, ce2: EdgePolicies = CE2, ce1_key: str = KEY) -> Contoso:
+    """The circuit, planned and predicted."""
+    planned = plan(topology(ce1, ce2, ce1_key))
+    return Contoso(plan=planned, prediction=predict(planned))
+
+
+SAMPLE = contoso()
+"""The circuit as it should be. Its routers are only read."""
+
+
+# what was observed, where it is not what was predicted
+
+
+def at_router(tables: LabTables, router: str, change: Callable[[RouterTables], RouterTables]) -> LabTables:
+    """The tables, with one router's changed."""
+    return LabTables(routers=tuple(change(one) if one.router == router else one for one in tables.routers))
+
+
+def at_session(
+    tables: LabTables, router: str, session: str, change: Callable[[SessionTables], SessionTables]
+) -> LabTables:
+    """The tables, with one session's at one router changed."""
+    return at_router(
+        tables,
+        router,
+        lambda one: replace(one, sessions=tuple(change(s) if s.session == session else s for s in one.sessions)),
+    )
+
+
+def without_fib(tables: LabTables, router: str, prefix: Prefix) -> LabTables:
+    """The tables, with a route gone from the kernel of a router."""
+    return with_fib(tables, router, prefix)
+
+
+def with_fib(tables: LabTables, router: str, prefix: Prefix, *entries: FibEntry) -> LabTables:
+    """The tables, with other entries for a prefix in the kernel of a router."""
+    return at_router(
+        tables, router, lambda one: replace(one, fib=(*(e for e in one.fib if e.prefix != prefix), *entries))
+    )
+
+
+def without(routes: Iterable[Route], prefix: Prefix) -> tuple[Route, ...]:
+    """Routes but for those to a prefix."""
+    return tuple(route for route in routes if route.prefix != prefix)
+
+
+def with_flow(evidence: Evidence, flow: Flow, **changes: object) -> Evidence:
+    """The evidence, with the result of a flow changed."""
+    result: FlowResult = replace(evidence.flows[flow], **changes)  # type: ignore[arg-type]  # mypy checks no **kwargs
+    return replace(evidence, flows={**evidence.flows, flow: result})

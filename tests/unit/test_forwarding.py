@@ -1,0 +1,135 @@
+"""The walk of a packet through tables: every way it can take, and why it ends."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, ip_address
+
+import pytest
+
+from contoso import HQ, HUB, OWN_NETWORKS, SAMPLE, contoso, with_fib, without_fib
+from lab.bgp import Family, parse_prefix
+from lab.forwarding import Flow, FlowResult, Walk, longest_match, predict_flow, walks
+from lab.tables import FibEntry, LabTables
+from lab.topology import EdgePolicies
+
+HQ_HOST, HUB_HOST = IPv4Address("10.10.0.10"), IPv4Address("10.100.0.4")
+FLOW = Flow(source="hq", destination="hub", family=Family.IPV4, dscp=46)
+
+
+def by(tables: LabTables, router: str, *next_hops: str) -> LabTables:
+    """The tables where a router sends what is for the hub to these next hops."""
+    return with_fib(tables, router, HUB, FibEntry(prefix=HUB, next_hops=tuple(map(ip_address, next_hops))))
+
+
+@pytest.mark.parametrize(
+    ("tables", "expected"),
+    [
+        pytest.param(SAMPLE.tables, (Walk(nodes=("hq", "ce1", "msee1", "gw", "hub")),), id="arrives"),
+        pytest.param(
+            without_fib(SAMPLE.tables, "msee1", HUB),
+            (Walk(nodes=("hq", "ce1", "msee1"), stopped="msee1 has no route to 10.100.0.4"),),
+            id="no route",
+        ),
+        pytest.param(
+            by(by(SAMPLE.tables, "ce1", "10.10.0.2"), "ce2", "10.10.0.1"),
+            (Walk(nodes=("hq", "ce1", "ce2", "ce1"), stopped="loop at ce1"),),
+            id="loop",
+        ),
+        pytest.param(
+            by(SAMPLE.tables, "ce1", "10.10.0.10"),
+            (Walk(nodes=("hq", "ce1", "hq"), stopped="loop at hq"),),
+            id="back to where it came from",
+        ),
+        pytest.param(
+            by(SAMPLE.tables, "gw", "10.100.0.9"),
+            (Walk(nodes=("hq", "ce1", "msee1", "gw", "hub")),),
+            id="the connected network stands before a route of the same length",
+        ),
+        pytest.param(
+            by(SAMPLE.tables, "ce1", "172.16.0.3"),
+            (Walk(nodes=("hq", "ce1"), stopped="nobody answers for 172.16.0.3 at ce1"),),
+            id="a next hop that is nobody's",
+        ),
+        pytest.param(
+            by(SAMPLE.tables, "ce1", "10.10.0.2", "172.16.0.2"),
+            (
+                Walk(nodes=("hq", "ce1", "ce2", "ce1"), stopped="loop at ce1"),
+                Walk(nodes=("hq", "ce1", "msee1", "gw", "hub")),
+            ),
+            id="equal paths: each is walked",
+        ),
+    ],
+)
+def test_a_packet_follows_the_longest_match(tables: LabTables, expected: tuple[Walk, ...]) -> None:
+    """A walk goes from next hop to next hop until it arrives, or names what stopped it."""
+    assert walks(SAMPLE.plan, tables, "hq", HUB_HOST) == expected
+
+
+def test_a_host_forwards_nothing() -> None:
+    """A host that gets a packet for another address ends the walk."""
+    (walk,) = walks(SAMPLE.plan, by(SAMPLE.tables, "msee1", "10.10.0.10"), "msee1", HUB_HOST)
+    assert walk == Walk(nodes=("msee1", "hq"), stopped="hq is a host and forwards nothing")
+
+
+def test_the_longest_match_wins() -> None:
+    """Of all entries that hold an address, the longest prefix is followed (RFC 1812 §5.2.4.3)."""
+    entries = tuple(
+        FibEntry(prefix=parse_prefix(text), next_hops=(IPv4Address("192.0.2.1"),))
+        for text in ("0.0.0.0/0", "10.100.0.0/16", "10.0.0.0/8", "10.101.0.0/16", "::/0")
+    )
+
+    assert longest_match(entries, HUB_HOST) == entries[1]
+    assert longest_match(entries[3:4], HUB_HOST) is None
+
+
+def test_a_predicted_flow_goes_there_and_back() -> None:
+    """A flow's result names both ways, and the mark on entering each node."""
+    assert predict_flow(SAMPLE.plan, SAMPLE.tables, FLOW) == FlowResult(
+        flow=FLOW,
+        sent=True,
+        arrived=True,
+        answered=True,
+        forward=("hq", "ce1", "msee1", "gw", "hub"),
+        backward=("hub", "gw", "msee1", "ce1", "hq"),
+        dscp=46,
+        marks=(("ce1", 46), ("msee1", 46), ("gw", 46), ("hub", 46)),
+    )
+
+
+def test_an_answer_that_finds_no_way_back_is_told() -> None:
+    """A request that arrives and an answer that does not are two different things."""
+    result = predict_flow(SAMPLE.plan, without_fib(SAMPLE.tables, "gw", HQ), FLOW)
+
+    assert (result.arrived, result.answered) == (True, False)
+    assert result.stopped == f"the answer: gw has no route to {HQ_HOST}"
+    assert result.backward == ("hub", "gw")
+
+
+def test_one_bad_way_of_several_makes_a_flow_fail() -> None:
+    """Where load is shared over a way that loses packets, the flow is predicted to fail."""
+    edges = EdgePolicies(import_policy=OWN_NETWORKS, export_policy=OWN_NETWORKS)
+    lab = contoso(ce1=edges, ce2=edges)
+    flow = Flow(source="hub", destination="hq", family=Family.IPV4)
+    assert len(walks(lab.plan, lab.tables, "hub", HQ_HOST)) == 2
+
+    result = predict_flow(lab.plan, without_fib(lab.tables, "msee2", HQ), flow)
+
+    assert (result.arrived, result.stopped) == (False, f"msee2 has no route to {HQ_HOST}")
+
+
+def test_ipv6_has_tables_of_its_own() -> None:
+    """An IPv6 flow does not notice what the IPv4 tables lack."""
+    tables = without_fib(SAMPLE.tables, "ce1", HUB)
+    ipv6 = Flow(source="hq", destination="hub", family=Family.IPV6)
+
+    assert predict_flow(SAMPLE.plan, tables, ipv6).answered
+    assert not predict_flow(SAMPLE.plan, tables, FLOW).arrived
+
+
+def test_an_end_without_an_address_sends_nothing() -> None:
+    """A flow in a family that an end does not have proves nothing."""
+    switch = Flow(source="hq", destination="lan-hq", family=Family.IPV4)
+
+    result = predict_flow(SAMPLE.plan, SAMPLE.tables, switch)
+
+    assert (result.sent, result.stopped) == (False, "lan-hq has no ipv4 address")

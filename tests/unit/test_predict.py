@@ -1,0 +1,204 @@
+"""The model: routers run in memory until nothing changes, or a proof that they never settle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface
+from itertools import combinations
+
+import pytest
+
+from contoso import HQ, HQ6, HUB, HUB6, SAMPLE, contoso
+from lab import predict as module
+from lab.bgp import Asn, Family, Prefix, parse_prefix
+from lab.errors import LabBroken
+from lab.plan import BgpPlan, InterfacePlan, NodePlan, Plan, Role, SessionPlan
+from lab.policy import Change, Fate, Match, Policy, Term
+from lab.predict import predict
+from lab.tables import RouterTables, SessionTables
+
+
+def loc_rib(tables: RouterTables) -> dict[Prefix, tuple[str, int | None]]:
+    """The best routes' AS paths and local preferences."""
+    return {route.prefix: (str(route.as_path), route.local_pref) for route in tables.loc_rib}
+
+
+def session(tables: RouterTables, name: str) -> SessionTables:
+    """One session of a router."""
+    return next(one for one in tables.sessions if one.session == name)
+
+
+@pytest.mark.parametrize(
+    ("router", "expected"),
+    [
+        ("ce1", {HQ: ("", None), HQ6: ("", None), HUB: ("12076", 200), HUB6: ("12076", 200)}),
+        ("ce2", {HQ: ("", None), HQ6: ("", None), HUB: ("12076", 200), HUB6: ("12076", 200)}),
+        ("msee1", {HQ: ("65010", None), HQ6: ("65010", None), HUB: ("65515", None), HUB6: ("65515", None)}),
+        (
+            "msee2",
+            {
+                HQ: ("65010 65010 65010 65010", None),
+                HQ6: ("65010 65010 65010 65010", None),
+                HUB: ("65515", None),
+                HUB6: ("65515", None),
+            },
+        ),
+        ("gw", {HQ: ("12076 65010", None), HQ6: ("12076 65010", None), HUB: ("", None), HUB6: ("", None)}),
+    ],
+)
+def test_the_sample_settles_where_its_policies_say(router: str, expected: dict[Prefix, tuple[str, int | None]]) -> None:
+    """At the fixpoint every router has the paths that the two edges' policies make best."""
+    assert loc_rib(SAMPLE.tables.of(router)) == expected
+
+
+def test_at_the_fixpoint_what_one_end_sent_is_what_the_other_received() -> None:
+    """Every Adj-RIB-In equals the Adj-RIB-Out at the session's other end."""
+    for (router, name), (far_router, far_session) in SAMPLE.plan.far_ends().items():
+        sent = session(SAMPLE.tables.of(far_router), far_session.name).adj_rib_out
+        received = session(SAMPLE.tables.of(router), name).adj_rib_in
+        assert received == tuple(replace(route, weight=0) for route in sent), (router, name)
+
+
+def test_prediction_is_deterministic() -> None:
+    """The same plan gives the same tables."""
+    assert predict(SAMPLE.plan).tables == SAMPLE.tables
+
+
+def test_keys_that_differ_keep_a_session_down() -> None:
+    """Where the two ends' MD5 keys differ, both say so, nothing crosses, and the other link carries everything."""
+    lab = contoso(ce1_key="Contoso124")
+
+    for router, name in (("ce1", "msee1/ipv4"), ("msee1", "ce1/ipv4")):
+        one = session(lab.tables.of(router), name)
+        assert (one.established, one.why_down) == (False, "the MD5 keys of the two ends differ (RFC 2385)")
+        assert (one.adj_rib_in, one.adj_rib_out) == ((), ())
+    assert session(lab.tables.of("ce2"), "msee2/ipv4").established
+    assert loc_rib(lab.tables.of("ce1"))[HUB] == ("12076", 100)
+
+
+# three ASes around an origin
+
+
+ORIGIN = parse_prefix("198.51.100.0/24")
+ACCEPT = Policy(name="accept", terms=(Term(fate=Fate.ACCEPT),))
+NOTHING = Policy(name="nothing", terms=(Term(fate=Fate.REJECT),))
+NUMBERS = (0, 1, 2, 3)
+
+
+def asn(number: int) -> Asn:
+    """The AS of a router of the gadget."""
+    return Asn(64500 + number)
+
+
+def preferred(number: int, local_pref: int) -> Policy:
+    """Take the path over the next router around the ring where it is short, at a local preference."""
+    two_further = (number + 1) % 3 + 1
+    return Policy(
+        name="over-the-next",
+        terms=(
+            Term(fate=Fate.REJECT, match=Match(as_path_contains=asn(two_further))),
+            Term(fate=Fate.ACCEPT, change=Change(local_pref=local_pref)),
+        ),
+    )
+
+
+def gadget(local_pref: int) -> Plan:
+    """BAD GADGET of Griffin, Shepherd and Wilfong (2002): each router around the origin prefers the way by the next."""
+    links = {pair: index for index, pair in enumerate(combinations(NUMBERS, 2))}
+
+    def address(number: int, other: int) -> IPv4Address:
+        pair = (min(number, other), max(number, other))
+        return IPv4Address(f"192.0.2.{4 * links[pair] + 1 + (number > other)}")
+
+    def one_session(number: int, other: int) -> SessionPlan:
+        following = number % 3 + 1
+        accepts = ACCEPT if other == 0 else preferred(number, local_pref) if other == following else NOTHING
+        return SessionPlan(
+            neighbor=f"r{other}",
+            family=Family.IPV4,
+            interface=f"to-r{other}",
+            local_address=address(number, other),
+            peer_address=address(other, number),
+            local_asn=asn(number),
+            peer_asn=asn(other),
+            passive=number < other,
+            hold_time_s=180,
+            import_policy=accepts if number else NOTHING,
+            export_policy=ACCEPT,
+        )
+
+    def node(number: int) -> NodePlan:
+        others = [other for other in NUMBERS if other != number]
+        return NodePlan(
+            name=f"r{number}",
+            role=Role.CUSTOMER_EDGE,
+            interfaces=tuple(
+                InterfacePlan(name=f"to-r{other}", addresses=(IPv4Interface(f"{address(number, other)}/30"),))
+                for other in others
+            ),
+            bgp=BgpPlan(
+                asn=asn(number),
+                router_id=IPv4Address(number + 1),
+                networks=() if number else (ORIGIN,),
+                sessions=tuple(one_session(number, other) for other in others),
+            ),
+        )
+
+    return Plan(name="bad-gadget", nodes=tuple(map(node, NUMBERS)), wires=())
+
+
+def test_routes_that_never_settle_are_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies that contradict one another make the model give up, and say why (RFC 3345)."""
+    monkeypatch.setattr(module, "MAXIMUM_EVENTS_PER_SESSION", 100)
+
+    with pytest.raises(LabBroken, match=r"the routes never settle: the policies make them oscillate \(RFC 3345\)"):
+        predict(gadget(local_pref=200))
+
+
+def test_the_same_ring_settles_where_the_direct_way_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the preference and not the ring that oscillates: with a low one each router takes the direct way."""
+    monkeypatch.setattr(module, "MAXIMUM_EVENTS_PER_SESSION", 100)
+
+    tables = predict(gadget(local_pref=50)).tables
+
+    assert [loc_rib(tables.of(f"r{number}"))[ORIGIN] for number in (1, 2, 3)] == [("64500", None)] * 3
+
+
+@pytest.mark.parametrize(
+    ("end", "field"),
+    [
+        pytest.param("r1", "peer_asn", id="expected by the one end"),
+        pytest.param("r0", "local_asn", id="had by the other"),
+    ],
+)
+def test_a_session_with_another_as_is_refused(end: str, field: str) -> None:
+    """An end whose AS is not the one that the other expects keeps the session down (RFC 4271 §6.2)."""
+    plan = gadget(local_pref=50)
+    far = {"r1": "r0", "r0": "r1"}[end]
+
+    tables = predict(with_session(plan, end, far, **{field: Asn(64999)})).tables
+
+    expected = {
+        "peer_asn": "AS 64500 is there where 64999 is expected (RFC 4271 §6.2)",
+        "local_asn": "AS 64999 is there where 64500 is expected (RFC 4271 §6.2)",
+    }[field]
+    assert session(tables.of("r1"), "r0/ipv4").why_down == expected
+    assert session(tables.of("r0"), "r1/ipv4").why_down == expected
+
+
+def with_session(plan: Plan, router: str, neighbor: str, **changes: object) -> Plan:
+    """The plan, with one end of a session changed."""
+    nodes = []
+    for node in plan.nodes:
+        bgp = node.bgp
+        if node.name == router and bgp is not None:
+            sessions = tuple(
+                replace(one, **changes)  # type: ignore[arg-type]  # mypy checks no **kwargs
+                if one.neighbor == neighbor
+                else one
+                for one in bgp.sessions
+            )
+            nodes.append(replace(node, bgp=replace(bgp, sessions=sessions)))
+        else:
+            nodes.append(node)
+    return replace(plan, nodes=tuple(nodes))

@@ -1,0 +1,468 @@
+"""The reports, word for word: each is compared with a file in tests/golden/report.
+
+`UPDATE_GOLDEN=1 pytest tests/unit/test_report.py` writes the files anew; read the difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from contoso import (
+    ACCEPT_AZURE,
+    CE1,
+    CE2,
+    HQ,
+    HUB,
+    HUB6,
+    KEY,
+    OWN_NETWORKS,
+    REJECT_ALL,
+    SAMPLE,
+    Contoso,
+    at_session,
+    contoso,
+    topology,
+    with_flow,
+)
+from lab import checks
+from lab.bgp import Asn, Family, parse_prefix
+from lab.causes import verdicts
+from lab.errors import InputError, LabBroken, Mistake
+from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation, Table
+from lab.forwarding import Flow, predict_flow
+from lab.messages import Status
+from lab.plan.point_to_point_ethernet import plan
+from lab.report import as_json, as_text
+from lab.report.layout import WIDTH
+from lab.report.plan_changes import PlanChange, changes
+from lab.tables import Difference, LabTables, differences
+from lab.topology import EdgePolicies, Link, LinkSubnet, Secret
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "report"
+OTHER_KEY = "Contoso124"
+
+
+def expectation_file(line: int) -> str:
+    """Where an expectation is written."""
+    return f"topologies/contoso.yaml:{line}"
+
+
+EXPECTATIONS: tuple[Expectation, ...] = (
+    SessionExpectation(where=expectation_file(31), routers=("ce1", "msee1")),
+    RouteExpectation(
+        where=expectation_file(32), at="ce1", prefix=HUB, attributes=(("local_pref", "200"), ("as_path", "12076"))
+    ),
+    RouteExpectation(where=expectation_file(33), at="ce2", prefix=HUB, attributes=(("next_hop", "msee2"),)),
+    RouteExpectation(where=expectation_file(34), at="msee1", prefix=parse_prefix("0.0.0.0/0"), present=False),
+    ReachabilityExpectation(where=expectation_file(35), source="hq", destination="hub", dscp=46, via=("ce1", "msee1")),
+)
+FLOW = Flow(source="hq", destination="hub", family=Family.IPV4, dscp=46)
+BROKEN = contoso(ce1_key=OTHER_KEY)
+
+
+def run(tables: LabTables | None = None, **packets: object) -> checks.TestReport:
+    """What a run of the sample reports where the lab has these tables, and the IPv4 packets did this."""
+    predicted, observed = SAMPLE.evidence(*EXPECTATIONS), SAMPLE.evidence(*EXPECTATIONS, tables=tables)
+    if packets:
+        observed = with_flow(observed, FLOW, **packets)
+    return checks.TestReport(
+        topology="contoso",
+        verdicts=verdicts(EXPECTATIONS, SAMPLE.prediction, predicted, observed),
+        differences=tuple(differences(SAMPLE.tables, observed.tables)),
+        routes_compared=observed.tables.count(),
+        fidelity=SAMPLE.plan.fidelity,
+        timings_s=(("built", 0.301), ("converged", 0.745), ("verdict", 0.912), ("gone", 0.95)),
+    )
+
+
+LOST = run(arrived=False, answered=False, stopped="left ce1 by to-msee1 and was seen nowhere behind it")
+SESSION_LOST = replace(run(BROKEN.tables), notes=("not settled after 5 s: ce1 msee1/ipv4 is not established",))
+REFUSING = contoso(ce1=EdgePolicies(import_policy=REJECT_ALL, export_policy=OWN_NETWORKS))
+SHARED = contoso(
+    ce1=EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS),
+    ce2=EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS),
+)
+STATUS = Status(plan=SAMPLE.plan, pending=(), up_s=3725.4, memory_kib={"msee1": 21504, "ce1": 22016})
+UNSETTLED = replace(STATUS, pending=("ce1 msee1/ipv4: not established",), up_s=0.24, memory_kib={})
+PROBES = tuple(
+    replace(predict_flow(SAMPLE.plan, SAMPLE.tables, replace(FLOW, family=family)), **changed)  # type: ignore[arg-type]  # no **kwargs
+    for family, changed in (
+        (Family.IPV4, {}),
+        (
+            Family.IPV6,
+            {
+                "arrived": False,
+                "answered": False,
+                "dscp": None,
+                "forward": ("hq", "ce1"),
+                "backward": (),
+                "stopped": "left ce1 by to-msee1 and was seen nowhere behind it",
+            },
+        ),
+    )
+)
+MISTAKES = (
+    Mistake(file="contoso.yaml", line=6, column=11, what="vlann is no key of private", meant="did you mean vlan_id?"),
+    Mistake(file="contoso.yaml", line=9, column=3, what="172.16.0.0/29 is no /30"),
+)
+
+
+def changed_plan() -> tuple[Contoso, Contoso]:
+    """Two versions of the sample: another key and policy at ce1, another hold time, and no IPv6 on the secondary."""
+    old = topology()
+    peering = old.private_peering
+    dropped = LinkSubnet(link=Link.SECONDARY, prefix=parse_prefix("2001:db8:ffff::4/126"))
+    new = replace(
+        old,
+        private_peering=replace(
+            peering,
+            hold_time_s=30,
+            customer_md5=(("ce1", Secret(OTHER_KEY)),),
+            policies=(("ce1", replace(CE1, import_policy=ACCEPT_AZURE)), ("ce2", CE2)),
+            subnets=tuple(one for one in peering.subnets if one != dropped),
+        ),
+    )
+    return SAMPLE, replace(SAMPLE, plan=plan(new))
+
+
+OLD, NEW = changed_plan()
+TEXTS = {
+    "test_passed": as_text.test_report(run()),
+    "test_packet_lost": as_text.test_report(LOST),
+    "test_session_lost": as_text.test_report(SESSION_LOST),
+    "test_nothing_asked": as_text.test_report(replace(run(), verdicts=())),
+    **{
+        f"show_{what}": as_text.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
+        for what in ("routes", "sessions", "rib-in", "rib-out", "fib")
+    },
+    "show_routes_shared": as_text.table(SHARED.plan, SHARED.tables.of("gw"), "routes"),
+    "show_sessions_down": as_text.table(BROKEN.plan, BROKEN.tables.of("ce1"), "sessions"),
+    "prediction": as_text.prediction(
+        BROKEN.plan,
+        BROKEN.tables,
+        verdicts(EXPECTATIONS, BROKEN.prediction, BROKEN.evidence(*EXPECTATIONS), BROKEN.evidence(*EXPECTATIONS)),
+    ),
+    "plan": as_text.plan(SAMPLE.plan),
+    "plan_difference": as_text.plan_difference(OLD.plan, NEW.plan),
+    "plan_equal": as_text.plan_difference(OLD.plan, OLD.plan),
+    "explain_lost": as_text.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HUB)),
+    "explain_refused": as_text.explanation(REFUSING.plan, REFUSING.prediction.routers["ce1"].explain(HUB)),
+    "explain_shared": as_text.explanation(SHARED.plan, SHARED.prediction.routers["gw"].explain(HQ)),
+    "explain_unknown": as_text.explanation(
+        SAMPLE.plan, SAMPLE.prediction.routers["gw"].explain(parse_prefix("0.0.0.0/0"))
+    ),
+    "status": as_text.status(STATUS),
+    "status_unsettled": as_text.status(UNSETTLED),
+    "probes": as_text.probes(PROBES),
+}
+DOCUMENTS = {
+    "test_session_lost": as_json.test_report(SESSION_LOST),
+    **{
+        f"show_{what}": as_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
+        for what in ("routes", "sessions", "rib-in", "rib-out", "fib")
+    },
+    "prediction": as_json.prediction(
+        BROKEN.plan,
+        BROKEN.tables,
+        verdicts(EXPECTATIONS, BROKEN.prediction, BROKEN.evidence(*EXPECTATIONS), BROKEN.evidence(*EXPECTATIONS)),
+    ),
+    "plan": as_json.plan(SAMPLE.plan),
+    "plan_difference": as_json.plan_difference(OLD.plan, NEW.plan),
+    "explain_lost": as_json.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HUB)),
+    "explain_refused": as_json.explanation(REFUSING.plan, REFUSING.prediction.routers["ce1"].explain(HUB)),
+    "status": as_json.status([STATUS, UNSETTLED]),
+    "ended": as_json.ended("contoso"),
+    "probes": as_json.probes(PROBES),
+    "check": as_json.mistakes(["contoso.yaml", "gone.yaml"], MISTAKES, ["gone.yaml: no such file"]),
+    "error": as_json.error(InputError("2 mistakes", MISTAKES)),
+    "error_broken": as_json.error(LabBroken("msee1 died")),
+}
+FILES = {
+    **{f"{name}.txt": text for name, text in TEXTS.items()},
+    **{f"{name}.json": text for name, text in DOCUMENTS.items()},
+}
+
+
+def compare(name: str, text: str) -> None:
+    """Compare a report with its file, or write the file anew."""
+    file = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n", encoding="utf-8")
+    assert f"{text}\n" == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_report_is_word_for_word_what_it_was(name: str) -> None:
+    """Every report of the sample is as its file holds it."""
+    compare(name, FILES[name])
+
+
+def test_every_file_has_its_report() -> None:
+    """No file stays behind when its report is gone."""
+    assert {file.name for file in GOLDEN.iterdir()} == set(FILES)
+
+
+# secrets
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_report_holds_a_key(name: str) -> None:
+    """Neither text nor JSON holds an MD5 key, though the plan does."""
+    assert KEY not in FILES[name]
+    assert OTHER_KEY not in FILES[name]
+
+
+def test_a_key_is_said_to_be_there_and_to_change() -> None:
+    """That there is a key is shown, and that it changed is too: once for each session and family."""
+    assert TEXTS["plan"].count("md5: set") == 8
+    assert TEXTS["plan_difference"].count("~ ce1 sessions msee1/ipv4 md5 key changed") == 1
+    assert PlanChange(what="ce1 sessions msee1/ipv4 md5", before="set", after="set", secret=True) in changes(
+        OLD.plan, NEW.plan
+    )
+
+
+def test_a_key_that_came_or_went_is_told_apart() -> None:
+    """Adding a key, removing it and changing it are three different words."""
+    peering = topology().private_peering
+    without = plan(replace(topology(), private_peering=replace(peering, md5=None)))
+
+    assert "~ ce1 sessions msee1/ipv4 md5 key added" in as_text.plan_difference(without, SAMPLE.plan)
+    assert "~ ce1 sessions msee1/ipv4 md5 key removed" in as_text.plan_difference(SAMPLE.plan, without)
+
+
+# JSON
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_document_names_its_schema(name: str) -> None:
+    """Every JSON document is an object whose first key names its kind and version."""
+    document = json.loads(DOCUMENTS[name])
+
+    assert next(iter(document)) == "schema"
+    kind, version = document["schema"].removeprefix("erlab/").split("/")
+    assert kind
+    assert version == "1"
+
+
+def test_json_holds_every_difference() -> None:
+    """Text shows the first differences and counts the rest; JSON has them all."""
+    found = SESSION_LOST.differences
+    assert len(found) > 20
+
+    text = as_text.test_report(SESSION_LOST)
+    document = json.loads(as_json.test_report(SESSION_LOST))
+
+    assert f"and {len(found) - 20} more" in text
+    assert len(document["model"]["differences"]) == len(found)
+
+
+def test_no_more_than_are_shown_are_not_counted() -> None:
+    """With twenty differences or fewer all are shown, and none is said to be left out."""
+    twenty = tuple(
+        Difference(router="ce1", table="fib", what=f"10.{n}.0.0/16", predicted="absent", observed="172.16.0.2")
+        for n in range(20)
+    )
+
+    text = as_text.test_report(replace(run(), differences=twenty))
+
+    assert text.count("predicted absent, observed 172.16.0.2") == 20
+    assert "more" not in text
+
+
+# layout
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name.startswith(("test_", "explain", "prediction"))])
+def test_lines_fit(name: str) -> None:
+    """No line of a report is longer than 120 characters."""
+    assert max(map(len, TEXTS[name].splitlines())) <= WIDTH
+
+
+@pytest.mark.parametrize("report", [run(), LOST, SESSION_LOST], ids=["passed", "packet lost", "session lost"])
+def test_colour_changes_nothing_but_colour(report: checks.TestReport) -> None:
+    """Without its escape sequences a coloured report is the plain one, so no meaning hangs on colour."""
+    coloured = as_text.test_report(report, color=True)
+
+    assert "\x1b[" in coloured
+    assert "\x1b[" not in as_text.test_report(report)
+    assert plain(coloured) == as_text.test_report(report)
+
+
+def test_colour_of_explanations_and_differences_changes_nothing_else() -> None:
+    """The same holds for explanations and for the difference of two plans."""
+    explained = SAMPLE.prediction.routers["ce2"].explain(HUB)
+
+    assert plain(as_text.explanation(SAMPLE.plan, explained, color=True)) == TEXTS["explain_lost"]
+    assert plain(as_text.plan_difference(OLD.plan, NEW.plan, color=True)) == TEXTS["plan_difference"]
+
+
+def plain(text: str) -> str:
+    """A text without colours."""
+    for number in (31, 32, 33, 1, 2, 0):
+        text = text.replace(f"\x1b[{number}m", "")
+    return text
+
+
+def test_words_say_how_it_ended() -> None:
+    """Passed, failed and inconclusive are three different words, at the start of the block."""
+    words = [line[:4] for line in TEXTS["test_session_lost"].splitlines() if line[:4].strip() and line[4:6] == "  "]
+
+    assert words == ["FAIL", "FAIL", "PASS", "????", "FAIL"]
+
+
+# tables
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("routes", "lonely has no routes"),
+        ("rib-in", "lonely has received no routes"),
+        ("rib-out", "lonely sends no routes"),
+        ("fib", "lonely has no routes in its FIB"),
+        ("sessions", "lonely has no sessions"),
+    ],
+)
+def test_an_empty_table_says_so(what: str, words: str) -> None:
+    """A table without rows is a sentence, not a header alone."""
+    lonely = replace(SAMPLE.tables.of("ce1"), router="lonely", sessions=(), loc_rib=(), fib=())
+    node = replace(SAMPLE.plan.node("hq"), name="lonely")
+
+    assert as_text.table(replace(SAMPLE.plan, nodes=(node,)), lonely, what) == words
+
+
+def test_an_empty_table_names_the_sessions_that_are_down() -> None:
+    """Where nothing was received because sessions are down, the table says that too."""
+    tables = SAMPLE.tables
+    for session in ("msee1/ipv4", "msee1/ipv6", "ce2/ipv4", "ce2/ipv6"):
+        tables = at_session(
+            tables, "ce1", session, lambda s: replace(s, established=False, why_down="refused", adj_rib_in=())
+        )
+
+    assert as_text.table(SAMPLE.plan, tables.of("ce1"), "rib-in").splitlines()[:2] == [
+        "ce1 has received no routes",
+        "session msee1/ipv4 is down: refused",
+    ]
+
+
+def test_an_address_that_nobody_owns_is_shown_alone() -> None:
+    """A next hop outside the lab has no name."""
+    router = SAMPLE.tables.of("ce1")
+    far = replace(router, fib=(replace(router.fib[0], next_hops=(ip_address("192.0.2.1"),)),))
+
+    assert as_text.table(SAMPLE.plan, far, "fib").splitlines()[1] == "10.100.0.0/16  192.0.2.1"
+
+
+# plans
+
+
+def test_every_change_of_a_plan_is_found() -> None:
+    """Nodes, wires, members of tuples and single values that differ are each named with their way."""
+    ce1 = SAMPLE.plan.node("ce1")
+    assert ce1.bgp is not None
+    network = parse_prefix("192.0.2.0/24")
+    bgp = replace(ce1.bgp, networks=(*ce1.bgp.networks, network), asn=Asn(65011))
+    nodes = (replace(ce1, bgp=bgp), *(n for n in SAMPLE.plan.nodes if n.name not in ("ce1", "hub")))
+    new = replace(SAMPLE.plan, name="fabrikam", nodes=nodes, wires=SAMPLE.plan.wires[1:])
+
+    assert changes(SAMPLE.plan, new) == (
+        PlanChange(what="name", before="contoso", after="fabrikam"),
+        PlanChange(what="ce1 asn", before="65010", after="65011"),
+        PlanChange(what="ce1 networks", before="", after="192.0.2.0/24"),
+        PlanChange(what="hub", before="set", after=""),
+        PlanChange(what="wires hq/hq", before="set", after=""),
+    )
+
+
+def test_a_change_inside_a_policy_is_found() -> None:
+    """A policy of the same name with another term is not the same policy."""
+    stronger = replace(
+        CE1,
+        import_policy=replace(
+            REJECT_ALL,
+            name="prefer-this-link",
+        ),
+    )
+
+    found = changes(SAMPLE.plan, plan(topology(ce1=stronger)))
+
+    assert found == tuple(
+        PlanChange(what=f"ce1 sessions msee1/{family} import_policy terms term 1 {field}", before=before, after=after)
+        for family in ("ipv4", "ipv6")
+        for field, before, after in (("fate", "accept", "reject"), ("change local_pref", "200", "none"))
+    )
+
+
+def test_repetition_in_a_tuple_is_a_change() -> None:
+    """Prepending an AS once more is found, though the set of ASes is the same."""
+    assert CE2.export_policy is not None
+    (term,) = CE2.export_policy.terms
+    twice = replace(term, change=replace(term.change, prepend=(Asn(65010), Asn(65010))))
+    policies = replace(CE2, export_policy=replace(CE2.export_policy, terms=(twice,)))
+
+    (found, *_) = changes(SAMPLE.plan, plan(topology(ce2=policies)))
+
+    assert found == PlanChange(
+        what="ce2 sessions msee2/ipv4 export_policy terms term 1 change prepend",
+        before="65010, 65010, 65010",
+        after="65010, 65010",
+    )
+
+
+def test_another_order_is_a_change() -> None:
+    """The same members in another order are not the same plan."""
+    new = replace(SAMPLE.plan, wires=SAMPLE.plan.wires[::-1])
+    names = [wire.name for wire in SAMPLE.plan.wires]
+
+    assert changes(SAMPLE.plan, new) == (
+        PlanChange(what="wires order", before=", ".join(names), after=", ".join(reversed(names))),
+    )
+
+
+# documents that a program reads
+
+
+def keys(document: object) -> set[str]:
+    """Every key of a document, at any depth."""
+    if isinstance(document, Mapping):
+        return set(document).union(*map(keys, document.values()))
+    return set().union(*map(keys, document)) if isinstance(document, list) else set()
+
+
+def test_a_route_in_json_has_typed_values() -> None:
+    """Numbers are numbers, lists are lists and what is absent is null."""
+    document = json.loads(as_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), "routes"))
+
+    assert document["routes"][-1] == {
+        "prefix": str(HUB6),
+        "next_hop": {"address": "2001:db8:ffff::2", "owner": "msee1"},
+        "origin": "igp",
+        "as_path": "12076",
+        "local_pref": 200,
+        "multi_exit_disc": None,
+        "communities": [],
+        "large_communities": [],
+        "weight": 0,
+    }
+
+
+def test_a_tables_document_has_the_same_keys_alone_and_in_a_prediction() -> None:
+    """A program that reads `show --format json` reads the tables of `predict --format json` too."""
+    alone = keys(json.loads(DOCUMENTS["show_rib-in"])) - {"schema"}
+
+    assert alone <= keys(json.loads(DOCUMENTS["prediction"]))
+
+
+def test_a_table_that_is_none_is_refused() -> None:
+    """Only the five tables can be shown."""
+    for table in (as_text.table, as_json.table):
+        with pytest.raises(KeyError):
+            table(SAMPLE.plan, SAMPLE.tables.of("ce1"), Table.LOC_RIB.value)
