@@ -140,10 +140,10 @@ def describe(expectation: Expectation) -> str:
             return f"{no}route {expectation.prefix} at {expectation.at} ({where}){wants}"
         case ReachabilityExpectation():
             verb = "reaches" if expectation.reachable else "does not reach"
-            family = f" {expectation.family.value}" if expectation.family else ""
+            within = f" {expectation.family.value}" if expectation.family else ""
             dscp = f" with DSCP {expectation.dscp}" if expectation.dscp is not None else ""
             via = f" via {' '.join(expectation.via)}" if expectation.via is not None else ""
-            return f"{expectation.source} {verb} {expectation.destination}{family}{dscp}{via}"
+            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}"
 
 
 # sessions

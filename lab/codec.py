@@ -29,6 +29,7 @@ def _converter() -> Converter:
     for union, parse in ((Address, ip_address), (Prefix, ip_network), (InterfaceAddress, ip_interface)):
         converter.register_structure_hook(union, lambda text, _, parse=parse: parse(text))
         converter.register_unstructure_hook(union, str)
+    converter.register_structure_hook(Address | None, lambda text, _: None if text is None else ip_address(text))
     for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface):
         converter.register_structure_hook(kind, lambda text, _, kind=kind: kind(text))
         converter.register_unstructure_hook(kind, str)

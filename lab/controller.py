@@ -44,10 +44,7 @@ def temporary_lab(name: str) -> Iterator[Lab]:
 
     It has no directory and no file: its logs are in memory.
     """
-    ours, theirs = socket.socketpair()
-    pid = _start(name, theirs, Logs(None), directory=None)
-    theirs.close()
-    channel = Channel(ours, f"the supervisor of {name}")
+    channel, pid = _start(name, Logs(None), directory=None)
     try:
         yield Lab(name=name, channel=channel)
     finally:
@@ -68,11 +65,9 @@ def start_lab(name: str) -> Lab:
         logs = Logs(directory)
     except OSError as problem:
         raise LabBroken(f"cannot keep the lab's files in {directory}: {problem.strerror}") from problem
-    ours, theirs = socket.socketpair()
-    _start(name, theirs, logs, directory=directory)
-    theirs.close()
+    channel, _ = _start(name, logs, directory=directory)
     os.close(lock)
-    return Lab(name=name, channel=Channel(ours, f"the supervisor of {name}"))
+    return Lab(name=name, channel=channel)
 
 
 def labs_up() -> list[str]:
@@ -122,12 +117,15 @@ def end_lab(name: str) -> None:
 # starting
 
 
-def _start(name: str, theirs: socket.socket, logs: Logs, directory: Path | None) -> int:
+def _start(name: str, logs: Logs, directory: Path | None) -> tuple[Channel, int]:
+    """Start a lab's first process; returns a channel to it and the pid to wait for."""
+    ours, theirs = socket.socketpair()
     channel = Channel(theirs, "the command")
 
     def supervise() -> int:
         from lab.supervisor import Supervisor
 
+        ours.close()
         name_process(f"erlab:{name}")
         control = None
         try:
@@ -143,7 +141,9 @@ def _start(name: str, theirs: socket.socket, logs: Logs, directory: Path | None)
     def refused(problem: NotPermitted) -> None:
         channel.send(Broken(reason=str(problem)))
 
-    return start_first_process(supervise, refused, outlives_parent=directory is not None)
+    pid = start_first_process(supervise, refused, outlives_parent=directory is not None)
+    theirs.close()
+    return Channel(ours, f"the supervisor of {name}"), pid
 
 
 def _detach(logs: Logs) -> None:

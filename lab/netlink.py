@@ -18,7 +18,7 @@ from lab.errors import LabBroken
 from lab.plan import InterfaceAddress
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/if_addr.h
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 20, 24, 25
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 18, 20, 24, 25
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
@@ -88,6 +88,13 @@ class Netlink:
         if master is not None:
             body += _attribute(_IFLA_MASTER, _index(master))
         self._add(_RTM_NEWLINK, 0, body, f"start {name}")
+
+    def settle(self, name: str) -> None:
+        """Queue a read of an interface: from Linux 6.8 on it makes a carrier count that came up just now.
+
+        The kernel otherwise takes note within a second, and until then sends no IPv6 and bridges nothing.
+        """
+        self._add(_RTM_GETLINK, 0, _ifinfo(_index(name)), f"read {name}")
 
     def address(self, name: str, address: InterfaceAddress) -> None:
         """Queue an address; an IPv6 one is usable at once, without duplicate address detection."""

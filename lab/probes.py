@@ -308,7 +308,7 @@ def _path(sightings: list[Sighting], start: str) -> tuple[str, ...]:
 
 
 def _where_it_ended(sightings: list[Sighting], asked: _Asked, plan: Plan) -> str:
-    last = min(sightings, key=lambda one: (one.ttl, not one.outgoing))
+    last = min(sightings, key=lambda one: (one.ttl, one.outgoing))
     refusals = [one for one in asked.sightings if one.kind is Kind.ERROR]
     if refusals:
         who = plan.owner(ip_address(refusals[0].source)) or refusals[0].source

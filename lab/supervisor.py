@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -131,10 +132,13 @@ class Supervisor:
             for message in client.receive():
                 try:
                     self._answer(client, message)
-                except ChannelClosed:
+                except (ChannelClosed, _Ended):
                     raise
                 except LabBroken as problem:
                     client.send(self._broken or Broken(reason=str(problem)))
+                except Exception as problem:  # noqa: BLE001  # a fault of ours costs one answer, not a running lab
+                    traceback.print_exc()
+                    client.send(Broken(reason=f"erlab failed at {type(message).__name__}: {problem!r}"))
         except ChannelClosed:
             self._selector.unregister(client)
             client.close()

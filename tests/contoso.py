@@ -15,7 +15,7 @@ from lab.bgp import Asn, Prefix, Route, parse_prefix
 from lab.checks import Evidence, flows_of
 from lab.expectations import Expectation
 from lab.forwarding import Flow, FlowResult, predict_flow
-from lab.plan import Plan
+from lab.plan import NodePlan, Plan, SessionPlan
 from lab.plan.point_to_point_ethernet import plan
 from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
 from lab.predict import Prediction, predict
@@ -118,7 +118,11 @@ class Contoso:
 
 def contoso(ce1: EdgePolicies = CE1, ce2: EdgePolicies = CE2, ce1_key: str = KEY) -> Contoso:
     """The circuit, planned and predicted."""
-    planned = plan(topology(ce1, ce2, ce1_key))
+    return of_plan(plan(topology(ce1, ce2, ce1_key)))
+
+
+def of_plan(planned: Plan) -> Contoso:
+    """A plan, predicted."""
     return Contoso(plan=planned, prediction=predict(planned))
 
 
@@ -166,3 +170,35 @@ def with_flow(evidence: Evidence, flow: Flow, **changes: object) -> Evidence:
     """The evidence, with the result of a flow changed."""
     result: FlowResult = replace(evidence.flows[flow], **changes)  # type: ignore[arg-type]  # mypy checks no **kwargs
     return replace(evidence, flows={**evidence.flows, flow: result})
+
+
+# other labs
+
+
+def with_session_plans(planned: Plan, router: str, change: Callable[[SessionPlan], SessionPlan | None]) -> Contoso:
+    """The lab of a plan in which one router's sessions are changed, or left out at both ends."""
+
+    def keep(node: NodePlan, one: SessionPlan) -> SessionPlan | None:
+        if node.name == router:
+            return change(one)
+        far_router, far_session = planned.far_ends()[node.name, one.name]
+        return None if far_router == router and change(far_session) is None else one
+
+    nodes = []
+    for node in planned.nodes:
+        bgp = node.bgp
+        if bgp is not None:
+            kept = (keep(node, one) for one in bgp.sessions)
+            bgp = replace(bgp, sessions=tuple(one for one in kept if one is not None))
+        nodes.append(replace(node, bgp=bgp))
+    return of_plan(replace(planned, nodes=tuple(nodes)))
+
+
+def without_network(planned: Plan, router: str, prefix: Prefix) -> Contoso:
+    """The lab of a plan in which a router does not originate a prefix."""
+    node = planned.node(router)
+    if node.bgp is None:
+        raise ValueError(router)
+    bgp = replace(node.bgp, networks=tuple(one for one in node.bgp.networks if one != prefix))
+    changed = replace(node, bgp=bgp)
+    return of_plan(replace(planned, nodes=tuple(changed if one.name == router else one for one in planned.nodes)))

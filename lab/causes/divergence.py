@@ -45,7 +45,7 @@ class Divergence:
         for start in starts:
             self._search(start, None, seen, roots)
         if not roots:
-            roots = list(seen)  # the differences cause one another; the place that was asked about is the best to name
+            roots = list(seen)[:1]  # the differences cause one another: only the place that was asked about is sure
         if not roots:
             return None
         root = min(roots, key=lambda place: place.stage.place)

@@ -94,11 +94,11 @@ class Model:
     def _why_not_sent(self, router: str, prefix: Prefix, neighbor: str | None) -> Cause:
         receivers = [neighbor] if neighbor else [s.neighbor for s in self._sessions(router, family_of(prefix))]
         causes = [self._why_not_passed(router, receiver, prefix) for receiver in receivers]
-        found = [cause for cause in causes if cause is not None]
-        if not found:
-            return Cause(stage=Stage.ADJ_RIB_OUT, text=f"{router} sends {prefix} to nobody")
-        stage = min((cause.stage for cause in found), key=lambda one: one.place)
-        return Cause(stage=stage, text="; ".join(cause.text for cause in found))
+        found = sorted((cause for cause in causes if cause is not None), key=lambda one: one.stage.place)
+        return Cause(
+            stage=found[0].stage if found else Stage.ADJ_RIB_OUT,
+            text="; ".join(cause.text for cause in found) or f"{router} sends {prefix} to nobody",
+        )
 
     def _why_not_passed(self, sender: str, receiver: str, prefix: Prefix) -> Cause | None:
         """What stops a prefix between the sender's Loc-RIB and the receiver's Adj-RIB-In."""
@@ -265,13 +265,12 @@ class Model:
 
     def _wanted(self, candidate: Candidate, expectation: RouteExpectation) -> bool:
         route = candidate.path.route if candidate.path is not None else candidate.received
-        if route is None:
-            return False
-        hops = dict(expectation.attributes).get("next_hop", "").split()
-        if hops and not {str(route.next_hop), self.plan.owner(route.next_hop)} & set(hops):
-            return False
-        others = [(name, value) for name, value in expectation.attributes if name != "next_hop"]
-        return all(text_of(route, name) == value for name, value in others)
+        return route is not None and all(
+            bool({str(route.next_hop), self.plan.owner(route.next_hop)} & set(value.split()))
+            if name == "next_hop"
+            else text_of(route, name) == value
+            for name, value in expectation.attributes
+        )
 
     def why_lost(self, router: str, prefix: Prefix, neighbor: str) -> Cause:
         """Why a router does not use the path from one of its neighbours."""

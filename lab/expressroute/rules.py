@@ -117,12 +117,11 @@ def link_block(block: Prefix) -> Finding | None:
     length = LINK_BLOCK_LENGTH[block.version]
     if block.prefixlen == length:
         return None
-    split = f"two /{length}, one for each link"
     if block.prefixlen == length - 1:
         low = block.network_address
         meant = f"write its halves, {low}/{length} for the primary link and {low + 4}/{length} for the secondary"
     else:
-        meant = f"a /{length - 1} is split in {split}; any {split} serve as well"
+        meant = f"give each link a /{length} of its own"
     return Finding(
         rule=BLOCK_LENGTH, what=f"a link block is a /{length}, and {block} is a /{block.prefixlen}", meant=meant
     )
@@ -152,9 +151,9 @@ def customer_asn(asn: int) -> Finding | None:
         return Finding(rule=ASN_RANGE, what=f"AS number {asn} is out of range", meant="from 1 to 4294967295")
     if asn in RESERVED_ASNS:
         reserved = f"{RESERVED_ASNS[0]} to {RESERVED_ASNS[-1]}"
-        return Finding(rule=OWN_ASN, what=f"AS {asn} is reserved by Microsoft", meant=f"any but {reserved}")
+        return Finding(rule=OWN_ASN, what=f"AS {asn} is reserved by Microsoft", meant=f"use one outside of {reserved}")
     if asn == MICROSOFT_ASN:
-        return Finding(rule=NOT_MICROSOFT_ASN, what=f"AS {asn} is Microsoft's own", meant="the AS of the customer")
+        return Finding(rule=NOT_MICROSOFT_ASN, what=f"AS {asn} is Microsoft's own", meant="write the customer's")
     return None
 
 

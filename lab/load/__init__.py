@@ -1,1 +1,120 @@
-"""Text to model."""
+"""Text to model: YAML files become a `Topology` or policies, or one InputError with every mistake and its place."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Collection
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+from lab.errors import InputError, Mistake
+from lab.load.documents import PolicyFileDocument, TopologyDocument
+from lab.load.policies import check_policies, to_policies
+from lab.load.reading import MOST_MISTAKES, Reading
+from lab.load.source import SourceFile, read
+from lab.load.topologies import check_topology, to_topology
+from lab.policy import Policy
+from lab.topology import Topology
+
+__all__ = ["load_file", "load_policies", "load_topology"]
+
+FilePath = str | PathLike[str]
+
+
+def load_topology(path: FilePath) -> Topology:
+    """The topology of a file and of the policy files that it names. Raises InputError with all mistakes of them all."""
+    return _topology(_read(path))
+
+
+def load_policies(path: FilePath) -> tuple[Policy, ...]:
+    """The policies of a file. Raises InputError with every mistake."""
+    return _policies(_read(path))
+
+
+def load_file(path: FilePath) -> Topology | tuple[Policy, ...]:
+    """Whatever a file holds. Raises InputError with every mistake."""
+    source = _read(path)
+    return _policies(source) if _is_policy_file(source) else _topology(source)
+
+
+def _read(path: FilePath) -> SourceFile:
+    return read(Path(path), os.fspath(path))
+
+
+def _is_policy_file(source: SourceFile) -> bool:
+    keys = set(source.data) if isinstance(source.data, dict) else set()
+    common = {"policies"}
+    if keys & (set(TopologyDocument.model_fields) - common):
+        return False
+    return bool(keys & set(PolicyFileDocument.model_fields))
+
+
+def _policies(source: SourceFile) -> tuple[Policy, ...]:
+    reading = Reading(source, PolicyFileDocument)
+    mistakes = [*reading.mistakes, *islice(check_policies(reading), MOST_MISTAKES)]
+    if mistakes or reading.whole is None:
+        raise _refusal(source, mistakes)
+    return to_policies(reading.whole, source)
+
+
+def _topology(source: SourceFile) -> Topology:
+    reading = Reading(source, TopologyDocument)
+    library = _Library(reading)
+    together = islice(check_topology(reading, library.names), MOST_MISTAKES)
+    mistakes = [*reading.mistakes, *library.mistakes, *together]
+    if mistakes or reading.whole is None:
+        raise _refusal(source, mistakes)
+    return to_topology(reading.whole, source, library.policies)
+
+
+def _refusal(source: SourceFile, mistakes: list[Mistake]) -> InputError:
+    count = len(mistakes)
+    least = "at least " if count >= MOST_MISTAKES else ""
+    return InputError(f"{source.name}: {least}{count} mistake{'s' if count != 1 else ''}", tuple(mistakes))
+
+
+class _Library:
+    """The policies of all the files that a topology names. `names` is None where one of them could not be read."""
+
+    def __init__(self, topology: Reading[TopologyDocument]) -> None:
+        self.policies: dict[str, Policy] = {}
+        self.mistakes: list[Mistake] = []
+        self._where: dict[str, str] = {}
+        self._unread = False
+        directory = Path(topology.source.name).parent
+        files: set[str] = set()
+        for index in range(topology.count("policies")):
+            at = ("policies", index)
+            written = topology.part(*at)
+            if written is None:
+                self._unread = True
+                continue
+            file = os.path.normpath(directory / written)
+            if file in files:
+                self.mistakes.append(topology.source.mistake(at, f"{written} is here twice"))
+                continue
+            files.add(file)
+            try:
+                self._add(Reading(read(directory / written, file), PolicyFileDocument))
+            except InputError as problem:
+                self._unread = True
+                self.mistakes += problem.mistakes or [topology.source.mistake(at, str(problem))]
+
+    @property
+    def names(self) -> Collection[str] | None:
+        """The names of the policies, the wrong ones too."""
+        return None if self._unread else self._where
+
+    def _add(self, reading: Reading[PolicyFileDocument]) -> None:
+        self.mistakes += [*reading.mistakes, *islice(check_policies(reading), MOST_MISTAKES)]
+        for name in reading.keys("policies") or ():
+            path = ("policies", name)
+            if name in self._where:
+                what = f"policy {name!r} has the name of another one"
+                self.mistakes.append(
+                    reading.source.mistake(path, what, f"it is in {self._where[name]} too", at_key=True)
+                )
+            self._where.setdefault(name, reading.source.where(path))
+        if reading.whole is not None and not self.mistakes:
+            self.policies.update({policy.name: policy for policy in to_policies(reading.whole, reading.source)})

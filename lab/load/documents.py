@@ -6,9 +6,12 @@ writes the file; missing keys and the JSON Schemas show them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import core_schema
 
 from lab.bgp import (
     Address,
@@ -27,6 +30,9 @@ from lab.load.values import Wrong, choice, name_of, parsed, whole
 from lab.policy import Fate, PrefixRange
 from lab.topology import Secret, Sku
 
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+
 Item = TypeVar("Item")
 
 
@@ -36,16 +42,36 @@ class Document(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401  # whatever the file has in this place
-    return value if isinstance(value, list) else [value]
+@dataclass(frozen=True, slots=True, eq=False)
+class _ShortForm:
+    """A value may be written shorter than its model: `lengthen` undoes that, `short` is the JSON Schema of it."""
+
+    lengthen: Callable[[Any], Any]
+    short: Callable[[dict[str, Any]], dict[str, Any]]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.lengthen, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        long = handler(core)
+        return {"anyOf": [self.short(handler.resolve_ref_schema(long)), long]}
 
 
-def _under(key: str) -> BeforeValidator:
-    """The short form: anything but a mapping stands for a mapping with this one key."""
-    return BeforeValidator(lambda value: value if isinstance(value, dict) else {key: value})
+def _under(key: str) -> _ShortForm:
+    """Anything but a mapping stands for a mapping with this one key."""
+    return _ShortForm(
+        lengthen=lambda value: value if isinstance(value, dict) else {key: value},
+        short=lambda long: long["properties"][key],
+    )
 
 
-OneOrMore = Annotated[list[Item], BeforeValidator(_listed), Field(min_length=1)]
+_ONE = _ShortForm(
+    lengthen=lambda value: value if isinstance(value, list) else [value], short=lambda long: long["items"]
+)
+
+OneOrMore = Annotated[list[Item], Field(min_length=1), _ONE]
 
 _NODE_NAME = name_of(
     "router or network",
@@ -267,7 +293,7 @@ class MatchDocument(Document):
     @model_validator(mode="after")
     def _asks_something(self) -> MatchDocument:
         if not self.model_fields_set:
-            raise Wrong("match has no condition", "leave it out to match every route")
+            raise Wrong("has no condition", "leave it out to match every route")
         return self
 
 
@@ -291,7 +317,7 @@ class SetDocument(Document):
     @model_validator(mode="after")
     def _changes_something(self) -> SetDocument:
         if not self.model_fields_set:
-            raise Wrong("set changes nothing", "leave it out")
+            raise Wrong("changes nothing", "leave it out")
         return self
 
 

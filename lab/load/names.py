@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.bgp import Family, family_of
@@ -57,11 +57,13 @@ class Names:
         return [name for pair in self.neighbors() if router in pair for name in sorted(pair - {router})]
 
 
-def unknown(name: str, known: list[str] | None, what: str) -> tuple[str, str] | None:
+def unknown(
+    name: str, known: Collection[str] | None, what: str, *, plural: str | None = None
+) -> tuple[str, str] | None:
     """What is wrong with a name, and the nearest that is right; None where it is known or may be."""
     if known is None or name in known:
         return None
-    return f"unknown {what} {name!r}", did_you_mean(name, known, f"{what}s")
+    return f"unknown {what} {name!r}", did_you_mean(name, known, plural or f"{what}s")
 
 
 def names_of(reading: Reading[TopologyDocument]) -> Names:

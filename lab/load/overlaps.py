@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.bgp import Prefix
@@ -19,16 +19,13 @@ class Claim:
     prefix: Prefix
     path: tuple[Step, ...]
 
-    def __str__(self) -> str:
-        return f"{self.kind.value} {self.name}" + ("" if self.kind is Kind.LINK else f" {self.prefix}")
 
-
-def overlaps(claims: Iterable[Claim]) -> Iterator[tuple[Claim, str, str]]:
+def overlaps(claims: Sequence[Claim]) -> Iterator[tuple[Claim, str, str]]:
     """Each claim that overlaps an earlier one of the file, with what is wrong and what would be right.
 
     Of several that a claim lies in, the narrowest is named: the work stays small for however many claims.
     """
-    order = {id(claim): index for index, claim in enumerate(claims := list(claims))}
+    order = {id(claim): index for index, claim in enumerate(claims)}
     around: list[Claim] = []
     for claim in sorted(claims, key=lambda c: (c.prefix.version, int(c.prefix.network_address), c.prefix.prefixlen)):
         while around and not _inside(claim.prefix, around[-1].prefix):

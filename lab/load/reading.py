@@ -70,9 +70,10 @@ class Reading(Generic[Model]):
         if raw is None:
             return None
         annotation = self._annotation(path)
-        adapter = self._adapters.setdefault(repr(annotation), TypeAdapter(annotation))
+        if repr(annotation) not in self._adapters:
+            self._adapters[repr(annotation)] = TypeAdapter(annotation)
         try:
-            return adapter.validate_python(raw, strict=True)
+            return self._adapters[repr(annotation)].validate_python(raw)
         except ValidationError:
             return None
 
@@ -121,26 +122,27 @@ class Reading(Generic[Model]):
         says = error.get("ctx", {})
         match error["type"]:
             case "missing":
-                if not _is_null(source.node(path[:-1]), path[-1]):
+                parent = source.node(path[:-1])
+                if not (parent.has_bad_key or _is_null(parent, path[-1])):
                     yield self._missing(path)
             case "extra_forbidden":
                 yield self._unknown_key(path)
-            case "value_error" if _holds_null(node):
+            case "value_error" if node.data is None or _holds_null(node):
                 pass  # the place without a value was reported
             case "value_error":
                 problem = says["error"]
                 what, meant = (problem.what, problem.meant) if isinstance(problem, Wrong) else (str(problem), "")
                 at_key = error["loc"][-1:] == (_IN_KEY,)
-                yield source.mistake(path, _named(path, what), meant, at_key=at_key)
+                yield source.mistake(path, self._named(path, what), meant, at_key=at_key)
             case "too_short":
-                yield source.mistake(path, _named(path, "is empty"), f"at least {says['min_length']}")
+                yield source.mistake(path, self._named(path, "is empty"), f"at least {says['min_length']}")
             case "too_long":
                 few = f"has {says['actual_length']} items"
-                yield source.mistake(path, _named(path, few), f"at most {says['max_length']}")
+                yield source.mistake(path, self._named(path, few), f"at most {says['max_length']}")
             case other:
                 if node.data is not None:
                     wanted = _WANTED.get(other, "another kind of value")
-                    yield source.mistake(path, _named(path, f"must be {wanted}, not {kind(node.data)}"))
+                    yield source.mistake(path, self._named(path, f"must be {wanted}, not {kind(node.data)}"))
 
     def _missing(self, path: Path) -> Mistake:
         model, key = _model_in(self._annotation(path[:-1])), path[-1]
@@ -158,6 +160,11 @@ class Reading(Generic[Model]):
             return self.source.mistake(path, elsewhere, at_key=True)
         shown = key if len(key) <= 40 else f"{key[:37]}..."
         return self.source.mistake(path, f"unknown key {shown!r}", did_you_mean(key, names, "keys here"), at_key=True)
+
+    def _named(self, path: Path, what: str) -> str:
+        """A mistake behind the key that it is about, where the mistake does not name it itself."""
+        key = self.source.key_of(path)
+        return what if not key or what.startswith(("ER", "unknown")) else f"{key}: {what}"
 
 
 _WANTED: Mapping[str, str] = {
@@ -185,14 +192,6 @@ def _at(value: Any, path: Path) -> Any:  # noqa: ANN401  # any part of a documen
 
 def _path(error: ErrorDetails) -> Path:
     return tuple(step for step in error["loc"] if step != _IN_KEY)
-
-
-def _named(path: Path, what: str) -> str:
-    """A mistake behind the key that it is about; a rule's id stays in front."""
-    key = next((step for step in reversed(path) if isinstance(step, str)), "")
-    if what.startswith("ER") or not key:
-        return what
-    return f"{key}: {what}"
 
 
 def _is_null(node: Node, step: Step) -> bool:

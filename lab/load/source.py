@@ -40,6 +40,7 @@ class Node:
     entries: dict[str, tuple[Node, Node]] = field(default_factory=dict)
     size: int = 1
     depth: int = 1
+    has_bad_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,11 @@ class SourceFile:
         node = self._key(path) if at_key else self.node(path)
         return Mistake(file=self.name, line=node.line, column=node.column, what=what, meant=meant)
 
+    def key_of(self, path: tuple[Step, ...]) -> str:
+        """The innermost key on the way to a value that the file really has; empty where there is none."""
+        present = [s for n, s in enumerate(path) if isinstance(s, str) and s in self.node(path[:n]).entries]
+        return present[-1] if present else ""
+
     def where(self, path: tuple[Step, ...]) -> str:
         """The place where a value begins, its key included, as `file:line`."""
         return f"{self.name}:{self._key(path).line}"
@@ -81,6 +87,19 @@ class SourceFile:
         """The key of the value at a path, or the value itself where it has none."""
         entry = self.node(path[:-1]).entries.get(str(path[-1])) if path else None
         return entry[0] if entry else self.node(path)
+
+
+def _words(problem: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
+    """What the parser says, and what would be right where that can be told."""
+    says, mark, began = problem.problem or "", problem.problem_mark, problem.context_mark
+    if "cannot start any token" in says and mark is not None:
+        if text[mark.index] == "\t":
+            return "not YAML: a tab in the indent", "indent with spaces"
+        return f"not YAML: a text cannot begin with {text[mark.index]}", "put it in quotes"
+    if "mapping values are not allowed" in says:
+        return "not YAML: a colon where no key can be", "put a text with ': ' in it in quotes"
+    what = "not YAML: " + " ".join(part for part in (problem.context, says) if part)
+    return what, f"it began on line {began.line + 1}" if began and mark and began.line != mark.line else ""
 
 
 class _Stop(Exception):  # noqa: N818  # it ends the reading and is never seen outside
@@ -180,9 +199,7 @@ class _Builder:
         except yaml.MarkedYAMLError as problem:
             mark = problem.problem_mark or problem.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            what = "not YAML: " + " ".join(part for part in (problem.context, problem.problem) if part)
-            started = problem.context_mark
-            meant = f"it began on line {started.line + 1}" if started and started.line + 1 != line else ""
+            what, meant = _words(problem, text)
             raise _Stop(Mistake(file=self.name, line=line, column=column, what=what, meant=meant)) from None
 
     def _take(self, event: yaml.Event) -> Node | None:
@@ -276,6 +293,7 @@ class _Builder:
 
     def _enter(self, parent: Node, key: Node, node: Node) -> None:
         if key.data is None or not isinstance(parent.data, dict):
+            parent.has_bad_key = True
             return
         name = str(key.data)
         if name in parent.entries:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from ipaddress import ip_address
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_core import core_schema
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 Choice = TypeVar("Choice", bound=Enum)
 
 LONGEST_TEXT = 1000
+LONGEST_NUMBER = 18
 MOST_NAMES_SHOWN = 20
-MOST_NAMES_COMPARED = 500
+MOST_NAMES_COMPARED = 200
 
 RESERVED = re.compile(r"gw|msee[12]|lan-.*")
 """The names of the lab's own nodes."""
@@ -68,10 +70,10 @@ class Scalar:
         return dict(self.schema)
 
 
-def did_you_mean(name: str, known: list[str], what: str) -> str:
+def did_you_mean(name: str, known: Collection[str], what: str) -> str:
     """The nearest of the known names, and all of them."""
-    near = get_close_matches(name[:100], known[:MOST_NAMES_COMPARED], n=1)
-    shown = ", ".join(known[:MOST_NAMES_SHOWN])
+    near = get_close_matches(name[:100], list(islice(known, MOST_NAMES_COMPARED)), n=1)
+    shown = ", ".join(islice(known, MOST_NAMES_SHOWN))
     more = len(known) - MOST_NAMES_SHOWN
     names = f"known {what}: {shown or 'none'}{f' and {more} more' if more > 0 else ''}"
     return f"did you mean {near[0]!r}? {names}" if near else names
@@ -131,6 +133,8 @@ def plain_number(value: object) -> int:
         return value
     shown = _shown(text(value))
     if isinstance(value, str) and value.isascii() and value.isdecimal():
+        if len(value) > LONGEST_NUMBER:
+            raise Wrong(f"{shown} is too large a number")
         raise Wrong(f"{shown} is not a plain number", "write decimal digits without quotes and without leading zeros")
     raise Wrong(f"{shown} is not a whole number")
 
@@ -142,7 +146,7 @@ def choice(members: type[Choice], what: str) -> Scalar:
     def read(value: object) -> Choice:
         name = text(value)
         if name not in by_name:
-            raise Wrong(f"unknown {what} {_shown(name)}", did_you_mean(name, list(by_name), f"{what} names"))
+            raise Wrong(f"unknown {what} {_shown(name)}", did_you_mean(name, list(by_name), "values"))
         return by_name[name]
 
     return Scalar(read, {"enum": list(by_name)})
@@ -264,7 +268,7 @@ def _service(value: str) -> str:
     if value == "layer2":
         return value
     if value == "layer3":
-        raise Wrong(f"service layer3 is {NOT_BUILT}", "this version runs layer2")
+        raise Wrong(f"layer3 is {NOT_BUILT}", "this version runs layer2")
     raise Wrong(f"unknown service {_shown(value)}", "this version runs layer2")
 
 
@@ -273,7 +277,7 @@ def _connectivity_model(value: str) -> str:
     if value == "point_to_point_ethernet":
         return value
     if value in models:
-        raise Wrong(f"connectivity model {value} is {NOT_BUILT}", "this version runs point_to_point_ethernet")
+        raise Wrong(f"{value} is {NOT_BUILT}", "this version runs point_to_point_ethernet")
     raise Wrong(f"unknown connectivity model {_shown(value)}", did_you_mean(value, models, "models"))
 
 
@@ -327,7 +331,10 @@ def _address(value: str) -> Address:
 
 
 def _as_path(value: str) -> str:
-    return str(AsPath.parse(value))
+    try:
+        return str(AsPath.parse(value))
+    except ValueError:
+        raise Wrong(f"{_shown(value)} is not an AS path", "AS numbers, newest first, such as '12076 65010'") from None
 
 
 AS_NUMBER = parsed(parse_asn, numeric=True, pattern=r"^[0-9]+(\.[0-9]+)?$")

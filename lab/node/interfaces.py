@@ -5,29 +5,32 @@ from __future__ import annotations
 from lab.netlink import RTPROT_STATIC, Netlink
 from lab.plan import NodePlan, Role
 
-_SYSCTLS = {
-    "ipv4/conf/all/accept_redirects": 0,
-    "ipv4/conf/all/rp_filter": 0,
-    "ipv4/conf/default/rp_filter": 0,
-    "ipv4/conf/all/send_redirects": 0,
-    "ipv4/conf/default/send_redirects": 0,
+_NODE_SETTINGS = {
     "ipv4/fib_multipath_hash_policy": 1,  # load is shared per flow of addresses and ports, as Azure does
     "ipv4/icmp_ratelimit": 0,  # every probe that a router drops is told of
-    "ipv6/conf/all/accept_dad": 0,
-    "ipv6/conf/default/accept_dad": 0,
-    "ipv6/conf/default/accept_ra": 0,
     "ipv6/conf/all/keep_addr_on_down": 1,
     "ipv6/fib_multipath_hash_policy": 1,
     "ipv6/icmp/ratelimit": 0,
 }
-_ROUTER_SYSCTLS = {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1}
+_ROUTER_SETTINGS = {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1}
+_INTERFACE_SETTINGS = {
+    "ipv4/conf/{}/accept_redirects": 0,
+    "ipv4/conf/{}/rp_filter": 0,  # a circuit's two links may carry a flow's two directions
+    "ipv4/conf/{}/send_redirects": 0,
+    "ipv6/conf/{}/accept_dad": 0,  # a router whose link-local address is tentative resolves no neighbour
+    "ipv6/conf/{}/accept_ra": 0,
+}
+"""Needed at each interface besides `all`: the kernel combines the two values, and a wire may be older than the node."""
 BRIDGE = "bridge"
 
 
 def configure(node: NodePlan) -> None:
     """Bring a node's interfaces up with their addresses and static routes. The caller is in the node's namespace."""
     routes = node.bgp is not None
-    for name, value in {**_SYSCTLS, **(_ROUTER_SYSCTLS if routes else {})}.items():
+    settings = {**_NODE_SETTINGS, **(_ROUTER_SETTINGS if routes else {})}
+    for interface in ("all", *(interface.name for interface in node.interfaces)):
+        settings |= {name.format(interface): value for name, value in _INTERFACE_SETTINGS.items()}
+    for name, value in settings.items():
         with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as setting:
             setting.write(str(value))
     netlink = Netlink()
@@ -42,6 +45,8 @@ def configure(node: NodePlan) -> None:
         for address in interface.addresses:
             netlink.address(interface.name, address)
         netlink.up(interface.name)
+    for interface in node.interfaces:
+        netlink.settle(interface.name)
     netlink.commit()
     for route in node.static_routes:
         netlink.route(route.prefix, [route.next_hop], protocol=RTPROT_STATIC)

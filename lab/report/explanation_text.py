@@ -72,19 +72,17 @@ def _fate(candidate: Candidate, decision: Decision | None) -> tuple[str, str, Co
     path = candidate.path
     if path is None:
         return "refused", "" if candidate.outcome else candidate.refused, Colour.RED
-    if decision is not None:
-        if path == decision.best:
-            return "best", "", Colour.GREEN
-        because = _lost(path, decision)
-        if path in decision.multipath:
-            return "used beside the best", because, Colour.GREEN
-        if because:
-            return "lost", because, Colour.YELLOW
-    return "not used", "", Colour.YELLOW
+    if decision is not None and path == decision.best:
+        return "best", "", Colour.GREEN
+    because = _lost(path, decision)
+    if decision is not None and path in decision.multipath:
+        return "used beside the best", because, Colour.GREEN
+    return "lost", because, Colour.YELLOW
 
 
-def _lost(path: Path, decision: Decision) -> str:
-    return next((f"{lost.because.value}, {lost.values}" for lost in decision.lost if lost.path == path), "")
+def _lost(path: Path, decision: Decision | None) -> str:
+    found = (f"{one.because.value}, {one.values}" for one in (decision.lost if decision else ()) if one.path == path)
+    return next(found, "")
 
 
 def _attributes(route: Route, plan: Plan) -> str:

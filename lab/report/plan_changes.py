@@ -95,8 +95,6 @@ def _is_tree(value: object) -> bool:
 def _text(value: object) -> str:
     if value is None or value == ():
         return "none"
-    if isinstance(value, Secret):
-        return PlanChange.PRESENT
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, tuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,14 +49,16 @@ def start_first_process(
         return pid
     status = 1
     try:
-        status = _unshare_and_wait(body, outlives_parent=outlives_parent)
+        status = _unshare_and_wait(body, refused, outlives_parent=outlives_parent)
     except NotPermitted as problem:
         refused(problem)
     finally:
         os._exit(status)
 
 
-def _unshare_and_wait(body: Callable[[], int], *, outlives_parent: bool) -> int:
+def _unshare_and_wait(
+    body: Callable[[], int], refused: Callable[[NotPermitted], None], *, outlives_parent: bool
+) -> int:
     os.setsid()
     uid, gid = os.geteuid(), os.getegid()
     user = _CLONE_NEWUSER if uid else 0
@@ -78,6 +81,10 @@ def _unshare_and_wait(body: Callable[[], int], *, outlives_parent: bool) -> int:
         _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
         _call("mount", b"proc", b"/proc", b"proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None)
         status = body()
+    except NotPermitted as problem:
+        refused(problem)
+    except Exception:
+        traceback.print_exc()
     finally:
         os._exit(status)
 

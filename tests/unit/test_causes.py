@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 
 import pytest
@@ -22,8 +23,10 @@ from contoso import (
     contoso,
     with_fib,
     with_flow,
+    with_session_plans,
     without,
     without_fib,
+    without_network,
 )
 from lab.bgp import AsPath, Family, Prefix, Route, parse_prefix
 from lab.causes import Cause, Stage, first_cause, verdicts
@@ -37,7 +40,7 @@ from lab.expectations import (
     Table,
 )
 from lab.forwarding import Flow
-from lab.tables import FibEntry, LabTables
+from lab.tables import FibEntry, LabTables, RouterTables, SessionTables
 from lab.topology import EdgePolicies
 
 WHERE = "contoso.yaml:30"
@@ -254,6 +257,83 @@ def test_one_of_several_next_hops_that_is_lost_is_followed_to_its_session() -> N
     )
 
 
+def test_a_session_that_is_up_against_the_model_is_named() -> None:
+    """Where the model has a session down and the lab has it up, that is the first difference."""
+    expectation = replace(ROUTE, at="ce2", attributes=(("next_hop", "msee2"),))
+
+    assert cause(expectation, lab=OTHER_KEY, seen=SAMPLE.tables) == (
+        "session: ce1 - msee1 is established (ipv4), though the model predicted it down; so 10.100.0.0/16 reached ce1"
+    )
+
+
+def test_a_session_is_named_for_what_could_not_be_sent_over_it() -> None:
+    """Where a route was not sent because the session is down, the session is the cause."""
+    expectation = replace(ROUTE, prefix=HQ, table=Table.ADJ_RIB_OUT, neighbor="msee1", attributes=())
+
+    assert cause(expectation, seen=OTHER_KEY.tables) == SESSION_DOWN
+
+
+def test_a_route_that_nobody_sent_is_blamed_on_who_received_it() -> None:
+    """A route that is received, but in no Adj-RIB-Out, arose in between."""
+    leaked = Route(prefix=DEFAULT, next_hop=ip_address("172.16.0.1"), as_path=AsPath.of(65010))
+    seen = at_session(SAMPLE.tables, "msee1", "ce1/ipv4", lambda s: replace(s, adj_rib_in=(*s.adj_rib_in, leaked)))
+    expectation = replace(NO_DEFAULT, table=Table.ADJ_RIB_IN)
+
+    assert cause(expectation, seen=seen) == (
+        "Adj-RIB-In: msee1 received 0.0.0.0/0 from ce1, which the model does not predict"
+    )
+
+
+def test_a_kernel_route_that_nobody_asked_for_is_named() -> None:
+    """A route that only the kernel has is the FIB's own fault."""
+    entry = FibEntry(prefix=DEFAULT, next_hops=(ip_address("172.16.0.1"),))
+
+    says = cause(replace(NO_DEFAULT, table=Table.FIB), seen=with_fib(SAMPLE.tables, "msee1", DEFAULT, entry))
+
+    assert says == "FIB: the kernel of msee1 has a route to 0.0.0.0/0 by ce1, which the model does not predict"
+
+
+@pytest.mark.parametrize(("edge", "customer"), [("msee1", "ce1"), ("msee2", "ce2")])
+def test_of_two_causes_the_earlier_stage_is_named(edge: str, customer: str) -> None:
+    """Where one edge's session is down and the other's Loc-RIB lacks the route, the session is named."""
+    seen = SAMPLE.tables
+    for one in ("msee1", "msee2"):
+        seen = at_router(seen, one, lambda tables: replace(tables, loc_rib=without(tables.loc_rib, HQ)))
+        seen = at_session(seen, one, "gw/ipv4", lambda s: replace(s, adj_rib_out=without(s.adj_rib_out, HQ)))
+        seen = at_session(seen, "gw", f"{one}/ipv4", lambda s: replace(s, adj_rib_in=without(s.adj_rib_in, HQ)))
+    for router, far in ((edge, customer), (customer, edge)):
+        seen = at_session(
+            seen,
+            router,
+            f"{far}/ipv4",
+            lambda s: replace(s, established=False, adj_rib_in=(), adj_rib_out=(), why_down="hold time expired"),
+        )
+    seen = at_router(seen, "gw", lambda tables: replace(tables, loc_rib=without(tables.loc_rib, HQ)))
+
+    assert cause(replace(BACK, table=Table.LOC_RIB), seen=seen) == (
+        f"session: {customer} - {edge} is down (ipv4): hold time expired; so {HQ} never reached {edge}"
+    )
+
+
+def with_whole(router: RouterTables, whole: SessionTables) -> RouterTables:
+    """A router's tables, with one session as it should be."""
+    sessions = tuple(whole if one.session == whole.session else one for one in router.sessions)
+    return replace(router, sessions=sessions)
+
+
+def test_differences_that_cause_one_another_are_not_followed_in_a_circle() -> None:
+    """Where two routers each differ because of the other, the place that was asked about is named."""
+    seen = OTHER_KEY.tables
+    for router, far in (("ce1", "msee1"), ("msee1", "ce1")):
+        whole = next(s for s in SAMPLE.tables.of(router).sessions if s.session == f"{far}/ipv4")
+        seen = at_router(seen, router, partial(with_whole, whole=whole))
+
+    assert cause(ROUTE, seen=seen) == (
+        "Loc-RIB: ce1 has a route to 10.100.0.0/16 with next_hop 10.10.0.2 where 172.16.0.2 was predicted; "
+        "local_pref 100 where 200 was predicted"
+    )
+
+
 # the tables are right, the packets are not
 
 
@@ -290,6 +370,12 @@ def test_one_of_several_next_hops_that_is_lost_is_followed_to_its_session() -> N
             id="another way than the FIB's",
         ),
         pytest.param(
+            VIA,
+            {"forward": ("hq", "ce1")},
+            "packet: ipv4: arrived with DSCP 0 by hq ce1",
+            id="not seen at all that must be crossed",
+        ),
+        pytest.param(
             REACHES,
             {"sent": False, "arrived": False, "answered": False, "stopped": "the packet was not seen leaving"},
             "packet: ipv4: none left hq: the packet was not seen leaving",
@@ -304,10 +390,18 @@ def test_where_the_tables_are_right_the_packets_tell(
     assert packet_cause(expectation, result) == expected
 
 
-def test_a_difference_that_does_not_matter_is_not_blamed() -> None:
-    """A table that differs without changing the way is not named where a packet was lost."""
-    seen = without_fib(SAMPLE.tables, "ce2", HUB)
-
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(without_fib(SAMPLE.tables, "ce2", HUB), id="beside the way"),
+        pytest.param(
+            with_fib(SAMPLE.tables, "gw", HQ, FibEntry(prefix=HQ, next_hops=(ip_address("100.127.255.5"),))),
+            id="on the way, but leading there as well",
+        ),
+    ],
+)
+def test_a_difference_that_does_not_matter_is_not_blamed(seen: LabTables) -> None:
+    """A table that differs, but by which the packet would have arrived, is not named where one was lost."""
     says = packet_cause(REACHES, {"arrived": False, "answered": False, "stopped": "entered gw by to-msee1"}, seen)
 
     assert says == "packet: ipv4: entered gw by to-msee1"
@@ -334,10 +428,32 @@ def test_a_flow_without_a_result_was_not_asked() -> None:
     assert str(says) == "packet: ipv4 was not asked"
 
 
+@pytest.mark.parametrize(
+    ("destination", "family", "expected"),
+    [
+        pytest.param("lan-hq", None, "packet: no address family in common", id="in no family"),
+        pytest.param("lan-hq", Family.IPV4, "packet: lan-hq has no ipv4 address", id="in the one that is named"),
+    ],
+)
+def test_ends_without_addresses_are_told(destination: str, family: Family | None, expected: str) -> None:
+    """Where an end has no address to send to, that is the cause."""
+    assert cause(replace(REACHES, destination=destination, family=family)) == expected
+
+
 # the model contradicts the expectation
 
 
 NO_IMPORT = contoso(ce1=EdgePolicies(export_policy=OWN_NETWORKS), ce2=EdgePolicies(export_policy=OWN_NETWORKS))
+NO_WAY_IN = contoso(ce1=replace(CE1, import_policy=REJECT_ALL))
+"""The circuit where ce1 refuses everything from msee1, and has all by ce2."""
+PASSING_ON = contoso(ce2=replace(CE2, export_policy=ACCEPT_AZURE))
+"""The circuit where ce2 sends back to Azure what it learned."""
+ONE_LINK = with_session_plans(SAMPLE.plan, "ce2", lambda one: None if one.neighbor == "msee2" else one)
+FAR_NEXT_HOP = with_session_plans(ONE_LINK.plan, "ce1", lambda one: replace(one, next_hop_self=False))
+"""The circuit where ce2 has Azure's prefixes only from ce1, which does not put itself as next hop."""
+NO_FABRIC = with_session_plans(SAMPLE.plan, "gw", lambda _: None)
+"""The circuit whose gateway has no sessions."""
+NO_HQ_AT_CE1 = without_network(SAMPLE.plan, "ce1", HQ)
 NO_EXPORT = contoso(ce1=replace(CE1, export_policy=REJECT_ALL), ce2=replace(CE2, export_policy=None))
 
 
@@ -399,6 +515,37 @@ NO_EXPORT = contoso(ce1=replace(CE1, export_policy=REJECT_ALL), ce2=replace(CE2,
             id="the kernel has its own",
         ),
         pytest.param(
+            NO_HQ_AT_CE1,
+            replace(ROUTE, prefix=HQ, table=Table.FIB),
+            "FIB: ce1 is connected to 10.10.0.0/16: the kernel's own route stands before one of BGP",
+            id="the kernel is connected to it",
+        ),
+        pytest.param(
+            SAMPLE,
+            replace(ROUTE, at="gw", table=Table.ADJ_RIB_IN),
+            "Adj-RIB-In: gw originates 10.100.0.0/16 itself, and no neighbour sends it",
+            id="it is the router's own",
+        ),
+        pytest.param(
+            FAR_NEXT_HOP,
+            replace(ROUTE, at="ce2"),
+            "Loc-RIB: ce2 cannot use any path to 10.100.0.0/16: next hop unreachable (RFC 4271 §9.1.2.1), "
+            "172.16.0.2 is in no connected network",
+            id="its next hop is unreachable",
+        ),
+        pytest.param(
+            NO_FABRIC,
+            ROUTE,
+            "session: no chain of ipv4 sessions joins gw and ce1",
+            id="no sessions lead there",
+        ),
+        pytest.param(
+            NO_FABRIC,
+            replace(ROUTE, at="gw", table=Table.ADJ_RIB_OUT),
+            "Adj-RIB-Out: gw sends 10.100.0.0/16 to nobody",
+            id="it has nobody to send to",
+        ),
+        pytest.param(
             SAMPLE,
             replace(ROUTE, prefix=HQ, table=Table.ADJ_RIB_IN, neighbor="msee1"),
             "Adj-RIB-Out: msee1 does not send 10.10.0.0/16 to ce1: learned from this neighbour",
@@ -458,6 +605,33 @@ def test_a_route_that_the_model_does_not_have_is_explained(
             replace(ROUTE, attributes=(("communities", "12076:51004"),)),
             "Loc-RIB: communities of 10.100.0.0/16 at ce1 is none, not 12076:51004: no policy on its way sets it",
             id="no policy sets it",
+        ),
+        pytest.param(
+            PASSING_ON,
+            replace(ROUTE, at="msee2", table=Table.ADJ_RIB_IN, neighbor="ce2"),
+            "Adj-RIB-In: local_pref of 10.100.0.0/16 at msee2 is none, not 200: no policy on its way sets it",
+            id="RFC 4271 §5.1.5: what another AS set does not cross eBGP",
+        ),
+        pytest.param(
+            NO_WAY_IN,
+            replace(ROUTE, attributes=(("next_hop", "msee1"),)),
+            "Loc-RIB: ce1 refuses 10.100.0.0/16 from msee1: import policy reject-all: term 1 rejects",
+            id="the path that is wanted is refused",
+        ),
+        pytest.param(
+            SAMPLE,
+            replace(ROUTE, at="gw", prefix=HQ, attributes=(("next_hop", "ce1"),)),
+            "Loc-RIB: next_hop of 10.10.0.0/16 at gw is msee1, not ce1: no policy on its way sets it",
+            id="the path that is wanted does not exist",
+        ),
+        pytest.param(
+            SAMPLE,
+            replace(ROUTE, attributes=(("next_hop", "ce2"),)),
+            "Adj-RIB-Out: ce2 does not send 10.100.0.0/16 to ce1: learned from this neighbour; "
+            "at ce2 the path to 10.100.0.0/16 from msee2 lost to the one from ce1: "
+            "lower local preference (RFC 4271 §9.1.1), 100 against 200; "
+            "the import policy prefer-this-link (term 1) of ce1 set local_pref 200",
+            id="the path that is wanted is not sent",
         ),
         pytest.param(
             OTHER_KEY,
@@ -528,6 +702,12 @@ def test_a_route_that_is_sent_is_explained_by_its_export_policy(table: Table, at
             id="the way that is wanted lost",
         ),
         pytest.param(
+            NO_WAY_IN,
+            VIA,
+            "Loc-RIB: ce1 refuses 10.100.0.0/16 from msee1: import policy reject-all: term 1 rejects",
+            id="the way that is wanted is refused",
+        ),
+        pytest.param(
             SAMPLE,
             replace(REACHES, via=("ce2", "msee2")),
             "FIB: hq sends to ce1, its first hop, and not to ce2",
@@ -563,6 +743,33 @@ def test_packets_that_the_model_leads_elsewhere_are_explained(
 ) -> None:
     """Where even the model's packets do not do what is expected, the route or policy that decides it is named."""
     assert cause(expectation, lab=lab) == expected
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        pytest.param(
+            {"forward": ("hq", "ce1", "ce2", "ce1"), "stopped": "loop at ce1"},
+            "FIB: packets loop: hq -> ce1 -> ce2 -> ce1",
+            id="loop",
+        ),
+        pytest.param(
+            {"forward": ("hq", "ce1"), "stopped": "nobody answers for 172.16.0.3 at ce1"},
+            "FIB: nobody answers for 172.16.0.3 at ce1",
+            id="a next hop that is nobody's",
+        ),
+        pytest.param(
+            {"forward": ("hq",), "stopped": "hq has no route to 10.100.0.4"},
+            "FIB: hq has no route to 10.100.0.4",
+            id="a host without a route",
+        ),
+    ],
+)
+def test_a_walk_that_ends_early_in_the_model_is_told(result: dict[str, object], expected: str) -> None:
+    """Where the predicted packets end for no lack of a route, the cause is where and why they do."""
+    evidence = with_flow(SAMPLE.evidence(REACHES), FLOW, arrived=False, answered=False, **result)
+
+    assert str(first_cause(REACHES, SAMPLE.prediction, evidence, evidence)) == expected
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from contoso import (
     contoso,
     topology,
     with_flow,
+    with_session_plans,
 )
 from lab import checks
 from lab.bgp import Asn, Family, parse_prefix
@@ -85,6 +86,8 @@ def run(tables: LabTables | None = None, **packets: object) -> checks.TestReport
 LOST = run(arrived=False, answered=False, stopped="left ce1 by to-msee1 and was seen nowhere behind it")
 SESSION_LOST = replace(run(BROKEN.tables), notes=("not settled after 5 s: ce1 msee1/ipv4 is not established",))
 REFUSING = contoso(ce1=EdgePolicies(import_policy=REJECT_ALL, export_policy=OWN_NETWORKS))
+ONE_LINK = with_session_plans(SAMPLE.plan, "ce2", lambda one: None if one.neighbor == "msee2" else one)
+FAR = with_session_plans(ONE_LINK.plan, "ce1", lambda one: replace(one, next_hop_self=False))
 SHARED = contoso(
     ce1=EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS),
     ce2=EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS),
@@ -103,6 +106,7 @@ PROBES = tuple(
                 "dscp": None,
                 "forward": ("hq", "ce1"),
                 "backward": (),
+                "marks": (("ce1", 46),),
                 "stopped": "left ce1 by to-msee1 and was seen nowhere behind it",
             },
         ),
@@ -137,6 +141,9 @@ TEXTS = {
     "test_passed": as_text.test_report(run()),
     "test_packet_lost": as_text.test_report(LOST),
     "test_session_lost": as_text.test_report(SESSION_LOST),
+    "test_passed_but_differs": as_text.test_report(
+        replace(run(), verdicts=run().verdicts[:2], differences=SESSION_LOST.differences[-1:])
+    ),
     "test_nothing_asked": as_text.test_report(replace(run(), verdicts=())),
     **{
         f"show_{what}": as_text.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
@@ -151,6 +158,7 @@ TEXTS = {
     ),
     "plan": as_text.plan(SAMPLE.plan),
     "plan_difference": as_text.plan_difference(OLD.plan, NEW.plan),
+    "plan_difference_back": as_text.plan_difference(NEW.plan, OLD.plan),
     "plan_equal": as_text.plan_difference(OLD.plan, OLD.plan),
     "explain_lost": as_text.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HUB)),
     "explain_refused": as_text.explanation(REFUSING.plan, REFUSING.prediction.routers["ce1"].explain(HUB)),
@@ -158,6 +166,9 @@ TEXTS = {
     "explain_unknown": as_text.explanation(
         SAMPLE.plan, SAMPLE.prediction.routers["gw"].explain(parse_prefix("0.0.0.0/0"))
     ),
+    "explain_preferred": as_text.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce1"].explain(HUB)),
+    "explain_prepended": as_text.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HQ)),
+    "explain_unusable": as_text.explanation(FAR.plan, FAR.prediction.routers["ce2"].explain(HUB)),
     "status": as_text.status(STATUS),
     "status_unsettled": as_text.status(UNSETTLED),
     "probes": as_text.probes(PROBES),

@@ -1,0 +1,48 @@
+# Everyday commands. Each sets up what it needs first (.ci/setup), from nothing but python3, make and git.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check fmt bench schemas constraints clean
+
+BIN := .venv/bin
+.NOTPARALLEL:
+# Debian keeps nft where an ordinary user's PATH does not lead.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 # \2/p' $(MAKEFILE_LIST) | awk -F ' # ' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+demo: ## Build a point-to-point circuit and test all that is expected of it
+	@.ci/setup demo
+	@$(BIN)/erlab test topologies/point_to_point_ethernet.yaml
+
+test: ## Run every test; ARGS="-k failover" for some
+	@.ci/setup test
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: ## Run the checkers: format, ruff, types, layers
+	@.ci/setup test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## What CI runs: lint, then test
+
+fmt: ## Format the code and fix what ruff can
+	@.ci/setup test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: ## Measure the lab
+	@.ci/setup demo
+	@$(BIN)/python benchmarks/lab.py $(ARGS)
+
+schemas: ## Write the JSON Schemas of the files anew (docs/reference)
+	@.ci/setup demo
+	@$(BIN)/python -m lab.load.schema
+
+constraints: ## Pin the newest version of every dependency anew (.ci/constraints.txt)
+	@.ci/pin
+
+clean: ## Remove everything that was made here, the environment included
+	rm -rf .venv build *.egg-info .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
