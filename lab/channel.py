@@ -78,12 +78,12 @@ class Channel:
         return bool(ready)
 
     def ask(self, message: Message, answer: type[Answer], *, deadline_s: float) -> Answer:
-        """Send a message and wait for its answer. Raises LabBroken where the far end says Broken, is gone or is late."""
+        """Send a message and wait for its answer. Raises LabBroken where there is none."""
         self.send(message)
         return self.expect(answer, deadline_s=deadline_s)
 
     def expect(self, answer: type[Answer], *, deadline_s: float) -> Answer:
-        """Wait for one message of a kind. Raises LabBroken as `ask` does."""
+        """Wait for a message of a kind. Raises LabBroken where the far end says Broken, is gone or is late."""
         end = time.monotonic() + deadline_s
         while True:
             if not self.wait(max(0.0, end - time.monotonic())):

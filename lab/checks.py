@@ -69,7 +69,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestReport:
+class Report:
     """Everything that one run of a topology showed.
 
     `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`

@@ -26,12 +26,14 @@ Value = TypeVar("Value")
 
 def _converter() -> Converter:
     converter = Converter(detailed_validation=False)
-    for union, parse in ((Address, ip_address), (Prefix, ip_network), (InterfaceAddress, ip_interface)):
-        converter.register_structure_hook(union, lambda text, _, parse=parse: parse(text))
+    converter.register_structure_hook(Address, lambda text, _: ip_address(text))
+    converter.register_structure_hook(Prefix, lambda text, _: ip_network(text))
+    converter.register_structure_hook(InterfaceAddress, lambda text, _: ip_interface(text))
+    for union in (Address, Prefix, InterfaceAddress):
         converter.register_unstructure_hook(union, str)
     converter.register_structure_hook(Address | None, lambda text, _: None if text is None else ip_address(text))
     for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface):
-        converter.register_structure_hook(kind, lambda text, _, kind=kind: kind(text))
+        converter.register_structure_hook(kind, lambda text, to: to(text))
         converter.register_unstructure_hook(kind, str)
     return converter
 

@@ -189,7 +189,7 @@ def _take(directory: Path) -> int | None:
             os.close(lock)
             return None
         try:
-            if os.path.samestat(os.fstat(lock), os.stat(directory / _LOCK)):
+            if os.path.samestat(os.fstat(lock), (directory / _LOCK).stat()):
                 return lock
         except FileNotFoundError:
             pass  # another command removed the directory between our two calls: once more

@@ -47,7 +47,7 @@ class InputError(LabError):
         return "\n".join([*map(str, self.mistakes), str(self.args[0])])
 
 
-class LabBroken(LabError):
+class LabBroken(LabError):  # noqa: N818  # reads as what happened
     """The lab itself broke, so it can prove nothing."""
 
 

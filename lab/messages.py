@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.bgp import Prefix
 from lab.forwarding import Flow, FlowResult
-from lab.plan import NodePlan, Plan
+from lab.plan import Plan
 from lab.router import Explanation
 from lab.tables import LabTables, RouterFib, RouterTables
 
@@ -93,7 +93,7 @@ class ReadStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The state of a running lab. `memory_kib` is the PSS of a router's two processes, by router."""
+    """The state of a running lab. `memory_kib` is the proportional set size of each router's process."""
 
     plan: Plan
     pending: tuple[str, ...]
@@ -143,12 +143,14 @@ class Connect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionReport:
-    """One session at one end, with the fingerprints of its Adj-RIBs."""
+    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up."""
 
     session: str
     established: bool
     adj_rib_in: int
     adj_rib_out: int
+    updates_sent: int
+    updates_received: int
     why_down: str
 
 

@@ -67,12 +67,16 @@ class Netlink:
         """Close the socket."""
         self._socket.close()
 
-    def veth(self, one: tuple[str, int], other: tuple[str, int]) -> None:
-        """Queue a pair of veths, each named and put into the namespace of its file descriptor."""
-        peer = _ifinfo() + _attribute(_IFLA_IFNAME, other[0]) + _attribute(_IFLA_NET_NS_FD, other[1])
+    def veth(self, one: tuple[str, int], other: tuple[str, int], index: int) -> None:
+        """Queue a pair of veths, each named and put into the namespace of its file descriptor.
+
+        They get the indices `index` and `index` + 1. Where the kernel chooses, the two are often equal, and then it
+        tells of a lost carrier up to a second late (docs/decisions/0007).
+        """
+        peer = _ifinfo(index + 1) + _attribute(_IFLA_IFNAME, other[0]) + _attribute(_IFLA_NET_NS_FD, other[1])
         data = _attribute(_VETH_INFO_PEER, peer)
         info = _attribute(_IFLA_INFO_KIND, "veth") + _attribute(_IFLA_INFO_DATA, data)
-        body = _ifinfo() + _attribute(_IFLA_IFNAME, one[0]) + _attribute(_IFLA_NET_NS_FD, one[1])
+        body = _ifinfo(index) + _attribute(_IFLA_IFNAME, one[0]) + _attribute(_IFLA_NET_NS_FD, one[1])
         body += _attribute(_IFLA_LINKINFO, info)
         self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the wire {one[0]} - {other[0]}")
 

@@ -77,8 +77,7 @@ class _Asked:
     def settled(self) -> bool:
         """Whether nothing more can come: answered at the source, or refused on the way."""
         return bool(self.refused) or any(
-            one.kind is Kind.ERROR
-            or (one.kind is Kind.REPLY and one.node == self.flow.source and not one.outgoing)
+            one.kind is Kind.ERROR or (one.kind is Kind.REPLY and one.node == self.flow.source and not one.outgoing)
             for one in self.sightings
         )
 

@@ -1,7 +1,8 @@
 """The supervisor: process 1 of a lab. It makes the nodes, hears from them, and answers the command.
 
 It is a single loop over sockets. It knows when a lab has converged, because every node tells the fingerprints of its
-Adj-RIBs: where each Adj-RIB-In equals the Adj-RIB-Out at the other end, no update is on its way.
+Adj-RIBs and counts its UPDATEs: where each Adj-RIB-In equals the Adj-RIB-Out at the other end, and as many UPDATEs came
+as went, nothing is on its way.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 from lab.channel import Channel, ChannelClosed
@@ -78,7 +80,7 @@ class _Wait:
     end_s: float
 
 
-class _Ended(Exception):
+class _Ended(Exception):  # noqa: N818  # it is no error
     """The lab was asked to end."""
 
 
@@ -187,9 +189,11 @@ class Supervisor:
             self._build(message.plan)
             client.send(Built())
             return
-        plan = self._plan
-        if plan is None:
+        if self._plan is None:
             raise LabBroken("the lab was not built yet")
+        self._answer_about(self._plan, client, message)
+
+    def _answer_about(self, plan: Plan, client: Channel, message: Message) -> None:
         match message:
             case AwaitConvergence(deadline_s=deadline_s):
                 self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s))
@@ -266,9 +270,7 @@ class Supervisor:
             if not pending or now >= wait.end_s:
                 self._waits.remove(wait)
                 wait.client.send(
-                    Converged(
-                        pending=pending, established_s=self._established_s, converged_s=self._converged_s
-                    )
+                    Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s)
                 )
 
     def _pending(self, plan: Plan) -> list[str]:
@@ -279,13 +281,18 @@ class Supervisor:
             theirs = self._routers[far_name].session(far_session.name)
             if mine is None or theirs is None or not mine.established:
                 down.append(f"session {name} - {session}: {mine.why_down if mine else 'not yet connected'}")
-            elif theirs.established and mine.adj_rib_out != theirs.adj_rib_in:
+            elif theirs.established and not _all_arrived(mine, theirs):
                 differ.append(f"routes from {name} to {far_name} ({far_session.family.value}) are on their way")
         if not down and self._established_s is None:
             self._established_s = time.monotonic() - self._built_at
         for name, router in self._routers.items():
             refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
         return down + differ + refused
+
+
+def _all_arrived(sender: SessionReport, receiver: SessionReport) -> bool:
+    """Whether nothing is on its way: the tables alone would miss an announcement followed by its withdrawal."""
+    return sender.adj_rib_out == receiver.adj_rib_in and sender.updates_sent == receiver.updates_received
 
 
 def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
@@ -316,24 +323,15 @@ def _start_prober(logs: Logs) -> tuple[Channel, int]:
 
 
 def _runtime_fidelity() -> str:
-    who = "root" if os.path.exists("/proc/1/root") and _maps_all_users() else "an ordinary user"
+    mapped_users = int(Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2])
+    who = "root" if mapped_users > 1 else "an ordinary user"
     return f"runtime: network namespaces of Linux {platform.release()}, started by {who}"
 
 
-def _maps_all_users() -> bool:
-    with open("/proc/self/uid_map", encoding="ascii") as uid_map:
-        return int(uid_map.read().split()[2]) > 1
-
-
 def _pss_kib(pid: int) -> int:
-    """The proportional memory of a process and of its children."""
-    total = 0
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-        pids = [pid, *map(int, children.read().split())]
-    for one in pids:
-        with open(f"/proc/{one}/smaps_rollup", encoding="ascii") as rollup:
-            total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-    return total
+    """The proportional memory of a process."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def _how_it_ended(status: int) -> str:

@@ -86,8 +86,8 @@ def status(arguments: argparse.Namespace) -> int:
         except LabBroken as problem:
             broken.append(f"{name}: {problem}")
     _print_status(answers, arguments.format)
-    for problem in broken:
-        sys.stderr.write(f"erlab: {problem}\n")
+    for words in broken:
+        sys.stderr.write(f"erlab: {words}\n")
     return LabBroken.exit_code if broken or any(one.pending for one in answers) else 0
 
 
@@ -220,7 +220,9 @@ def shell(arguments: argparse.Namespace) -> int:
     os.chdir(here)
     environment = {**os.environ, "ERLAB_NODE": node, "PS1": f"{node}$ "}
     try:
-        done = subprocess.run(argv or [os.environ.get("SHELL", "/bin/sh")], env=environment, check=False)
+        done = subprocess.run(  # noqa: S603  # what the user asked to run
+            argv or [os.environ.get("SHELL", "/bin/sh")], env=environment, check=False
+        )
     except OSError as problem:
         raise InputError(f"cannot run {argv[0] if argv else 'the shell'}: {problem.strerror}") from None
     return done.returncode if done.returncode >= 0 else 128 - done.returncode

@@ -39,8 +39,8 @@ def check(arguments: argparse.Namespace) -> int:
         print(as_json.mistakes(arguments.files, mistakes, problems))
     for one in dict.fromkeys(mistakes):
         sys.stderr.write(f"{one}\n")
-    for problem in problems:
-        sys.stderr.write(f"{problem}\n")
+    for words in problems:
+        sys.stderr.write(f"{words}\n")
     wrong = len(set(mistakes)) + len(problems)
     if wrong:
         sys.stderr.write(f"{wrong} mistake{'s' if wrong > 1 else ''}\n")
@@ -58,7 +58,11 @@ def predict(arguments: argparse.Namespace) -> int:
 
     topology, plan = load(arguments.file)
     prediction = run_model(plan)
-    flows = {flow: predict_flow(plan, prediction.tables, flow) for one in topology.expectations for flow in flows_of(one, plan)}
+    flows = {
+        flow: predict_flow(plan, prediction.tables, flow)
+        for one in topology.expectations
+        for flow in flows_of(one, plan)
+    }
     evidence = Evidence(plan=plan, tables=prediction.tables, flows=flows)
     answers = verdicts(topology.expectations, prediction, evidence, evidence)
     if arguments.format == "json":

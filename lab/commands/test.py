@@ -24,7 +24,7 @@ def test(arguments: argparse.Namespace) -> int:
     with _lab(arguments.lab) as lab, Progress() as progress:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
-        from lab.checks import Evidence, TestReport, flows_of
+        from lab.checks import Evidence, Report, flows_of
         from lab.forwarding import predict_flow
         from lab.predict import predict
         from lab.tables import differences
@@ -60,7 +60,7 @@ def test(arguments: argparse.Namespace) -> int:
         after = (("established", settled.established_s), ("converged", settled.converged_s))
         timings += [(name, build_s + time_s) for name, time_s in after if time_s is not None]
     timings += [("verdict", verdict_s), ("gone", time.monotonic())]
-    report = TestReport(
+    report = Report(
         topology=topology.name,
         verdicts=verdicts(topology.expectations, prediction, predicted, observed),
         differences=tuple(differences(prediction.tables, seen.tables)),
@@ -72,11 +72,11 @@ def test(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         from lab.report import as_json
 
-        print(as_json.test_report(report))
+        print(as_json.report(report))
     else:
         from lab.report import as_text
 
-        print(as_text.test_report(report))
+        print(as_text.report(report))
     return report.exit_code
 
 

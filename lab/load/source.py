@@ -193,7 +193,7 @@ class _Builder:
         try:
             yield from yaml.parse(text, Loader=_LOADER)
         except yaml.reader.ReaderError as problem:
-            line, column = _place(text[: problem.position])
+            line, column = _place(text[: text.find(chr(problem.character))])  # `position` may count bytes
             what = f"character U+{problem.character:04X} is not allowed in YAML"
             raise _Stop(Mistake(file=self.name, line=line, column=column, what=what)) from None
         except yaml.MarkedYAMLError as problem:

@@ -35,8 +35,11 @@ class Helper(Protocol):
     def take_commands(self) -> list[str]:
         """The commands that wait to be carried out; they are the caller's from now on."""
 
-    def before_sleep(self) -> None:
-        """Everything that has arrived was handled."""
+    def before_sleep(self, updates: dict[str, tuple[int, int]]) -> None:
+        """All that has arrived was handled, and all that was to be sent is sent.
+
+        `updates` counts, for each peer address, the UPDATEs sent and received since the session came up.
+        """
 
     def readable(self, fd: int) -> bool:
         """Handle a file descriptor that can be read; False where it is not the helper's."""
@@ -100,7 +103,13 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
         self.asynchronous = _Callbacks()
 
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
-        self.helper.before_sleep()
+        if sleeptime:
+            self.helper.before_sleep(
+                {
+                    str(peer.neighbor["peer-address"]): (peer.stats["send-update"], peer.stats["receive-update"])
+                    for peer in self._peers.values()
+                }
+            )
         others = {listening.fileno() for listening in self.listener._sockets}
         for fd in (*others, *self.helper.fds()):
             self._poller.register(fd, select.POLLIN)

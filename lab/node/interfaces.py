@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lab.netlink import RTPROT_STATIC, Netlink
 from lab.plan import NodePlan, Role
 
@@ -28,11 +30,10 @@ def configure(node: NodePlan) -> None:
     """Bring a node's interfaces up with their addresses and static routes. The caller is in the node's namespace."""
     routes = node.bgp is not None
     settings = {**_NODE_SETTINGS, **(_ROUTER_SETTINGS if routes else {})}
-    for interface in ("all", *(interface.name for interface in node.interfaces)):
-        settings |= {name.format(interface): value for name, value in _INTERFACE_SETTINGS.items()}
+    for scope in ("all", *(interface.name for interface in node.interfaces)):
+        settings |= {name.format(scope): value for name, value in _INTERFACE_SETTINGS.items()}
     for name, value in settings.items():
-        with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as setting:
-            setting.write(str(value))
+        Path("/proc/sys/net", name).write_text(str(value), encoding="ascii")
     netlink = Netlink()
     netlink.up("lo")
     if node.role is Role.SWITCH:

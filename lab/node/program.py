@@ -82,6 +82,7 @@ class _Program:
         self._interfaces = {interface.name for interface in node.interfaces}
         self._commands: list[str] = []
         self._changed = False
+        self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
 
     # ExaBGP's helper
@@ -105,11 +106,11 @@ class _Program:
         return commands
 
     @_stopping()
-    def before_sleep(self) -> None:
+    def before_sleep(self, updates: dict[str, tuple[int, int]]) -> None:
         """Bring the kernel and the supervisor up to date, once for all events that were handled."""
-        if not self._changed:
+        if not self._changed and updates == self._updates:
             return
-        self._changed = False
+        self._changed, self._updates = False, updates
         for words, error in self._netlink.flush():
             if not (words.startswith("remove") and error in _ALREADY_GONE):
                 self._refused[words] = os.strerror(error)
@@ -164,18 +165,19 @@ class _Program:
                     self._commands.append(command)
 
     def _report(self) -> None:
-        self._supervisor.send(
-            NodeReport(
-                sessions=tuple(
-                    SessionReport(
-                        session=name,
-                        established=established,
-                        adj_rib_in=adj_rib_in,
-                        adj_rib_out=adj_rib_out,
-                        why_down=why_down,
-                    )
-                    for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items()
-                ),
-                refused=tuple(f"{words}: {why}" for words, why in self._refused.items()),
+        reports = []
+        for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
+            sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
+            reports.append(
+                SessionReport(
+                    session=name,
+                    established=established,
+                    adj_rib_in=adj_rib_in,
+                    adj_rib_out=adj_rib_out,
+                    updates_sent=sent,
+                    updates_received=received,
+                    why_down=why_down,
+                )
             )
-        )
+        refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
+        self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused))

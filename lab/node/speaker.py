@@ -14,8 +14,8 @@ from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from lab.bgp import (
-    AsPath,
     Asn,
+    AsPath,
     Community,
     LargeCommunity,
     Origin,

@@ -36,7 +36,7 @@ def fabric_block(version: int, taken: Iterable[Prefix]) -> Prefix:
     """A block for the links inside Microsoft's network that no prefix of the topology overlaps."""
     taken = [prefix for prefix in taken if prefix.version == version]
     for block in _FABRIC_BLOCKS[version == 6]:
-        if not any(block.overlaps(prefix) for prefix in taken):  # type: ignore[arg-type]  # versions are equal
+        if not any(block.overlaps(prefix) for prefix in taken):
             return block
     names = ", ".join(map(str, _FABRIC_BLOCKS[version == 6]))
     raise InputError(f"the topology uses every block that the lab could give to Microsoft's own links: {names}")

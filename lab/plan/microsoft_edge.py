@@ -1,4 +1,4 @@
-"""What Microsoft's routers do with routes on private peering, written in the policy language so that `explain` shows it."""
+"""What Microsoft's routers do with routes on private peering, in the policy language so that `explain` shows it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A circuit over two Ethernet lines with a layer-2 service: the customer edges speak BGP with Microsoft themselves.
 
-    host --- lan --- ce1 === primary === msee1 --- gw --- host of a VNet
-              |                                    |
-              +----- ce2 === secondary === msee2 --+
+host --- lan --- ce1 === primary === msee1 --- gw --- host of a VNet
+          |                                    |
+          +----- ce2 === secondary === msee2 --+
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from lab.topology import EdgePolicies, Link, Network, Secret, Topology
 
 GATEWAY = "gw"
 MICROSOFT_EDGE = {Link.PRIMARY: "msee1", Link.SECONDARY: "msee2"}
+NO_POLICIES = EdgePolicies()
 DEFAULT_ROUTE = {Family.IPV4: "0.0.0.0/0", Family.IPV6: "::/0"}
 
 
@@ -79,7 +80,7 @@ class _End:
     address: Address
     interface: str
     hold_time_s: int
-    policies: EdgePolicies = EdgePolicies()
+    policies: EdgePolicies = NO_POLICIES
     md5: Secret | None = None
     next_hop_self: bool = False
     remove_private_asns: bool = False
@@ -223,7 +224,7 @@ def _microsoft_fabric(draft: _Draft, topology: Topology) -> None:
 
 
 def _ibgp(draft: _Draft, topology: Topology, edges: tuple[str, ...]) -> None:
-    """iBGP between the two customer edges, over the first LAN that has the family; no policy, next hop self."""
+    """The iBGP sessions of the two customer edges, over the first LAN of each family; no policy, next hop self."""
     for family in Family:
         lans = [(n.name, p) for n in topology.customer.networks if (p := n.of(family)) is not None]
         if not lans:

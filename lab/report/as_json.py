@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from lab.bgp import Address, Route
-from lab.checks import Finding, Outcome, TestReport, Verdict
+from lab.checks import Finding, Outcome, Report, Verdict
 from lab.errors import InputError, LabError, Mistake
 from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
 from lab.forwarding import FlowResult
@@ -34,7 +34,7 @@ def _document(kind: str, **content: Json) -> str:
 # tests
 
 
-def test_report(report: TestReport) -> str:
+def report(report: Report) -> str:
     """Everything that one run showed."""
     return _document(
         "test",

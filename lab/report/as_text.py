@@ -3,6 +3,6 @@
 from lab.report.explanation_text import explanation
 from lab.report.plan_text import plan, plan_difference
 from lab.report.tables_text import prediction, probes, status, table
-from lab.report.verdicts_text import test_report
+from lab.report.verdicts_text import report
 
-__all__ = ["explanation", "plan", "plan_difference", "prediction", "probes", "status", "table", "test_report"]
+__all__ = ["explanation", "plan", "plan_difference", "prediction", "probes", "report", "status", "table"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.checks import Outcome, TestReport, Verdict
+from lab.checks import Outcome, Report, Verdict
 from lab.report.layout import Colour, counted, hanging, paint, side_by_side
 from lab.tables import Difference
 
@@ -18,7 +18,7 @@ _INDENT = "      "
 _WIDTHS = (46, 32, 32)
 
 
-def test_report(report: TestReport, *, color: bool = False) -> str:  # noqa: PT028  # a report, no test
+def report(report: Report, *, color: bool = False) -> str:
     """Everything that one run showed, the count of outcomes last."""
     lines: list[str] = []
     if report.verdicts:
@@ -51,7 +51,7 @@ def _columns(cells: tuple[str, str, str]) -> list[str]:
     return [(_INDENT + "  ".join(line)).rstrip() for line in side_by_side(cells, _WIDTHS)]
 
 
-def _model(report: TestReport, *, color: bool) -> Iterator[str]:
+def _model(report: Report, *, color: bool) -> Iterator[str]:
     compared = f"{counted(report.routes_compared, 'route')} of the RIBs and FIBs"
     if not report.differences:
         yield f"model: predicted = observed in {compared}"
@@ -70,7 +70,7 @@ def _difference(difference: Difference) -> list[str]:
     return hanging(f"{difference.router} {difference.table} ", says, indent=_INDENT)
 
 
-def _closing(report: TestReport, *, color: bool) -> Iterator[str]:
+def _closing(report: Report, *, color: bool) -> Iterator[str]:
     counts = {outcome: sum(v.outcome is outcome for v in report.verdicts) for outcome in Outcome}
     colour = Colour.RED if counts[Outcome.FAILED] else Colour.YELLOW if report.exit_code else Colour.GREEN
     line = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items())

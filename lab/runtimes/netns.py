@@ -23,6 +23,10 @@ from lab.runtimes.namespaces import (
 )
 
 
+_FIRST_INDEX = 10
+"""Below are the loopback and the bridges; each interface of a lab has an index of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningNode:
     """A router's process and the channel to it."""
@@ -54,9 +58,9 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
         enter_network_namespace(home)
         os.close(home)
     netlink = Netlink()
-    for wire in plan.wires:
+    for number, wire in enumerate(plan.wires):
         one, other = ((end.interface, namespaces[end.node]) for end in wire.ends)
-        netlink.veth(one, other)
+        netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
     return namespaces

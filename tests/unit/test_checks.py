@@ -390,7 +390,7 @@ def test_only_a_lab_that_showed_everything_exits_with_0(
     outcomes: tuple[bool | None, ...], differences: tuple[Difference, ...], exit_code: int
 ) -> None:
     """A run exits with 0 only where something was asked, all of it held, and the lab is what was predicted."""
-    report = checks.TestReport(
+    report = checks.Report(
         topology="contoso",
         verdicts=tuple(verdict(observed=one) for one in outcomes),
         differences=differences,

@@ -1,6 +1,6 @@
 """The reports, word for word: each is compared with a file in tests/golden/report.
 
-`UPDATE_GOLDEN=1 pytest tests/unit/test_report.py` writes the files anew; read the difference before it is committed.
+`UPDATE_GOLDEN=1 pytest tests/unit/report.py` writes the files anew; read the difference before it is committed.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ FLOW = Flow(source="hq", destination="hub", family=Family.IPV4, dscp=46)
 BROKEN = contoso(ce1_key=OTHER_KEY)
 
 
-def run(tables: LabTables | None = None, **packets: object) -> checks.TestReport:
+def run(tables: LabTables | None = None, **packets: object) -> checks.Report:
     """What a run of the sample reports where the lab has these tables, and the IPv4 packets did this."""
     predicted, observed = SAMPLE.evidence(*EXPECTATIONS), SAMPLE.evidence(*EXPECTATIONS, tables=tables)
     if packets:
         observed = with_flow(observed, FLOW, **packets)
-    return checks.TestReport(
+    return checks.Report(
         topology="contoso",
         verdicts=verdicts(EXPECTATIONS, SAMPLE.prediction, predicted, observed),
         differences=tuple(differences(SAMPLE.tables, observed.tables)),
@@ -138,13 +138,13 @@ def changed_plan() -> tuple[Contoso, Contoso]:
 
 OLD, NEW = changed_plan()
 TEXTS = {
-    "test_passed": as_text.test_report(run()),
-    "test_packet_lost": as_text.test_report(LOST),
-    "test_session_lost": as_text.test_report(SESSION_LOST),
-    "test_passed_but_differs": as_text.test_report(
+    "test_passed": as_text.report(run()),
+    "test_packet_lost": as_text.report(LOST),
+    "test_session_lost": as_text.report(SESSION_LOST),
+    "test_passed_but_differs": as_text.report(
         replace(run(), verdicts=run().verdicts[:2], differences=SESSION_LOST.differences[-1:])
     ),
-    "test_nothing_asked": as_text.test_report(replace(run(), verdicts=())),
+    "test_nothing_asked": as_text.report(replace(run(), verdicts=())),
     **{
         f"show_{what}": as_text.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
         for what in ("routes", "sessions", "rib-in", "rib-out", "fib")
@@ -174,7 +174,7 @@ TEXTS = {
     "probes": as_text.probes(PROBES),
 }
 DOCUMENTS = {
-    "test_session_lost": as_json.test_report(SESSION_LOST),
+    "test_session_lost": as_json.report(SESSION_LOST),
     **{
         f"show_{what}": as_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
         for what in ("routes", "sessions", "rib-in", "rib-out", "fib")
@@ -268,8 +268,8 @@ def test_json_holds_every_difference() -> None:
     found = SESSION_LOST.differences
     assert len(found) > 20
 
-    text = as_text.test_report(SESSION_LOST)
-    document = json.loads(as_json.test_report(SESSION_LOST))
+    text = as_text.report(SESSION_LOST)
+    document = json.loads(as_json.report(SESSION_LOST))
 
     assert f"and {len(found) - 20} more" in text
     assert len(document["model"]["differences"]) == len(found)
@@ -282,7 +282,7 @@ def test_no_more_than_are_shown_are_not_counted() -> None:
         for n in range(20)
     )
 
-    text = as_text.test_report(replace(run(), differences=twenty))
+    text = as_text.report(replace(run(), differences=twenty))
 
     assert text.count("predicted absent, observed 172.16.0.2") == 20
     assert "more" not in text
@@ -298,13 +298,13 @@ def test_lines_fit(name: str) -> None:
 
 
 @pytest.mark.parametrize("report", [run(), LOST, SESSION_LOST], ids=["passed", "packet lost", "session lost"])
-def test_colour_changes_nothing_but_colour(report: checks.TestReport) -> None:
+def test_colour_changes_nothing_but_colour(report: checks.Report) -> None:
     """Without its escape sequences a coloured report is the plain one, so no meaning hangs on colour."""
-    coloured = as_text.test_report(report, color=True)
+    coloured = as_text.report(report, color=True)
 
     assert "\x1b[" in coloured
-    assert "\x1b[" not in as_text.test_report(report)
-    assert plain(coloured) == as_text.test_report(report)
+    assert "\x1b[" not in as_text.report(report)
+    assert plain(coloured) == as_text.report(report)
 
 
 def test_colour_of_explanations_and_differences_changes_nothing_else() -> None:

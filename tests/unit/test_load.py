@@ -1,0 +1,403 @@
+"""What right files become, and files that cannot be read at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.bgp import NO_EXPORT, Asn, Community, Family, LargeCommunity, Origin, parse_prefix
+from lab.errors import InputError
+from lab.expectations import (
+    ReachabilityExpectation,
+    RouteExpectation,
+    SessionExpectation,
+    SessionState,
+    Table,
+)
+from lab.load import load_file, load_policies, load_topology
+from lab.load.source import MAX_BYTES, MAX_VALUES
+from lab.plan.point_to_point_ethernet import plan
+from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
+from lab.topology import Azure, Link, LinkSubnet, Network, Secret, Sku, Topology, VirtualNetwork
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "topologies" / "point_to_point_ethernet.yaml"
+
+RIGHT = Path(__file__).parents[1] / "golden" / "right"
+EVERYTHING = (RIGHT / "everything.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    """A topology file that uses every key, and its policy file."""
+    for file in RIGHT.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path / "everything.yaml"
+
+
+def changed(file: Path, *changes: tuple[str, str]) -> Topology:
+    """What a topology file becomes when words in it are replaced."""
+    text = file.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    other = file.with_name("changed.yaml")
+    other.write_text(text, encoding="utf-8")
+    return load_topology(other)
+
+
+def without_places(topology: Topology) -> Topology:
+    """A topology that does not tell in which file and line it was written."""
+    return replace(topology, expectations=tuple(replace(e, where="") for e in topology.expectations))
+
+
+# topologies
+
+
+def test_the_shipped_topology_is_read() -> None:
+    """The shipped topology becomes the circuit that its text describes."""
+    topology = load_topology(SHIPPED)
+    assert topology.name == "contoso-p2p"
+    assert topology.circuit.sku is Sku.STANDARD
+    assert topology.circuit.bandwidth_mbps == 1000
+    assert topology.customer.routers == ("ce1", "ce2")
+    assert topology.customer.networks == (
+        Network(name="hq", prefixes=(parse_prefix("10.10.0.0/16"), parse_prefix("2001:db8:10::/48"))),
+    )
+    assert topology.private_peering.subnet(Link.SECONDARY, Family.IPV6) == parse_prefix("2001:db8:ffff::4/126")
+    assert topology.private_peering.md5 == Secret("Contoso123")
+    assert topology.private_peering.hold_time_s == 180
+    assert topology.azure.regional_community == Community("12076:50002")
+    export = topology.private_peering.policies_of("ce2").export_policy
+    assert export is not None
+    assert export.name == "own-networks-prepended"
+
+
+def test_expectations_name_the_place_that_they_were_written_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expectation and a policy know their file, as the user called it, and their line."""
+    monkeypatch.chdir(ROOT)
+    topology = load_topology("topologies/point_to_point_ethernet.yaml")
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    first = lines.index("  - session: ce1 - msee1") + 1
+    assert topology.expectations[0].where == f"topologies/point_to_point_ethernet.yaml:{first}"
+    policy = topology.private_peering.policies_of("ce1").import_policy
+    assert policy is not None
+    lines = (ROOT / "policies" / "customer_edge.yaml").read_text(encoding="utf-8").splitlines()
+    assert policy.source == f"policies/customer_edge.yaml:{lines.index('  prefer-this-link:') + 1}"
+
+
+def test_every_key_reaches_the_model(everything: Path) -> None:
+    """Each key of a file that uses them all is in the model, in the right place."""
+    topology = load_topology(everything)
+    assert topology.customer.asn == 65546
+    assert topology.circuit.bandwidth_mbps == 50
+    assert topology.private_peering.subnets == tuple(
+        LinkSubnet(link=link, prefix=parse_prefix(text))
+        for link, text in (
+            (Link.PRIMARY, "172.16.0.0/30"),
+            (Link.PRIMARY, "2001:db8:ffff::/126"),
+            (Link.SECONDARY, "172.16.0.4/30"),
+            (Link.SECONDARY, "2001:db8:ffff::4/126"),
+        )
+    )
+    assert topology.private_peering.md5_at("ce1") == Secret("0123")
+    assert topology.private_peering.md5_at("ce2") == Secret("Other")
+    assert topology.private_peering.hold_time_s == 30
+    assert topology.private_peering.policies_of("ce1").import_policy is None
+    assert topology.azure == Azure(
+        region="Italy North",
+        regional_community=Community("12076:50099"),
+        vnets=(
+            VirtualNetwork(network=Network(name="hub", prefixes=(parse_prefix("10.100.0.0/16"),))),
+            VirtualNetwork(
+                network=Network(name="spoke", prefixes=(parse_prefix("10.101.0.0/29"),)),
+                community=Community("12076:20001"),
+            ),
+        ),
+    )
+
+
+def test_every_key_of_an_expectation_reaches_the_model(everything: Path) -> None:
+    """Attributes have the text form in which routes are compared: communities in order, an empty path as no text."""
+    assert without_places(load_topology(everything)).expectations == (
+        SessionExpectation(where="", routers=("msee1", "ce1"), family=Family.IPV6, state=SessionState.DOWN),
+        SessionExpectation(where="", routers=("gw", "msee2")),
+        RouteExpectation(
+            where="",
+            at="gw",
+            prefix=parse_prefix("10.10.0.0/16"),
+            attributes=(
+                ("next_hop", "172.16.0.1"),
+                ("origin", "igp"),
+                ("as_path", ""),
+                ("local_pref", "0"),
+                ("multi_exit_disc", "5"),
+                ("communities", "1:2 65535:65281"),
+                ("large_communities", ""),
+                ("weight", "7"),
+            ),
+        ),
+        RouteExpectation(
+            where="",
+            at="ce2",
+            prefix=parse_prefix("0.0.0.0/0"),
+            table=Table.ADJ_RIB_OUT,
+            neighbor="ce1",
+            attributes=(("as_path", "12076"),),
+            present=False,
+        ),
+        RouteExpectation(
+            where="",
+            at="gw",
+            prefix=parse_prefix("10.10.0.0/16"),
+            table=Table.FIB,
+            attributes=(("next_hop", "msee1 msee2"),),
+        ),
+        ReachabilityExpectation(
+            where="", source="hq", destination="branch", family=Family.IPV4, dscp=10, via=(), reachable=True
+        ),
+        ReachabilityExpectation(where="", source="spoke", destination="hub", reachable=False),
+    )
+
+
+def test_a_topology_that_loads_can_be_planned(everything: Path) -> None:
+    """A topology that loads can be planned."""
+    names = {node.name for node in plan(load_topology(everything)).nodes}
+    assert {"ce1", "ce2", "msee1", "msee2", "gw", "hq", "branch", "hub", "spoke"} <= names
+
+
+def test_long_and_short_forms_mean_the_same(everything: Path) -> None:
+    """A list of one prefix is one prefix, and a session's routers alone are its mapping with `between`."""
+    longer = changed(
+        everything,
+        ("branch: 10.20.0.0/28", "branch: [10.20.0.0/28]"),
+        ("hub: [10.100.0.0/16]", "hub: {prefixes: 10.100.0.0/16}"),
+        ("session: gw - msee2", "session: {between: gw - msee2}"),
+        (
+            'secondary: [172.16.0.4/30, {subnet: "2001:db8:ffff::4/126"}]',
+            'secondary: [172.16.0.4/30, "2001:db8:ffff::4/126"]',
+        ),
+    )
+    assert without_places(longer) == without_places(load_topology(everything))
+
+
+def test_policies_and_expectations_may_be_left_out(everything: Path) -> None:
+    """A circuit without policies and expectations is a topology, one of which nothing passes (RFC 8212)."""
+    text = EVERYTHING[: EVERYTHING.index("policies: [more")].replace("    policies: {ce1: {export: all}}\n", "")
+    everything.write_text(text, encoding="utf-8")
+    topology = load_topology(everything)
+    assert topology.expectations == ()
+    assert topology.private_peering.policies == ()
+
+
+def test_one_router_may_have_both_links(everything: Path) -> None:
+    """With one router both Microsoft edges are its neighbours."""
+    topology = changed(
+        everything,
+        ("[ce1, ce2]", "[ce1]"),
+        ("customer_md5: {ce2", "customer_md5: {ce1"),
+        ("session: gw - msee2", "session: ce1 - msee2"),
+        ("{at: ce2, prefix: 0.0.0.0/0, table: adj_rib_out, neighbor: ce1", "{at: ce1, prefix: 0.0.0.0/0"),
+    )
+    assert topology.customer.router_of(Link.SECONDARY) == "ce1"
+
+
+def test_an_alias_stands_for_its_value(everything: Path) -> None:
+    """An alias stands for its value, and a key may be one."""
+    topology = changed(
+        everything,
+        ("name: everything", "name: &n everything"),
+        ('"Amsterdam2"', "*n"),
+        ("hub: [10.", "? &h hub\n    : [10."),
+    )
+    assert topology.circuit.peering_location == "everything"
+
+
+def test_a_byte_order_mark_and_windows_line_ends_mean_nothing(everything: Path) -> None:
+    """A file saved by a Windows editor is the same topology."""
+    before = load_topology(everything)
+    everything.write_bytes(b"\xef\xbb\xbf" + EVERYTHING.replace("\n", "\r\n").encode())
+    assert load_topology(everything) == before
+
+
+# policies
+
+
+def test_every_key_of_a_policy_reaches_the_model(everything: Path) -> None:
+    """Each key of a policy file is in the model, and prefix lists are resolved."""
+    v4, v6, anything = (parse_prefix(text) for text in ("10.0.0.0/8", "2001:db8::/32", "0.0.0.0/0"))
+    ranges = (
+        PrefixRange(prefix=anything, at_least=0, at_most=32),
+        PrefixRange(prefix=v4, at_least=8, at_most=8),
+        PrefixRange(prefix=v4, at_least=16, at_most=32),
+        PrefixRange(prefix=v4, at_least=8, at_most=24),
+        PrefixRange(prefix=v6, at_least=33, at_most=48),
+    )
+    file = everything.with_name("more.yaml")
+    assert load_policies(file) == (
+        Policy(
+            name="all",
+            source=f"{file}:5",
+            terms=(
+                Term(
+                    fate=Fate.NEXT_TERM,
+                    match=Match(
+                        prefix_list=PrefixList(name="all", ranges=ranges),
+                        any_community=(NO_EXPORT,),
+                        any_large_community=(LargeCommunity("1:2:3"), LargeCommunity("2:3:4")),
+                        family=Family.IPV4,
+                    ),
+                    change=Change(
+                        communities=(),
+                        add_communities=(Community("65001:30"),),
+                        remove_communities=(Community("1:1"),),
+                        prepend=(Asn(65010), Asn(65010)),
+                    ),
+                ),
+                Term(
+                    fate=Fate.ACCEPT,
+                    match=Match(as_path_contains=Asn(65546)),
+                    change=Change(
+                        local_pref=4294967295,
+                        multi_exit_disc=0,
+                        weight=65535,
+                        origin=Origin.EGP,
+                        large_communities=(LargeCommunity("1:1:1"),),
+                        add_large_communities=(LargeCommunity("1:1:2"),),
+                        remove_large_communities=(LargeCommunity("1:1:3"),),
+                    ),
+                ),
+                Term(fate=Fate.REJECT),
+            ),
+        ),
+    )
+
+
+def test_a_file_tells_what_it_is(everything: Path) -> None:
+    """`load_file` reads a topology file as a topology, and a policy file as policies."""
+    assert isinstance(load_file(everything), Topology)
+    assert load_file(everything.with_name("more.yaml")) == load_policies(everything.with_name("more.yaml"))
+
+
+# files that cannot be read
+
+
+def refusal(file: Path) -> InputError:
+    """The error that a file is refused with."""
+    with pytest.raises(InputError) as caught:
+        load_topology(file)
+    return caught.value
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """A file that is not there is named."""
+    assert str(refusal(tmp_path / "no.yaml")) == f"{tmp_path}/no.yaml: no such file"
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    """A directory is called one."""
+    assert str(refusal(tmp_path)) == f"{tmp_path}: is a directory, not a file"
+
+
+def test_an_impossible_name() -> None:
+    """A name that no file can have is refused like a file that cannot be read."""
+    assert "cannot be read" in str(refusal(Path("a\0b")))
+
+
+def test_a_file_without_permission(everything: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that the system does not let the user read is said to be so. Root may read all, so it is played."""
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert str(refusal(everything)) == f"{everything}: no permission to read it"
+
+
+def test_a_file_that_is_not_utf8(everything: Path) -> None:
+    """The first byte that is not UTF-8 is pointed at."""
+    everything.write_bytes("name: größe\nä: 1\n".encode("latin-1"))
+    (mistake,) = refusal(everything).mistakes
+    assert (mistake.line, mistake.column, mistake.what) == (1, 9, "the file is not UTF-8")
+
+
+def test_a_file_with_a_control_character(everything: Path) -> None:
+    """A character that YAML does not allow is pointed at."""
+    everything.write_text("name: ok\nb: é\x07\n", encoding="utf-8")
+    (mistake,) = refusal(everything).mistakes
+    assert (mistake.line, mistake.column, mistake.what) == (2, 5, "character U+0007 is not allowed in YAML")
+
+
+def test_a_file_of_no_bytes(everything: Path) -> None:
+    """A file of no bytes is empty."""
+    everything.write_bytes(b"")
+    assert [m.what for m in refusal(everything).mistakes] == ["the file is empty"]
+
+
+def test_a_file_that_is_too_large(everything: Path) -> None:
+    """A file above the limit is refused without being parsed."""
+    everything.write_bytes(b"#" * (MAX_BYTES + 1))
+    assert str(refusal(everything)) == f"{everything}: is larger than 10 MB, the most that is read"
+
+
+def test_an_endless_file() -> None:
+    """A file without an end is read no further than the limit."""
+    assert str(refusal(Path("/dev/zero"))) == "/dev/zero: is larger than 10 MB, the most that is read"
+
+
+def test_a_file_of_too_many_values(everything: Path) -> None:
+    """A file with more values than the limit is refused."""
+    everything.write_text("- x\n" * (MAX_VALUES + 1), encoding="utf-8")
+    assert [m.what for m in refusal(everything).mistakes] == [f"more than {MAX_VALUES} values in one file"]
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "- " * 200_000, "? " * 200_000])
+def test_a_very_deep_file_is_refused_at_once(everything: Path, text: str) -> None:
+    """Nesting beyond the limit ends the reading there: libyaml's own time would grow with its square."""
+    everything.write_text(text, encoding="utf-8")
+    assert [m.what for m in refusal(everything).mistakes] == ["nested deeper than 40 levels"]
+
+
+def test_thousands_of_mistakes_end(everything: Path) -> None:
+    """Of very many mistakes the first ones are put into words, and the rest is counted."""
+    keys = "".join(f"key{number}: 1\n" for number in range(20_000))
+    everything.write_text(EVERYTHING + keys, encoding="utf-8")
+    error = refusal(everything)
+    assert len(error.mistakes) == 501
+    assert any(mistake.what == "and 19500 mistakes more like these" for mistake in error.mistakes)
+
+
+def test_thousands_of_prefixes_are_compared_quickly(everything: Path) -> None:
+    """Overlaps are looked for without comparing every prefix with every other one."""
+    networks = "".join(f"    n{number}: 10.10.{number % 256}.0/24\n" for number in range(20_000))
+    everything.write_text(EVERYTHING.replace("    branch: 10.20.0.0/28\n", networks), encoding="utf-8")
+    assert len(refusal(everything).mistakes) == 500
+
+
+# secrets and cost
+
+
+@pytest.mark.parametrize(
+    "written", ["Secret Key", "Secret-Key", "[SecretKey]", "{SecretKey: 1}", "SecretKeySecretKeySecretKey"]
+)
+def test_no_message_shows_a_key(everything: Path, written: str) -> None:
+    """A wrong MD5 key is refused without being shown."""
+    everything.write_text(EVERYTHING.replace("md5: 0123", f"md5: {written}"), encoding="utf-8")
+    assert "Secret" not in str(refusal(everything))
+
+
+def test_a_topology_does_not_show_its_keys(everything: Path) -> None:
+    """The model's own text hides the keys."""
+    assert "Contoso123" not in repr(load_topology(SHIPPED))
+    assert "Other" not in repr(load_topology(everything).private_peering)
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    """Reading a file needs neither the terminal's nor the packets' libraries."""
+    code = f"import sys; from lab.load import load_topology; load_topology({str(SHIPPED)!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603  # our own code
+    assert not {"rich", "scapy", "exabgp", "pyroute2", "asyncio", "jsonschema"} & set(loaded.stdout.split())
