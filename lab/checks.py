@@ -73,7 +73,7 @@ class Report:
     """Everything that one run of a topology showed.
 
     `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
-    count from the start of the command.
+    count from the start of the command, which was at `started_s` of the system's monotonic clock.
     """
 
     topology: str
@@ -83,6 +83,7 @@ class Report:
     fidelity: tuple[str, ...]
     notes: tuple[str, ...] = ()
     timings_s: tuple[tuple[str, float], ...] = ()
+    started_s: float = 0.0
 
     @property
     def exit_code(self) -> int:

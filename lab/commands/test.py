@@ -67,6 +67,7 @@ def test(arguments: argparse.Namespace) -> int:
         routes_compared=seen.tables.count(),
         fidelity=seen.fidelity,
         notes=tuple(notes),
+        started_s=started_s,
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
     )
     if arguments.format == "json":

@@ -48,6 +48,7 @@ def report(report: Report) -> str:
         },
         fidelity=list(report.fidelity),
         notes=list(report.notes),
+        started_monotonic_s=report.started_s,
         timings_s={name: round(time_s, 4) for name, time_s in report.timings_s},
     )
 
