@@ -34,7 +34,7 @@ fmt: ## Format the code and fix what ruff can
 
 bench: ## Measure the lab
 	@.ci/setup demo
-	@$(BIN)/python benchmarks/lab.py $(ARGS)
+	@$(BIN)/python benchmarks/whole_command.py $(ARGS)
 
 schemas: ## Write the JSON Schemas of the files anew (docs/reference)
 	@.ci/setup demo

@@ -244,11 +244,14 @@ def _texts(route: Route) -> dict[str, str]:
 
 def mismatches(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> list[str]:
     """The attributes of a route that are not as the expectation wants them, in its order."""
-    return [
-        name
-        for name, wanted in expectation.attributes
-        if wanted not in (route.get(name, ""), named(route.get(name, ""), plan) if name == "next_hop" else None)
-    ]
+    return [name for name, wanted in expectation.attributes if not _is(name, wanted, route.get(name, ""), plan)]
+
+
+def _is(name: str, wanted: str, value: str, plan: Plan) -> bool:
+    """Whether a value is the wanted one; next hops may be written as names, and in any order."""
+    if name != "next_hop":
+        return wanted == value
+    return sorted(wanted.split()) in (sorted(value.split()), sorted(named(value, plan).split()))
 
 
 def named(addresses: str, plan: Plan) -> str:

@@ -39,7 +39,7 @@ class RouteExpectation:
     """A route is in a table, or, where `present` is False, no such route is.
 
     `attributes` holds pairs of an attribute's name and its value in the text form of `lab.policy.text_of`; in the FIB
-    the one attribute is `next_hop`. `neighbor` narrows an Adj-RIB to one peer. The values `next_hop` may be router names.
+    the one attribute is `next_hop`. `neighbor` narrows an Adj-RIB to one peer. A next hop may be a router's name.
     """
 
     where: str

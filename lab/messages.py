@@ -194,7 +194,8 @@ class Fibs:
 
 
 Message = (
-    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained | ReadStatus
-    | Status | Locate | Located | Stop | Broken | Listening | Connect | NodeReport | ReadRouterTables | RouterTablesRead
-    | Observe | ReadFibs | Fibs
+    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
+    | ReadStatus | Status | Locate | Located | Stop | Broken
+    | Listening | Connect | NodeReport | ReadRouterTables | RouterTablesRead | Observe | ReadFibs | Fibs
 )  # fmt: skip
+"""Everything that crosses a channel."""

@@ -189,7 +189,7 @@ class LinkMonitor:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._socket.bind((0, _RTMGRP_LINK))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
 
     def fileno(self) -> int:
         """The file descriptor to wait on."""

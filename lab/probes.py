@@ -47,6 +47,7 @@ class Kind(Enum):
     REQUEST = "request"
     REPLY = "reply"
     ERROR = "error"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +182,12 @@ class _Prober:
         for name in self._namespaces:
             self._enter(name)
             capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
-            capture.setblocking(False)
+            capture.settimeout(0)
             captures[capture.fileno()] = name, capture
         return captures
 
     def _listen(self, *, on: bool) -> None:
-        """Let the captures see every packet, or none: closing one instead would cost 15 ms (the kernel waits for RCU)."""
+        """Let the captures see every packet, or none. To close one instead costs 15 ms: the kernel waits for RCU."""
         for _, capture in self._captures.values():
             if on:
                 capture.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
@@ -266,7 +267,8 @@ def _kind(header: Packet) -> tuple[Kind, str]:
             return (Kind.REQUEST if kind else Kind.REPLY), ""
     elif kind in (128, 129):
         return (Kind.REQUEST if kind == 128 else Kind.REPLY), ""  # RFC 4443 §4
-    return Kind.ERROR, f"{payload.sprintf('%type%')}: {payload.sprintf('%code%')}"
+    refusals = (3, 11, 12) if header.name == "IP" else (1, 2, 3, 4)  # RFC 792, RFC 4443 §3
+    return (Kind.ERROR if kind in refusals else Kind.OTHER), f"{payload.sprintf('%type%')}: {payload.sprintf('%code%')}"
 
 
 def _result(asked: _Asked, plan: Plan) -> FlowResult:
@@ -332,8 +334,8 @@ def _routes(version: int) -> Iterator[FibEntry]:
         connected = message["proto"] in (2, 9)  # kernel, router advertisement (linux/rtnetlink.h)
         if message["type"] != 1 or attributes.get("RTA_TABLE") != 254 or connected:
             continue
-        default = "0.0.0.0" if version == 4 else "::"
-        prefix = ip_network(f"{attributes.get('RTA_DST', default)}/{message['dst_len']}")
+        address = attributes.get("RTA_DST", 0 if version == 4 else "::")  # a default route has no RTA_DST
+        prefix = ip_network((address, message["dst_len"]))
         hops = [dict(hop["attrs"]).get("RTA_GATEWAY") for hop in attributes.get("RTA_MULTIPATH", ())]
         hops = hops or [attributes.get("RTA_GATEWAY")]
         next_hops = sorted((ip_address(hop) for hop in hops if hop), key=int)

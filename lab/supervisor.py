@@ -108,6 +108,11 @@ class Supervisor:
     def serve(self) -> None:
         """Answer until the lab ends."""
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        woken, wakes = socket.socketpair()
+        wakes.settimeout(0)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakes.fileno())
+        self._selector.register(woken, selectors.EVENT_READ, lambda: woken.recv(4096))
         try:
             while True:
                 self._step(min((wait.end_s - time.monotonic() for wait in self._waits), default=_POLL_S))
@@ -120,6 +125,7 @@ class Supervisor:
     def _step(self, timeout_s: float) -> None:
         for key, _ in self._selector.select(max(0.0, timeout_s)):
             key.data()
+        self._reap()
 
     def _accept(self) -> None:
         if self._control is not None:
@@ -134,9 +140,10 @@ class Supervisor:
             for message in client.receive():
                 try:
                     self._answer(client, message)
-                except (ChannelClosed, _Ended):
+                except _Ended:
                     raise
                 except LabBroken as problem:
+                    self._reap()
                     client.send(self._broken or Broken(reason=str(problem)))
                 except Exception as problem:  # noqa: BLE001  # a fault of ours costs one answer, not a running lab
                     traceback.print_exc()
@@ -166,8 +173,24 @@ class Supervisor:
                         router.answers.append(message)
         except ChannelClosed:
             self._selector.unregister(router.running.channel)
-            _, status = os.waitpid(router.running.pid, 0)
-            self._break(f"the router process of {name} {_how_it_ended(status)}", name)
+            self._reap()
+            if self._broken is None:
+                self._break(f"the router process of {name} closed its channel", name)
+
+    def _reap(self) -> None:
+        """Take note of ended processes: our own are a fault, and those that a shell left behind are only buried."""
+        names = {one.running.pid: name for name, one in self._routers.items()}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid in names:
+                self._break(f"the router process of {names[pid]} {_how_it_ended(status)}", names[pid])
+            elif pid == self._prober_pid:
+                self._break(f"the prober {_how_it_ended(status)}", "prober")
 
     def _break(self, reason: str, node: str) -> None:
         """A part of the lab died: from now on every question is answered with the reason."""
@@ -237,7 +260,8 @@ class Supervisor:
                 late = [name for name in names if not self._routers[name].answers]
                 raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
             for name in names:
-                if not self._routers[name].answers:
+                router = self._routers[name]
+                if not router.answers and router.running.channel.wait(max(0.0, end_s - time.monotonic())):
                     self._from_router(name)
         return [one for name in names for one in self._routers[name].answers if isinstance(one, answer)]
 

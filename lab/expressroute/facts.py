@@ -34,12 +34,14 @@ DIRECT = Source(document="expressroute-erdirect-about.md", edition="2026-03-02")
 CUSTOM_COMMUNITIES = Source(document="how-to-configure-custom-bgp-communities.md", edition="2021-10-18")
 
 MICROSOFT_ASN = Asn(12076)  # ROUTING: the peer of every peering
+GATEWAY_ASN = Asn(65515)  # ROUTING: a VNet gateway
+MICROSOFT_HOLD_TIME_S = 180  # FAQ: of Microsoft's edge, not changeable; the lower of the two ends is used
 RESERVED_ASNS = range(65515, 65521)  # ROUTING: kept for Microsoft's own use; a VNet gateway is 65515
 
 LINK_BLOCK_LENGTH = {4: 30, 6: 126}  # ROUTING, by IP version
 VLAN_IDS = range(1, 4095)  # IEEE 802.1Q §9.6: 0 and 4095 are no VLANs
 MD5_KEY_LENGTH = 25  # PORTAL_ROUTING: at most, alphanumeric only
-HOLD_TIMES_S = range(10, 181)  # FAQ: from the lowest useful value to the one of Microsoft's edge
+HOLD_TIMES_S = range(10, MICROSOFT_HOLD_TIME_S + 1)  # FAQ: from the lowest useful value to the one of Microsoft's edge
 BANDWIDTHS_MBPS = {  # of a circuit through a provider
     "50 Mbps": 50,
     "100 Mbps": 100,

@@ -37,20 +37,24 @@ _ALREADY_GONE = (errno.ESRCH, errno.ENODEV)
 
 def run(node: NodePlan, supervisor: Channel) -> None:
     """Be the router of `node` until the supervisor is gone. Raises LabBroken where the speaker ends."""
-    if node.bgp is None:
-        raise ValueError(f"{node.name} is no router")
     try:
         interfaces.configure(node)
-        try:
-            status = speaker.run(node.bgp, _Program(node, supervisor))
-        except _Stop as stop:
-            raise stop.problem from None
-        raise LabBroken(f"ExaBGP ended with status {status}")
+        _speak(node, supervisor)
     except ChannelClosed:
         return
     except LabBroken as problem:
         supervisor.send(Broken(reason=f"{node.name}: {problem}"))
         raise
+
+
+def _speak(node: NodePlan, supervisor: Channel) -> None:
+    if node.bgp is None:
+        raise ValueError(f"{node.name} is no router")
+    try:
+        status = speaker.run(node.bgp, _Program(node, supervisor))
+    except _Stop as stop:
+        raise stop.problem from None
+    raise LabBroken(f"ExaBGP ended with status {status}")
 
 
 class _Stop(BaseException):

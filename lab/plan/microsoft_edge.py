@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from lab.bgp import Asn
 from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
 from lab.topology import Azure
 
-MICROSOFT_ASN = Asn(12076)
-"""The AS of every Microsoft edge. Source: expressroute-routing.md, 2026-03-12."""
-GATEWAY_ASN = Asn(65515)
-"""The AS of a VNet gateway. Source: as above."""
-MICROSOFT_HOLD_TIME_S = 180
-"""Not changeable; the lower of the two ends is used. Source: expressroute-faqs.md, 2026-03-31."""
 GATEWAY_MAXIMUM_PATHS = 4
 """ECMP goes over at most four circuits. Source: expressroute-faqs.md, 2026-03-31."""
 EDGE_MAXIMUM_PATHS = 8

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from lab.bgp import Address, Asn, Family, Prefix, family_of, parse_prefix
+from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
 from lab.plan import (
     BgpPlan,
     Endpoint,
@@ -38,10 +39,7 @@ from lab.plan.microsoft_edge import (
     ACCEPT_ALL,
     EDGE_MAXIMUM_PATHS,
     FROM_CUSTOMER,
-    GATEWAY_ASN,
     GATEWAY_MAXIMUM_PATHS,
-    MICROSOFT_ASN,
-    MICROSOFT_HOLD_TIME_S,
     from_vnets,
 )
 from lab.topology import EdgePolicies, Link, Network, Secret, Topology

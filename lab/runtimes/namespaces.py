@@ -83,7 +83,7 @@ def _unshare_and_wait(
         status = body()
     except NotPermitted as problem:
         refused(problem)
-    except Exception:
+    except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
         traceback.print_exc()
     finally:
         os._exit(status)

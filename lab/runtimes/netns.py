@@ -22,7 +22,6 @@ from lab.runtimes.namespaces import (
     this_network_namespace,
 )
 
-
 _FIRST_INDEX = 10
 """Below are the loopback and the bridges; each interface of a lab has an index of its own."""
 
@@ -99,7 +98,7 @@ def start_router(node: NodePlan, namespace: int, log: int) -> RunningNode:
         status = 0
     except LabBroken as problem:
         sys.stderr.write(f"{node.name}: {problem}\n")
-    except Exception:
+    except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
         traceback.print_exc()
     finally:
         sys.stderr.flush()

@@ -1,6 +1,6 @@
 """How long `erlab test` takes and what its routers weigh: medians over several runs of the whole command.
 
-    python benchmarks/lab.py [--runs 7] [--json FILE] [TOPOLOGY]
+    python benchmarks/whole_command.py [--runs 7] [--json FILE] [TOPOLOGY]
 
 All times count from just before the command is started, so that Python's own start is in them. Memory is the
 proportional set size (PSS) of each router's process in a lab that has converged. The machine's noise is in the numbers:
@@ -73,7 +73,9 @@ def main() -> None:
     for name, meaning in FIGURES.items():
         values = [run[name] for run in runs]
         print(f"  {statistics.median(values):6.3f}  ({min(values):.3f} to {max(values):.3f})  {meaning}")
-    print(f"  {statistics.median(memory):6.1f}  ({min(memory):.1f} to {max(memory):.1f})  MiB per router, {len(memory)} routers")
+    print(
+        f"  {statistics.median(memory):6.1f}  ({min(memory):.1f} to {max(memory):.1f})  MiB per router, {len(memory)} routers"
+    )
     if arguments.json:
         arguments.json.write_text(json.dumps({"seconds": runs, "memory_mib": memory}, indent=2), encoding="utf-8")
 
