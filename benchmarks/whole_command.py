@@ -73,9 +73,8 @@ def main() -> None:
     for name, meaning in FIGURES.items():
         values = [run[name] for run in runs]
         print(f"  {statistics.median(values):6.3f}  ({min(values):.3f} to {max(values):.3f})  {meaning}")
-    print(
-        f"  {statistics.median(memory):6.1f}  ({min(memory):.1f} to {max(memory):.1f})  MiB per router, {len(memory)} routers"
-    )
+    middle, least, most = statistics.median(memory), min(memory), max(memory)
+    print(f"  {middle:6.1f}  ({least:.1f} to {most:.1f})  MiB for each of {len(memory)} routers")
     if arguments.json:
         arguments.json.write_text(json.dumps({"seconds": runs, "memory_mib": memory}, indent=2), encoding="utf-8")
 

@@ -276,7 +276,10 @@ class Router:
         return effects
 
     def _session_down(self, event: SessionDown) -> list[Effect]:
-        return self._decide(self._flush(self._sessions[event.session], event.reason))
+        session = self._sessions[event.session]
+        if session.plan.interface in self._down and not session.established:
+            return []  # the lost link closed it already, and is the reason to tell
+        return self._decide(self._flush(session, event.reason))
 
     def _update(self, event: UpdateReceived) -> list[Effect]:
         session = self._sessions[event.session]

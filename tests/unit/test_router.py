@@ -48,6 +48,7 @@ from lab.router import (
     LinkChanged,
     RemoveRoute,
     Router,
+    SessionDown,
     SessionUp,
     UpdateReceived,
     Withdraw,
@@ -391,6 +392,15 @@ def test_a_link_that_goes_down_closes_its_sessions_first() -> None:
         Withdraw(session=B.name, prefixes=(P1,)),
     ]
     assert [(s.established, s.why_down) for s in r.tables().sessions] == [(False, reason), (True, ""), (False, reason)]
+
+
+def test_the_lost_link_stays_the_reason_that_a_session_is_down() -> None:
+    """What the speaker tells after a lost link is a consequence, and does not hide the cause."""
+    r = router(A, B)
+    learn(r, A, route_from(A))
+    r.handle(LinkChanged(interface="to-a", up=False))
+    assert r.handle(SessionDown(session=A.name, reason="notification sent (6,4)")) == []
+    assert r.tables().sessions[0].why_down == "interface to-a is down"
 
 
 def test_a_session_that_is_down_is_not_closed_again() -> None:
