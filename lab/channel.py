@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -15,6 +16,7 @@ from lab.messages import Broken, Message
 
 KINDS = {kind.__name__: kind for kind in get_args(Message)}
 _MAXIMUM_FDS = 250
+_MAXIMUM_LINE_BYTES = 1 << 26
 
 Answer = TypeVar("Answer")
 
@@ -27,6 +29,10 @@ def compile_messages() -> None:
 
 class ChannelClosed(LabBroken):
     """The process at the other end is gone."""
+
+
+class NotAMessage(LabBroken):
+    """What the far end sent cannot be read."""
 
 
 class Channel:
@@ -59,7 +65,7 @@ class Channel:
             raise ChannelClosed(f"{self._far_end} is gone") from None
 
     def receive(self) -> list[Message]:
-        """The messages that have arrived; waits for the first bytes where there are none. Raises ChannelClosed."""
+        """The messages that have arrived; waits where there are none. Raises ChannelClosed and NotAMessage."""
         try:
             data, fds, _, _ = socket.recv_fds(self._socket, 1 << 18, _MAXIMUM_FDS)
         except ConnectionResetError:
@@ -70,7 +76,12 @@ class Channel:
         self._received += data
         *lines, rest = self._received.split(b"\n")
         self._received = bytearray(rest)
-        return [_message(line) for line in lines]
+        if len(rest) > _MAXIMUM_LINE_BYTES:
+            raise NotAMessage(f"{self._far_end} sent a line without an end")
+        try:
+            return [_message(line) for line in lines]
+        except Exception as problem:  # whatever the far end wrote, and no fault of this one
+            raise NotAMessage(f"{self._far_end} sent what is no message: {problem!r}") from problem
 
     def wait(self, timeout_s: float) -> bool:
         """Whether something can be received within the time."""
@@ -79,7 +90,8 @@ class Channel:
 
     def ask(self, message: Message, answer: type[Answer], *, deadline_s: float) -> Answer:
         """Send a message and wait for its answer. Raises LabBroken where there is none."""
-        self.send(message)
+        with contextlib.suppress(ChannelClosed):  # the far end may have said why before it went
+            self.send(message)
         return self.expect(answer, deadline_s=deadline_s)
 
     def expect(self, answer: type[Answer], *, deadline_s: float) -> Answer:

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from lab.errors import InputError, LabError
@@ -33,8 +34,8 @@ def _positive(text: str) -> float:
 
 def _count(text: str) -> int:
     value = int(text)
-    if not 1 <= value <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10000")
+    if not 1 <= value <= 500:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 500")
     return value
 
 
@@ -110,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     probe.add_argument("source", metavar="FROM")
     probe.add_argument("destination", metavar="TO")
     probe.add_argument("--dscp", default="cs0", help="a name such as ef or af41, or 0 to 63 (default cs0)")
-    probe.add_argument("--count", type=_count, default=1, help="packets per family (default 1)")
+    probe.add_argument("--count", type=_count, default=1, help="packets per family, up to 500 (default 1)")
     probe.add_argument("--family", choices=("ipv4", "ipv6"), help="only this family")
     probe.add_argument("--timeout", type=_positive, default=1.0, metavar="SECONDS", help="how long to wait (default 1)")
     probe.set_defaults(run=_live("probe"))
@@ -148,24 +149,44 @@ def _test(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    arguments = parser().parse_args(argv)
+    _open_streams()
     try:
-        code = int(arguments.run(arguments))
-        sys.stdout.flush()
-    except LabError as problem:
-        return _fail(problem, as_json=getattr(arguments, "format", "text") == "json")
+        try:
+            return _run(parser().parse_args(argv))
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has seen enough
-        return 141
+        code = 141  # whoever read our output has seen enough
+    except OSError as problem:
+        sys.stderr.write(f"erlab: {problem}\n")
+        code = LabError.exit_code
+    except Exception:  # noqa: BLE001  # a fault of ours is no verdict: Python itself would end with 1
+        import traceback
+
+        traceback.print_exc()
+        code = LabError.exit_code
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written is not tried again at the end
     return code
 
 
-def _fail(problem: LabError, *, as_json: bool) -> int:
-    if as_json:
-        from lab.report.as_json import error
+def _open_streams() -> None:
+    """Open what was closed of stdin, stdout and stderr, or a socket of the lab's would get its number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
-        print(error(problem))
-    sys.stderr.write(f"erlab: {problem}\n")
-    return problem.exit_code
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        return int(arguments.run(arguments))
+    except LabError as problem:
+        if getattr(arguments, "format", "text") == "json":
+            from lab.report.as_json import error
+
+            print(error(problem))
+        sys.stderr.write(f"erlab: {problem}\n")
+        return problem.exit_code

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from lab.channel import Channel
 from lab.errors import InputError, LabBroken, NotPermitted
@@ -37,6 +38,12 @@ class Lab:
     channel: Channel
     supervisor_pid: int = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.channel.close()
+
 
 @contextmanager
 def temporary_lab(name: str) -> Iterator[Lab]:
@@ -56,9 +63,11 @@ def start_lab(name: str) -> Lab:
     """Start a lab that outlives this command. Raises InputError where a lab of that name is up."""
     directory = _root() / name
     try:
-        lock = _take(directory)
-        if lock is None:
-            raise InputError(f"a lab named {name} is up already: end it with `erlab down --lab {name}`")
+        while (lock := _take(directory)) is None:
+            if _is_up(directory):  # and not only looked at by another command
+                raise InputError(f"a lab named {name} is up already: end it with `erlab down --lab {name}`")
+        os.truncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())  # what a full disk refuses, instead of the logs later on
         for old in directory.iterdir():
             if old.name != _LOCK:
                 old.unlink()
@@ -73,9 +82,12 @@ def start_lab(name: str) -> Lab:
 def labs_up() -> list[str]:
     """The names of the labs of this user that are up."""
     root = _root()
-    if not root.is_dir():
+    try:
+        return sorted(one.name for one in root.iterdir() if _is_up(one))
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(one.name for one in root.iterdir() if _is_up(one))
+    except OSError as problem:
+        raise LabBroken(f"cannot look for labs in {root}: {problem.strerror}") from problem
 
 
 def find_lab(name: str | None) -> Lab:
@@ -100,18 +112,22 @@ def find_lab(name: str | None) -> Lab:
     return Lab(name=name, channel=Channel(connection, f"the supervisor of {name}"), supervisor_pid=pid)
 
 
-def end_lab(name: str) -> None:
-    """End a running lab, wait until it is gone and remove its directory. Raises LabBroken where it does not end."""
-    lab = find_lab(name)
-    lab.channel.send(Stop())
-    directory = _root() / name
+def end_lab(name: str | None) -> str:
+    """End the running lab of a name, or the only one, until nothing of it is left; returns its name.
+
+    Raises InputError where there is no such lab, and LabBroken where it does not end.
+    """
+    with find_lab(name) as lab:
+        lab.channel.send(Stop())
+    directory = _root() / lab.name
     end = time.monotonic() + END_DEADLINE_S
     while (lock := _take(directory)) is None:
         if time.monotonic() > end:
-            raise LabBroken(f"{name} did not end within {END_DEADLINE_S:g} s (process {lab.supervisor_pid})")
+            raise LabBroken(f"{lab.name} did not end within {END_DEADLINE_S:g} s (process {lab.supervisor_pid})")
         select.select((), (), (), _POLL_S)
     shutil.rmtree(directory)
     os.close(lock)
+    return lab.name
 
 
 # starting
@@ -171,7 +187,7 @@ def _root() -> Path:
     """Where the directories of this user's labs are."""
     chosen = os.environ.get("ERLAB_STATE_DIR")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).absolute()  # the lab works in another directory
     if os.geteuid() == 0:
         return Path("/run/erlab")
     runtime = os.environ.get("XDG_RUNTIME_DIR")

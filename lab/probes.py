@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 RETRY_S = 0.25
 """A flow that was neither answered nor refused is sent again after this time."""
+_SENT_AT_ONCE = 16
 MAGIC = b"erlab\x00probe"
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
@@ -128,15 +129,12 @@ class _Prober:
         by_number = {one.number: one for one in asked}
         self._listen(on=True)
         try:
+            self._send(asked, by_number)
             end = time.monotonic() + deadline_s
-            again = 0.0
-            while True:
-                now = time.monotonic()
-                open_ = [one for one in asked if not one.settled()]
-                if not open_ or now >= end:
-                    break
-                if now >= again:
-                    self._send(open_)
+            again = time.monotonic() + RETRY_S
+            while time.monotonic() < end and (missing := [one for one in asked if not one.settled()]):
+                if time.monotonic() >= again:
+                    self._send(missing, by_number)
                     again = time.monotonic() + RETRY_S
                 self._capture(by_number, min(again, end) - time.monotonic())
         finally:
@@ -163,9 +161,14 @@ class _Prober:
             packet = packet / ICMPv6EchoRequest(id=identifier, seq=sequence, data=mark)
         return _Asked(flow=flow, number=self._number, packet=bytes(packet), target=target)
 
-    def _send(self, asked: list[_Asked]) -> None:
-        """Hand the packets to the kernels of their sources, which route them like any other."""
-        for one in asked:
+    def _send(self, asked: list[_Asked], by_number: dict[int, _Asked]) -> None:
+        """Hand the packets to the kernels of their sources, which route them like any other.
+
+        What they cause is captured in between: a capture's buffer holds some two hundred packets.
+        """
+        for count, one in enumerate(asked, start=1):
+            if count % _SENT_AT_ONCE == 0:
+                self._capture(by_number, 0)
             self._enter(one.flow.source)
             family = socket.AF_INET if one.flow.family is Family.IPV4 else socket.AF_INET6
             with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:

@@ -7,8 +7,10 @@ as went, nothing is on its way.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import select
 import selectors
 import signal
 import socket
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.channel import Channel, ChannelClosed
+from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import (
@@ -56,6 +58,7 @@ from lab.runtimes.namespaces import die_with_parent, name_process
 from lab.tables import LabTables
 
 ANSWER_DEADLINE_S = 10.0
+_END_S = 1.0
 _POLL_S = 60.0
 
 Answer = TypeVar("Answer")
@@ -89,6 +92,7 @@ class Supervisor:
 
     def __init__(self, client: Channel, logs: Logs, control: socket.socket | None = None) -> None:
         self._logs = logs
+        self._starter = client
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._plan: Plan | None = None
@@ -138,22 +142,35 @@ class Supervisor:
     def _from_client(self, client: Channel) -> None:
         try:
             for message in client.receive():
-                try:
-                    self._answer(client, message)
-                except _Ended:
-                    raise
-                except LabBroken as problem:
-                    self._reap()
-                    client.send(self._broken or Broken(reason=str(problem)))
-                except Exception as problem:  # noqa: BLE001  # a fault of ours costs one answer, not a running lab
-                    traceback.print_exc()
-                    client.send(Broken(reason=f"erlab failed at {type(message).__name__}: {problem!r}"))
+                self._answer_or_say_why_not(client, message)
+        except NotAMessage as problem:
+            _tell(client, Broken(reason=str(problem)))
+            self._drop(client)
         except ChannelClosed:
-            self._selector.unregister(client)
-            client.close()
-            self._waits = [wait for wait in self._waits if wait.client is not client]
-            if self._control is None:
-                raise _Ended from None
+            self._drop(client)
+
+    def _answer_or_say_why_not(self, client: Channel, message: Message) -> None:
+        """A fault costs one answer, not a running lab."""
+        try:
+            self._answer(client, message)
+        except _Ended:
+            raise
+        except LabBroken as problem:
+            self._reap()
+            client.send(self._broken or Broken(reason=str(problem)))
+        except Exception as problem:  # noqa: BLE001  # of ours, or of a part that just died
+            with contextlib.suppress(OSError):  # the log's disk may be full
+                traceback.print_exc()
+            self._reap()
+            client.send(self._broken or Broken(reason=f"erlab failed at {type(message).__name__}: {problem!r}"))
+
+    def _drop(self, client: Channel) -> None:
+        """Forget a client that is gone; the lab ends with it where nobody could use it any more."""
+        self._selector.unregister(client)
+        client.close()
+        self._waits = [wait for wait in self._waits if wait.client is not client]
+        if client is self._starter and (self._control is None or self._plan is None):
+            raise _Ended
 
     def _from_router(self, name: str) -> None:
         router = self._routers[name]
@@ -164,7 +181,7 @@ class Supervisor:
                         router.listening = True
                         if all(one.listening for one in self._routers.values()):
                             for one in self._routers.values():
-                                one.running.channel.send(Connect())
+                                _tell(one.running.channel, Connect())
                     case NodeReport():
                         router.report = message
                     case Broken(reason=reason):
@@ -173,6 +190,7 @@ class Supervisor:
                         router.answers.append(message)
         except ChannelClosed:
             self._selector.unregister(router.running.channel)
+            _await_end(router.running.pid)
             self._reap()
             if self._broken is None:
                 self._break(f"the router process of {name} closed its channel", name)
@@ -197,7 +215,7 @@ class Supervisor:
         if self._broken is None:
             self._broken = Broken(reason=reason, log=self._logs.tail(node))
         for wait in self._waits:
-            wait.client.send(self._broken)
+            _tell(wait.client, self._broken)
         self._waits.clear()
 
     # requests
@@ -223,7 +241,8 @@ class Supervisor:
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
-                client.send(self._prober.ask(message, Probed, deadline_s=message.deadline_s + ANSWER_DEADLINE_S))
+                _tell(self._prober, message)
+                client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
             case Explain(router=router):
                 client.send(self._ask_routers([router], message, Explained)[0])
             case ReadStatus():
@@ -251,25 +270,37 @@ class Supervisor:
         """Ask routers one question each, and wait for all answers while everything else is served."""
         for name in names:
             self._routers[name].answers.clear()
-            self._routers[name].running.channel.send(message)
+            _tell(self._routers[name].running.channel, message)
         end_s = time.monotonic() + ANSWER_DEADLINE_S
         while not all(self._routers[name].answers for name in names):
             if self._broken is not None:
                 raise LabBroken(self._broken.reason)
             if time.monotonic() > end_s:
                 late = [name for name in names if not self._routers[name].answers]
-                raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
+                self._break(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}", late[0])
+                continue
             for name in names:
                 router = self._routers[name]
                 if not router.answers and router.running.channel.wait(max(0.0, end_s - time.monotonic())):
                     self._from_router(name)
         return [one for name in names for one in self._routers[name].answers if isinstance(one, answer)]
 
+    def _hear_prober(self, answer: type[Answer], deadline_s: float) -> Answer:
+        """The prober's answer. A late one breaks the lab: it would be taken for the answer to the next question."""
+        try:
+            return self._prober.expect(answer, deadline_s=deadline_s)
+        except LabBroken as problem:
+            if isinstance(problem, ChannelClosed):
+                _await_end(self._prober_pid)
+            self._reap()
+            self._break(str(problem), "prober")
+            raise
+
     def _tables(self, plan: Plan) -> Tables:
         names = [node.name for node in plan.routers]
-        self._prober.send(ReadFibs())
+        _tell(self._prober, ReadFibs())
         routers = self._ask_routers(names, ReadRouterTables(), RouterTablesRead)
-        fibs = {fib.router: fib.entries for fib in self._prober.expect(Fibs, deadline_s=ANSWER_DEADLINE_S).fibs}
+        fibs = {fib.router: fib.entries for fib in self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
         return Tables(tables=LabTables(routers=tables), fidelity=(_runtime_fidelity(), *plan.fidelity))
 
@@ -293,8 +324,9 @@ class Supervisor:
         for wait in list(self._waits):
             if not pending or now >= wait.end_s:
                 self._waits.remove(wait)
-                wait.client.send(
-                    Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s)
+                _tell(
+                    wait.client,
+                    Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s),
                 )
 
     def _pending(self, plan: Plan) -> list[str]:
@@ -312,6 +344,20 @@ class Supervisor:
         for name, router in self._routers.items():
             refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
         return down + differ + refused
+
+
+def _tell(far_end: Channel, message: Message) -> None:
+    """Send a message to a process that may be gone: whoever hears from it finds out."""
+    with contextlib.suppress(ChannelClosed):
+        far_end.send(message)
+
+
+def _await_end(pid: int) -> None:
+    """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
+    with contextlib.suppress(ProcessLookupError):  # it was waited for already
+        file = os.pidfd_open(pid)
+        select.select((file,), (), (), _END_S)
+        os.close(file)
 
 
 def _all_arrived(sender: SessionReport, receiver: SessionReport) -> bool:

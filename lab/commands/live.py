@@ -33,6 +33,7 @@ from lab.messages import (
 from lab.plan import Plan, Role
 
 if TYPE_CHECKING:
+    from lab.forwarding import Flow
     from lab.router import Explanation
     from lab.tables import LabTables
 
@@ -49,14 +50,13 @@ def converge(lab: Lab, timeout_s: float) -> Converged:
 def up(arguments: argparse.Namespace) -> int:
     """Start a lab and leave it running; 3 where it did not settle in time."""
     topology, plan = load(arguments.file)
-    lab = start_lab(topology.name)
-    with Progress() as progress:
+    with start_lab(topology.name) as lab, Progress() as progress:
         progress.says(f"building {len(plan.nodes)} nodes")
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
             settled = converge(lab, arguments.timeout)
-        except LabBroken:
+        except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
         status = _status(lab)
@@ -82,7 +82,8 @@ def status(arguments: argparse.Namespace) -> int:
     answers, broken = [], []
     for name in names:
         try:
-            answers.append(_status(find_lab(name)))
+            with find_lab(name) as lab:
+                answers.append(_status(lab))
         except LabBroken as problem:
             broken.append(f"{name}: {problem}")
     _print_status(answers, arguments.format)
@@ -108,8 +109,7 @@ def _print_status(answers: list[Status], output: str) -> None:
 
 def down(arguments: argparse.Namespace) -> int:
     """End a running lab; nothing of it is left."""
-    name = arguments.lab or find_lab(None).name
-    end_lab(name)
+    name = end_lab(arguments.lab)
     if arguments.format == "json":
         from lab.report import as_json
 
@@ -140,9 +140,8 @@ def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
 
         _, plan = load(arguments.file)
         return plan, predict(plan).tables
-    lab = find_lab(arguments.lab)
-    plan = _status(lab).plan
-    return plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
+    with find_lab(arguments.lab) as lab:
+        return _status(lab).plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -169,31 +168,19 @@ def _explanation(arguments: argparse.Namespace, prefix: Prefix) -> tuple[Plan, E
 
         _, plan = load(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
-    lab = find_lab(arguments.lab)
-    plan = _status(lab).plan
-    question = Explain(router=_router(plan, arguments.router), prefix=prefix)
-    return plan, lab.channel.ask(question, Explained, deadline_s=ANSWER_DEADLINE_S).explanation
+    with find_lab(arguments.lab) as lab:
+        plan = _status(lab).plan
+        question = Explain(router=_router(plan, arguments.router), prefix=prefix)
+        return plan, lab.channel.ask(question, Explained, deadline_s=ANSWER_DEADLINE_S).explanation
 
 
 def probe(arguments: argparse.Namespace) -> int:
     """Send packets between two hosts of a lab; 1 where one was not answered, 3 where none could leave."""
-    from lab.expressroute.dscp import parse_dscp
-    from lab.forwarding import Flow
-
-    lab = find_lab(arguments.lab)
-    plan = _status(lab).plan
-    try:
-        dscp = parse_dscp(arguments.dscp)
-    except ValueError as problem:
-        raise InputError(str(problem)) from None
-    ends = [plan.node(_host(plan, name)) for name in (arguments.source, arguments.destination)]
-    asked = [Family(arguments.family)] if arguments.family else list(Family)
-    families = [family for family in asked if all(end.address(family) for end in ends)]
-    if not families:
-        raise InputError(f"{ends[0].name} and {ends[1].name} have no address family in common that was asked for")
-    flows = tuple(Flow(source=ends[0].name, destination=ends[1].name, family=f, dscp=dscp) for f in families)
-    question = Probe(flows=flows, deadline_s=arguments.timeout, count=arguments.count)
-    results = lab.channel.ask(question, Probed, deadline_s=arguments.timeout + ANSWER_DEADLINE_S).results
+    with find_lab(arguments.lab) as lab:
+        question = Probe(
+            flows=_flows(arguments, _status(lab).plan), deadline_s=arguments.timeout, count=arguments.count
+        )
+        results = lab.channel.ask(question, Probed, deadline_s=arguments.timeout + ANSWER_DEADLINE_S).results
     if arguments.format == "json":
         from lab.report import as_json
 
@@ -207,13 +194,29 @@ def probe(arguments: argparse.Namespace) -> int:
     return 0 if all(one.answered for one in results) else 1
 
 
+def _flows(arguments: argparse.Namespace, plan: Plan) -> tuple[Flow, ...]:
+    from lab.expressroute.dscp import parse_dscp
+    from lab.forwarding import Flow
+
+    try:
+        dscp = parse_dscp(arguments.dscp)
+    except ValueError as problem:
+        raise InputError(str(problem)) from None
+    ends = [plan.node(_host(plan, name)) for name in (arguments.source, arguments.destination)]
+    asked = [Family(arguments.family)] if arguments.family else list(Family)
+    families = [family for family in asked if all(end.address(family) for end in ends)]
+    if not families:
+        raise InputError(f"{ends[0].name} and {ends[1].name} have no address family in common that was asked for")
+    return tuple(Flow(source=ends[0].name, destination=ends[1].name, family=f, dscp=dscp) for f in families)
+
+
 def shell(arguments: argparse.Namespace) -> int:
     """Run a program in a node, with the node's network and the lab's processes; returns its exit code."""
     from lab.runtimes.namespaces import enter_lab
 
-    lab = find_lab(arguments.lab)
-    node = _node(_status(lab).plan, arguments.node)
-    located = lab.channel.ask(Locate(node=node), Located, deadline_s=ANSWER_DEADLINE_S)
+    with find_lab(arguments.lab) as lab:
+        node = _node(_status(lab).plan, arguments.node)
+        located = lab.channel.ask(Locate(node=node), Located, deadline_s=ANSWER_DEADLINE_S)
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     here = Path.cwd()
     enter_lab(lab.supervisor_pid, located.fd)

@@ -87,6 +87,5 @@ def _lab(name: str | None) -> Iterator[Lab]:
         with temporary_lab("test") as lab:
             yield lab
     else:
-        lab = find_lab(name)
-        yield lab
-        lab.channel.close()
+        with find_lab(name) as lab:
+            yield lab
