@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ def _links(text: str) -> Iterator[str]:
 def _headings(text: str) -> set[str]:
     """The anchors that GitHub gives to headings."""
     tokens = MarkdownIt("commonmark").parse(text)
-    words = [after.content for one, after in zip(tokens, tokens[1:], strict=False) if one.type == "heading_open"]
+    words = [after.content for one, after in pairwise(tokens) if one.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in words}
 
 

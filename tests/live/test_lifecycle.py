@@ -171,7 +171,7 @@ def test_part_killed_when_up(erlab: Erlab, part: str, small: Path) -> None:
         ended = erlab.run(*question)
         assert (ended.code, says in ended.err, "Traceback" in ended.err) == (3, True, False), (question, ended)
     erlab.does("down")
-    assert erlab.processes() == ()
+    await_(lambda: not erlab.processes(), "the end of every process")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -383,4 +383,4 @@ def test_a_part_that_does_not_answer(erlab: Erlab, small: Path, part: str) -> No
     assert ended.err == erlab.run("show", "fib", "gw").err
     assert time.monotonic() - started_s < 5
     erlab.does("down")
-    assert erlab.processes() == ()
+    await_(lambda: not erlab.processes(), "the end of every process")
