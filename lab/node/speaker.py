@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 HELPER = "router"
 BGP_PORT = 179
+_PREFIXES_A_COMMAND = 200
 
 ENVIRONMENT = {
     "exabgp_api_ack": "true",
@@ -81,8 +82,10 @@ def commands(effect: Effect, sessions: dict[str, SessionPlan]) -> Iterator[str]:
     """The lines that carry out an effect; none for effects that are not the speaker's."""
     match effect:
         case Announce(session=name, routes=routes):
-            for route in routes:
-                yield f"neighbor {sessions[name].peer_address} announce route {_attributes(route)}"
+            for attributes, prefixes in _by_attributes(routes).items():
+                for start in range(0, len(prefixes), _PREFIXES_A_COMMAND):
+                    some = " ".join(prefixes[start : start + _PREFIXES_A_COMMAND])
+                    yield f"neighbor {sessions[name].peer_address} announce attributes {attributes} nlri {some}"
         case Withdraw(session=name, prefixes=prefixes):
             for prefix in prefixes:
                 yield f"neighbor {sessions[name].peer_address} withdraw route {prefix}"
@@ -92,8 +95,16 @@ def commands(effect: Effect, sessions: dict[str, SessionPlan]) -> Iterator[str]:
             return
 
 
+def _by_attributes(routes: Iterable[Route]) -> dict[str, list[str]]:
+    """The prefixes that share their attributes; one command for them is twice as fast as one each."""
+    prefixes: dict[str, list[str]] = {}
+    for route in routes:
+        prefixes.setdefault(_attributes(route), []).append(str(route.prefix))
+    return prefixes
+
+
 def _attributes(route: Route) -> str:
-    words = [f"{route.prefix} next-hop {route.next_hop} origin {route.origin.value}"]
+    words = [f"next-hop {route.next_hop} origin {route.origin.value}"]
     path = " ".join(
         f"( {' '.join(map(str, s.asns))} )" if s.kind is SegmentKind.SET else " ".join(map(str, s.asns))
         for s in route.as_path.segments

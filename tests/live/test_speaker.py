@@ -84,7 +84,7 @@ def test_many_routes_survive_the_wire(erlab: Erlab, tmp_path: Path) -> None:
             f'route: {{at: ce1, prefix: "2001:db8:100:{count - 1:x}::/64", table: fib, next_hop: [msee1, msee2]}}',
         ),
     )
-    report = erlab.does("test", text.write(tmp_path, erlab.name), "--format", "json").document
+    report = erlab.does("test", text.write(tmp_path, erlab.name), "--timeout", "30", "--format", "json").document
     assert report["model"]["differences"] == []
     assert report["model"]["routes_compared"] > 10 * count
 
