@@ -53,7 +53,8 @@ def filled(text: str) -> str:
     """A document with the tables of today."""
     for name, table in tables().items():
         pattern = rf"(?<=<!-- begin {name} -->\n).*(?=<!-- end {name} -->)"
-        text, count = re.subn(pattern, lambda _, table=table: f"\n{table}\n", text, flags=re.DOTALL)
+        escaped = table.replace("\\", "\\\\")
+        text, count = re.subn(pattern, f"\n{escaped}\n", text, flags=re.DOTALL)
         if count != 1:
             raise ValueError(f"{name}: {count} places for one table")
     return text
