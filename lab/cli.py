@@ -187,6 +187,6 @@ def _run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, "format", "text") == "json":
             from lab.report.as_json import error
 
-            print(error(problem))
+            print(error(problem), flush=True)  # first: where nobody reads, nothing more is said
         sys.stderr.write(f"erlab: {problem}\n")
         return problem.exit_code

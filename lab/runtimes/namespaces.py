@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import traceback
 from collections.abc import Callable
@@ -70,14 +71,20 @@ def _unshare_and_wait(
     name_process("erlab-parent")
     if not outlives_parent:
         die_with_parent()  # after the new user namespace, which clears it
+    alive, held = os.pipe()
     first = os.fork()
     if first:
-        os.closerange(0, 1024)
+        os.closerange(0, held)
+        os.closerange(held + 1, 1024)
         _, status = os.waitpid(first, 0)
         return min(255, abs(os.waitstatus_to_exitcode(status)))
     status = 1
     try:
         die_with_parent()
+        os.close(held)
+        if select.select((alive,), (), (), 0)[0]:
+            os._exit(1)  # the parent was killed before it could take this process with it
+        os.close(alive)
         _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
         _call("mount", b"proc", b"/proc", b"proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None)
         status = body()
