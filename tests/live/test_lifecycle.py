@@ -294,7 +294,7 @@ def test_disk_fills_while_up(erlab: Erlab, small: Path, namespaces: Namespaces) 
         "$1" up "$2" >/dev/null
         {FILL}
         "$1" test "$2" --lab {erlab.name} >/dev/null
-        "$1" shell gw -- sh -c 'grep -lx erlab-ce1 /proc/[0-9]*/comm | cut -d/ -f3 | xargs kill -9'
+        "$1" shell gw -- sh -c 'kill -9 $(grep -lx erlab-ce1 /proc/[0-9]*/comm | cut -d/ -f3)'
         "$1" status || echo "status: $?"
         "$1" down
         ls "$ERLAB_STATE_DIR"
