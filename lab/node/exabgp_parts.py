@@ -44,6 +44,9 @@ class Helper(Protocol):
     def readable(self, fd: int) -> bool:
         """Handle a file descriptor that can be read; False where it is not the helper's."""
 
+    def peers_to_try(self) -> list[str]:
+        """The addresses of peers whose link has come back; they are the caller's from now on."""
+
     def fds(self) -> list[int]:
         """The file descriptors to wake for."""
 
@@ -110,6 +113,10 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
                     for peer in self._peers.values()
                 }
             )
+        for address in self.helper.peers_to_try():
+            for peer in self._peers.values():
+                if str(peer.neighbor["peer-address"]) == address:
+                    peer._delay.reset()  # or it would wait for a minute after a few failures
         others = {listening.fileno() for listening in self.listener._sockets}
         for fd in (*others, *self.helper.fds()):
             self._poller.register(fd, select.POLLIN)

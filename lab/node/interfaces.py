@@ -9,6 +9,7 @@ from lab.plan import NodePlan, Role
 
 _NODE_SETTINGS = {
     "ipv4/fib_multipath_hash_policy": 1,  # load is shared per flow of addresses and ports, as Azure does
+    "ipv4/tcp_syn_retries": 1,  # a connect that a dead link swallowed ends after 3 s, and is tried again
     "ipv4/icmp_ratelimit": 0,  # every probe that a router drops is told of
     "ipv6/conf/all/keep_addr_on_down": 1,
     "ipv6/fib_multipath_hash_policy": 1,

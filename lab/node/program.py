@@ -85,6 +85,7 @@ class _Program:
         self._links = LinkMonitor()
         self._interfaces = {interface.name for interface in node.interfaces}
         self._commands: list[str] = []
+        self._to_try: list[str] = []
         self._changed = False
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
@@ -121,6 +122,11 @@ class _Program:
                 sys.stderr.write(f"{self._node.name}: the kernel refused to {words}: {os.strerror(error)}\n")
         self._report()
 
+    def peers_to_try(self) -> list[str]:
+        """The peers whose link has come back since the last call."""
+        peers, self._to_try = self._to_try, []
+        return peers
+
     def fds(self) -> list[int]:
         """The supervisor and the kernel."""
         return [self._supervisor.fileno(), self._links.fileno()]
@@ -134,6 +140,9 @@ class _Program:
         elif fd == self._links.fileno():
             for event in self._links.read():
                 if event.interface in self._interfaces:
+                    if event.up:
+                        behind = (s for s in self._sessions.values() if s.interface == event.interface)
+                        self._to_try += [str(session.peer_address) for session in behind]
                     self._handle(LinkChanged(interface=event.interface, up=event.up))
         else:
             return False

@@ -113,7 +113,7 @@ def test_a_flapping_link(erlab: Erlab) -> None:
     def settled() -> bool:
         return erlab.run("status").code == 0
 
-    await_(settled, "every session again", deadline_s=30)
+    await_(settled, "every session again", deadline_s=60)
     assert (
         erlab.does("test", SHIPPED, "--lab", "contoso-p2p", "--format", "json").document["model"]["differences"] == []
     )
