@@ -257,6 +257,9 @@ def _other_way(expectation: ReachabilityExpectation, flow: Flow, model: Model, r
     """Why packets cross other edges than those that are expected: the choice of the router that sent them there."""
     crossed, wanted = edges_of(result.forward, model.plan), expectation.via or ()
     at = next((i for i, (one, other) in enumerate(zip(crossed, wanted, strict=False)) if one != other), None)
+    if crossed == wanted:
+        says = f"load is shared on the way from {flow.source} to {flow.destination}: packets may cross other edges too"
+        return Cause(stage=Stage.FIB, text=says)
     if at is None:
         says = f"{flow.source} crosses {' '.join(crossed)} on the way to {flow.destination}, not {' '.join(wanted)}"
         return Cause(stage=Stage.FIB, text=says)

@@ -134,8 +134,14 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _predicted(arguments: argparse.Namespace) -> bool:
+    if arguments.file and arguments.lab:
+        raise InputError("--file asks the model and --lab a running lab: give one of them")
+    return bool(arguments.file)
+
+
 def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
-    if arguments.file:
+    if _predicted(arguments):
         from lab.predict import predict
 
         _, plan = load(arguments.file)
@@ -163,7 +169,7 @@ def explain(arguments: argparse.Namespace) -> int:
 
 
 def _explanation(arguments: argparse.Namespace, prefix: Prefix) -> tuple[Plan, Explanation]:
-    if arguments.file:
+    if _predicted(arguments):
         from lab.predict import predict
 
         _, plan = load(arguments.file)

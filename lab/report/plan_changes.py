@@ -16,6 +16,8 @@ from lab.topology import Secret
 
 _UNSAID = ("nodes", "bgp")
 """Fields whose names say nothing that their contents do not."""
+_NO_CHANGE = ("source",)
+"""Fields that tell where something was written, which changes nothing in the lab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ def _changes(what: str, old: object, new: object) -> Iterator[PlanChange]:
         yield PlanChange(what=what, before=before, after=after, secret=True)
     elif _is_tree(old) and type(old) is type(new) and (not what or _name(old) == _name(new)):
         for field in fields(old):  # type: ignore[arg-type]  # _is_tree made sure that it is a dataclass
+            if field.name in _NO_CHANGE:
+                continue
             part = "" if field.name in _UNSAID else field.name
             yield from _changes(_join(what, part), getattr(old, field.name), getattr(new, field.name))
     elif isinstance(old, tuple) and isinstance(new, tuple) and _are_sets(old, new):

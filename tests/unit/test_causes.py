@@ -257,6 +257,16 @@ def test_one_of_several_next_hops_that_is_lost_is_followed_to_its_session() -> N
     )
 
 
+def test_shared_load_is_the_cause_where_an_expected_way_is_only_one_of_several() -> None:
+    """A way that packets may take is not the way that they take, and the cause says so."""
+    both = EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS)
+    expectation = replace(REACHES, source="hub", destination="hq", via=("msee1", "ce1"))
+
+    assert cause(expectation, lab=contoso(ce1=both, ce2=both)) == (
+        "FIB: load is shared on the way from hub to hq: packets may cross other edges too"
+    )
+
+
 def test_a_session_that_is_up_against_the_model_is_named() -> None:
     """Where the model has a session down and the lab has it up, that is the first difference."""
     expectation = replace(ROUTE, at="ce2", attributes=(("next_hop", "msee2"),))

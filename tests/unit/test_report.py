@@ -23,6 +23,7 @@ from contoso import (
     HUB6,
     KEY,
     OWN_NETWORKS,
+    PREFER_THIS_LINK,
     REJECT_ALL,
     SAMPLE,
     Contoso,
@@ -410,6 +411,13 @@ def test_a_change_inside_a_policy_is_found() -> None:
         for family in ("ipv4", "ipv6")
         for field, before, after in (("fate", "accept", "reject"), ("change local_pref", "200", "none"))
     )
+
+
+def test_where_a_policy_was_written_is_no_change() -> None:
+    """The same policy in another place of a file leaves the plans equal."""
+    moved = replace(CE1, import_policy=replace(PREFER_THIS_LINK, source="policies/other.yaml:12"))
+
+    assert changes(SAMPLE.plan, plan(topology(ce1=moved))) == ()
 
 
 def test_repetition_in_a_tuple_is_a_change() -> None:
