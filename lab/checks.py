@@ -290,7 +290,7 @@ def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) 
         return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
     if not expectation.reachable:
         says = f"arrived by {' '.join(result.forward)}" if result.arrived else result.stopped
-        return Finding(holds=not result.arrived, text=f"{family}: {says}")
+        return Finding(holds=not (result.arrived or result.answered), text=f"{family}: {says}")
     wrong = _wrong_with(expectation, flow, result, evidence)
     if wrong:
         return Finding(holds=False, text=f"{family}: {wrong}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -49,11 +48,6 @@ def plain(value: object) -> Any:  # noqa: ANN401  # JSON has no narrower type
 def typed(kind: type[Value], value: object) -> Value:
     """The value of type `kind` that `plain` made `value` of."""
     return _CONVERTER.structure(value, kind)
-
-
-def encode(value: object) -> bytes:
-    """A value as one line of JSON."""
-    return json.dumps(plain(value), separators=(",", ":")).encode() + b"\n"
 
 
 def compile_codec(kind: type) -> None:

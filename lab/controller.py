@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import shutil
+import signal
 import socket
 import struct
 import time
@@ -56,7 +56,16 @@ def temporary_lab(name: str) -> Iterator[Lab]:
         yield Lab(name=name, channel=channel)
     finally:
         channel.close()
-        os.waitpid(pid, 0)
+        _bury(pid)
+
+
+def _bury(pid: int) -> None:
+    """Wait for the lab's parent process, which ends after all others; kill it where the lab hangs."""
+    ended = os.pidfd_open(pid)
+    if not select.select((ended,), (), (), END_DEADLINE_S)[0]:
+        os.kill(pid, signal.SIGKILL)
+    os.close(ended)
+    os.waitpid(pid, 0)
 
 
 def start_lab(name: str) -> Lab:
@@ -68,9 +77,7 @@ def start_lab(name: str) -> Lab:
                 raise InputError(f"a lab named {name} is up already: end it with `erlab down --lab {name}`")
         os.truncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())  # what a full disk refuses, instead of the logs later on
-        for old in directory.iterdir():
-            if old.name != _LOCK:
-                old.unlink()
+        _remove_files(directory)
         logs = Logs(directory)
     except OSError as problem:
         raise LabBroken(f"cannot keep the lab's files in {directory}: {problem.strerror}") from problem
@@ -125,7 +132,9 @@ def end_lab(name: str | None) -> str:
         if time.monotonic() > end:
             raise LabBroken(f"{lab.name} did not end within {END_DEADLINE_S:g} s (process {lab.supervisor_pid})")
         select.select((), (), (), _POLL_S)
-    shutil.rmtree(directory)
+    _remove_files(directory)
+    (directory / _LOCK).unlink()
+    directory.rmdir()
     os.close(lock)
     return lab.name
 
@@ -198,7 +207,7 @@ def _take(directory: Path) -> int | None:
     """The lock of a lab's directory, made where it is missing, as an open file; None where it is held."""
     while True:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -210,6 +219,18 @@ def _take(directory: Path) -> int | None:
         except FileNotFoundError:
             pass  # another command removed the directory between our two calls: once more
         os.close(lock)
+
+
+def _remove_files(directory: Path) -> None:
+    """Remove what an earlier lab left, its lock excepted. Raises InputError where anything else is there."""
+    old = [one for one in directory.iterdir() if one.name != _LOCK]
+    for one in old:
+        if one.suffix != ".log" and one.name != _SOCKET:
+            raise InputError(
+                f"{directory} is no lab's directory: {one.name} is not erlab's; set ERLAB_STATE_DIR elsewhere"
+            )
+    for one in old:
+        one.unlink()
 
 
 def _is_up(directory: Path) -> bool:

@@ -20,7 +20,7 @@ from enum import Enum
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from lab.bgp import Address, Family
+from lab.bgp import Address, Family, Prefix
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.forwarding import Flow, FlowResult
@@ -38,7 +38,7 @@ _SENT_AT_ONCE = 16
 MAGIC = b"erlab\x00probe"
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
-_PACKET_OUTGOING = 4
+_PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4  # linux/if_packet.h: flooded by a bridge, and meant for another node
 _INITIAL_TTL = 64
 
 
@@ -206,7 +206,7 @@ class _Prober:
                     data, (interface, _, packet_type, _, _) = capture.recvfrom(1 << 16)
                 except BlockingIOError:
                     break
-                number = self._number_in(data)
+                number = self._number_in(data) if packet_type != _PACKET_OTHERHOST else None
                 if number in by_number:
                     seen = _read(data, name, interface, outgoing=packet_type == _PACKET_OUTGOING)
                     by_number[number].sightings.append(seen)
@@ -223,7 +223,11 @@ class _Prober:
 
     def _fib(self, node: NodePlan) -> RouterFib:
         self._enter(node.name)
-        entries = [entry for version in (4, 6) for entry in _routes(version)]
+        used: dict[Prefix, tuple[int, FibEntry]] = {}
+        for metric, entry in (found for version in (4, 6) for found in _routes(version)):
+            if entry.prefix not in used or metric < used[entry.prefix][0]:
+                used[entry.prefix] = metric, entry  # the kernel forwards by the lowest metric
+        entries = [entry for _, entry in used.values()]
         entries.sort(key=lambda e: (e.prefix.version, int(e.prefix.network_address), e.prefix.prefixlen))
         return RouterFib(router=node.name, entries=tuple(entries))
 
@@ -325,8 +329,11 @@ def _where_it_ended(sightings: list[Sighting], asked: _Asked, plan: Plan) -> str
 # reading routes
 
 
-def _routes(version: int) -> Iterator[FibEntry]:
-    """The unicast routes of this namespace's main table, without the connected ones."""
+def _routes(version: int) -> Iterator[tuple[int, FibEntry]]:
+    """The routes of this namespace's main table with their metrics, without the connected ones.
+
+    One that drops packets (blackhole, unreachable, prohibit) has no next hops.
+    """
     from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
     family = socket.AF_INET if version == 4 else socket.AF_INET6
@@ -335,14 +342,15 @@ def _routes(version: int) -> Iterator[FibEntry]:
         message.decode()
         attributes = dict(message["attrs"])
         connected = message["proto"] in (2, 9)  # kernel, router advertisement (linux/rtnetlink.h)
-        if message["type"] != 1 or attributes.get("RTA_TABLE") != 254 or connected:
+        forwards_or_drops = message["type"] in (1, 6, 7, 8)  # unicast, blackhole, unreachable, prohibit
+        if not forwards_or_drops or attributes.get("RTA_TABLE") != 254 or connected:
             continue
         address = attributes.get("RTA_DST", 0 if version == 4 else "::")  # a default route has no RTA_DST
         prefix = ip_network((address, message["dst_len"]))
         hops = [dict(hop["attrs"]).get("RTA_GATEWAY") for hop in attributes.get("RTA_MULTIPATH", ())]
         hops = hops or [attributes.get("RTA_GATEWAY")]
         next_hops = sorted((ip_address(hop) for hop in hops if hop), key=int)
-        yield FibEntry(prefix=prefix, next_hops=tuple(next_hops))
+        yield attributes.get("RTA_PRIORITY", 0), FibEntry(prefix=prefix, next_hops=tuple(next_hops))
 
 
 def _dump_routes(family: int) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from lab.commands.live import converge
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
+from lab.errors import InputError
 from lab.messages import Build, Built, Probe, Probed, ReadStatus, ReadTables, Status, Tables
 
 PROBE_DEADLINE_S = 1.0
@@ -37,7 +38,9 @@ def test(arguments: argparse.Namespace) -> int:
         build_s = time.monotonic()
         if arguments.lab is None:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
-        elif lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan != plan:
+        elif (running := lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan) != plan:
+            if {node.name for node in running.nodes} != {node.name for node in plan.nodes}:
+                raise InputError(f"the running lab {lab.name} has other nodes than {arguments.file}")
             notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
         built_s = time.monotonic()
         progress.says("waiting for sessions and routes to settle")

@@ -40,8 +40,7 @@ class InterfacePlan:
 class SessionPlan:
     """One BGP session, seen from one of its two ends.
 
-    The passive end listens and the other connects. `transit` False means that only the router's own networks leave.
-    `apply_rfc8212` marks an eBGP session on which a missing policy rejects everything.
+    The passive end listens and the other connects. On an eBGP session a missing policy lets nothing pass (RFC 8212).
     """
 
     neighbor: str
