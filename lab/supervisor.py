@@ -268,6 +268,8 @@ class Supervisor:
 
     def _ask_routers(self, names: list[str], message: Message, answer: type[Answer]) -> list[Answer]:
         """Ask routers one question each, and wait for all answers while everything else is served."""
+        if not all(router.listening for router in self._routers.values()):
+            raise LabBroken("the lab's routers are still starting: ask again")
         for name in names:
             self._routers[name].answers.clear()
             _tell(self._routers[name].running.channel, message)
