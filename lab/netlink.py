@@ -122,9 +122,9 @@ class Netlink:
         body = self._rtmsg(prefix, protocol) + ways
         self._add(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"install {prefix}")
 
-    def remove_route(self, prefix: Prefix, protocol: int = RTPROT_BGP) -> None:
-        """Queue the removal of a route that this protocol put there."""
-        self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, protocol), f"remove {prefix}")
+    def remove_route(self, prefix: Prefix) -> None:
+        """Queue the removal of a route that the router put there: one of its own protocol number."""
+        self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, RTPROT_BGP), f"remove {prefix}")
 
     def flush(self) -> list[tuple[str, int]]:
         """Send what is queued. Returns what failed: the request in words and its errno."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab.commands.live import converge
+from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, converge
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
@@ -15,8 +15,6 @@ from lab.errors import InputError
 from lab.messages import Build, Built, Probe, Probed, ReadStatus, ReadTables, Status, Tables
 
 PROBE_DEADLINE_S = 1.0
-BUILD_DEADLINE_S = 30.0
-ANSWER_DEADLINE_S = 15.0
 
 
 def test(arguments: argparse.Namespace) -> int:
