@@ -6,9 +6,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from lab.errors import LabBroken
+from lab.events import Announce, CloseSession, Effect, Event, SessionDown, SessionUp, UpdateReceived, Withdraw
 from lab.plan import Plan, SessionPlan
-from lab.router import Announce, Effect, Event, Router, SessionDown, SessionUp, UpdateReceived, Withdraw
-from lab.tables import LabTables
+from lab.router import Router
+from lab.tables import ClosedSession, LabTables
 
 MAXIMUM_EVENTS_PER_SESSION = 10_000
 """Past this the routes are taken to oscillate (RFC 3345), and there is no fixpoint to predict."""
@@ -16,10 +17,11 @@ MAXIMUM_EVENTS_PER_SESSION = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The routers at their fixpoint, and their tables."""
+    """The routers at their fixpoint, and their tables. `closed` are the sessions that one of their ends closed."""
 
     routers: dict[str, Router]
     tables: LabTables
+    closed: tuple[ClosedSession, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ def predict(plan: Plan) -> Prediction:
             events.append((router, SessionDown(session=session, reason=far.why_down)))
         else:
             events.append((router, SessionUp(session=session, peer_router_id=far.peer_router_id)))
+    closed: list[ClosedSession] = []
     budget = MAXIMUM_EVENTS_PER_SESSION * max(1, len(wiring))
     while events:
         budget -= 1
@@ -50,7 +53,10 @@ def predict(plan: Plan) -> Prediction:
         router, event = events.popleft()
         for effect in routers[router].handle(event):
             events.extend(_delivered(effect, router, wiring))
-    return Prediction(routers=routers, tables=LabTables(routers=tuple(r.tables() for r in routers.values())))
+            if isinstance(effect, CloseSession):
+                closed.append(ClosedSession(router=router, session=effect.session, reason=effect.reason))
+    tables = LabTables(routers=tuple(r.tables() for r in routers.values()))
+    return Prediction(routers=routers, tables=tables, closed=tuple(closed))
 
 
 def _delivered(effect: Effect, router: str, wiring: dict[tuple[str, str], _Wiring]) -> list[tuple[str, Event]]:
@@ -62,6 +68,9 @@ def _delivered(effect: Effect, router: str, wiring: dict[tuple[str, str], _Wirin
         case Withdraw(session=session, prefixes=prefixes):
             far = wiring[router, session]
             return [(far.router, UpdateReceived(session=far.session.name, withdrawn=prefixes))]
+        case CloseSession(session=session, reason=reason):
+            far = wiring[router, session]
+            return [(far.router, SessionDown(session=far.session.name, reason=f"{router} closed it: {reason}"))]
         case _:
             return []
 

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
 
-from lab.bgp import DEFAULT_LOCAL_PREF, Address, Route
+from lab.bgp import DEFAULT_LOCAL_PREF, RFC_4271_BEST_PATH, Address, BestPathRules, Route, RouteSource
+
+WORST_MULTI_EXIT_DISC = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
     """One way to a prefix: a route after the import policy, and who it was learned from.
 
-    `neighbor` is None for a route of the router itself. `interface` is the one the next hop is reached by, None where
-    no connected network holds it.
+    `neighbor` is None for a route of the router itself. `interface` and `gateway` are where packets to the next hop go,
+    at a cost of `igp_cost`; both are None where it cannot be reached. `discard` is for a path whose packets are dropped
+    (RFC 7999), `client` for one from a client of this route reflector (RFC 4456).
     """
 
     route: Route
@@ -28,6 +31,10 @@ class Path:
     peer_router_id: int
     ebgp: bool
     interface: str | None
+    gateway: Address | None = None
+    igp_cost: int = 0
+    discard: bool = False
+    client: bool = False
 
 
 class Because(Enum):
@@ -38,12 +45,15 @@ class Because(Enum):
     NEXT_HOP_UNREACHABLE = "next hop unreachable (RFC 4271 §9.1.2.1)"
     LOWER_WEIGHT = "lower weight (vendor convention, before RFC 4271 §9.1.2.2)"
     LOWER_LOCAL_PREF = "lower local preference (RFC 4271 §9.1.1)"
-    NOT_OWN_ROUTE = "learned, while another path is the router's own (vendor convention)"
+    NOT_OWN_ROUTE = "learned or aggregated, while another path is a network of the router's own (vendor convention)"
     LONGER_AS_PATH = "longer AS path (RFC 4271 §9.1.2.2 a)"
     HIGHER_ORIGIN = "higher origin (RFC 4271 §9.1.2.2 b)"
     HIGHER_MULTI_EXIT_DISC = "higher MED from the same neighbour AS (RFC 4271 §9.1.2.2 c)"
+    HIGHER_MULTI_EXIT_DISC_OF_ALL = "higher MED (RFC 4271 §9.1.2.2 c, compared whatever the neighbour AS)"
     IBGP = "iBGP, while another path is eBGP (RFC 4271 §9.1.2.2 d)"
-    HIGHER_ROUTER_ID = "higher router id of the peer (RFC 4271 §9.1.2.2 f)"
+    HIGHER_IGP_COST = "higher cost to the next hop (RFC 4271 §9.1.2.2 e)"
+    HIGHER_ROUTER_ID = "higher router id of the peer or originator (RFC 4271 §9.1.2.2 f, RFC 4456 §9)"
+    LONGER_CLUSTER_LIST = "longer cluster list (RFC 4456 §9)"
     HIGHER_PEER_ADDRESS = "higher address of the peer (RFC 4271 §9.1.2.2 g)"
 
 
@@ -78,8 +88,23 @@ def _multi_exit_disc(path: Path) -> int:
     return path.route.multi_exit_disc or 0  # RFC 4271 §9.1.2.2 c: the lowest possible value where it is absent
 
 
+def _multi_exit_disc_or_worst(path: Path) -> int:
+    return WORST_MULTI_EXIT_DISC if path.route.multi_exit_disc is None else path.route.multi_exit_disc
+
+
 def _learned(path: Path) -> bool:
     return path.neighbor is not None
+
+
+def _ownership(path: Path) -> int:
+    """An own network is better than an own aggregate of the same prefix, and that than what others say."""
+    return 2 if _learned(path) else int(path.route.source is RouteSource.AGGREGATE)
+
+
+def _router_id(path: Path) -> int:
+    """RFC 4456 §9: that of the router which brought the route into the AS, where a reflector tells it."""
+    originator = path.route.originator_id
+    return path.peer_router_id if originator is None else int(originator)
 
 
 def _peer_address(path: Path) -> int:
@@ -119,10 +144,11 @@ class _Step:
         return left
 
 
-_STEPS = (
+_OWNERSHIPS = ("own", "aggregated", "learned")
+_FIRST_STEPS = (
     _Step(because=Because.LOWER_WEIGHT, key=lambda p: -p.route.weight, text=lambda p: str(p.route.weight)),
     _Step(because=Because.LOWER_LOCAL_PREF, key=lambda p: -_local_pref(p), text=lambda p: str(_local_pref(p))),
-    _Step(because=Because.NOT_OWN_ROUTE, key=_learned, text=lambda p: "learned" if _learned(p) else "own"),
+    _Step(because=Because.NOT_OWN_ROUTE, key=_ownership, text=lambda p: _OWNERSHIPS[_ownership(p)]),
     _Step(
         because=Because.LONGER_AS_PATH,
         key=lambda p: p.route.as_path.length,
@@ -133,49 +159,68 @@ _STEPS = (
         key=lambda p: p.route.origin.preference,
         text=lambda p: p.route.origin.value,
     ),
-    _Step(
-        because=Because.HIGHER_MULTI_EXIT_DISC,
-        key=_multi_exit_disc,
-        text=lambda p: str(_multi_exit_disc(p)),
-        group=lambda p: p.route.as_path.neighbor_asn,
-    ),
+)
+_LAST_STEPS = (
     _Step(because=Because.IBGP, key=lambda p: not p.ebgp, text=lambda p: "eBGP" if p.ebgp else "iBGP"),
+    _Step(because=Because.HIGHER_IGP_COST, key=lambda p: p.igp_cost, text=lambda p: str(p.igp_cost)),
 )
 _TIE_BREAKS = (
+    _Step(because=Because.HIGHER_ROUTER_ID, key=_router_id, text=lambda p: str(IPv4Address(_router_id(p)))),
     _Step(
-        because=Because.HIGHER_ROUTER_ID,
-        key=lambda p: p.peer_router_id,
-        text=lambda p: str(IPv4Address(p.peer_router_id)),
+        because=Because.LONGER_CLUSTER_LIST,
+        key=lambda p: len(p.route.cluster_list),
+        text=lambda p: str(len(p.route.cluster_list)),
     ),
     _Step(because=Because.HIGHER_PEER_ADDRESS, key=_peer_address, text=lambda p: str(p.peer_address)),
 )
 
 
-def decide(paths: Iterable[Path], *, maximum_paths: int = 1) -> Decision:
+def _med_step(rules: BestPathRules) -> _Step:
+    key = _multi_exit_disc_or_worst if rules.missing_med_as_worst else _multi_exit_disc
+    if rules.always_compare_med:
+        return _Step(because=Because.HIGHER_MULTI_EXIT_DISC_OF_ALL, key=key, text=lambda p: str(key(p)))
+    return _Step(
+        because=Because.HIGHER_MULTI_EXIT_DISC,
+        key=key,
+        text=lambda p: str(key(p)),
+        group=lambda p: p.route.as_path.neighbor_asn,
+    )
+
+
+def decide(paths: Iterable[Path], rules: BestPathRules = RFC_4271_BEST_PATH) -> Decision:
     """Choose among the paths to one prefix.
 
-    Up to `maximum_paths` are used for forwarding where they are equal down to the MED, are all eBGP or all iBGP, and
-    have the same AS path.
+    Up to `rules.maximum_paths` are used for forwarding where they are equal down to the cost of the next hop, so all
+    eBGP or all iBGP, and have the same AS path, or, with `multipath_relax`, one of the same length.
     """
     lost: list[Lost] = []
     left: list[Path] = []
-    for path in sorted(paths, key=lambda p: (p.peer_router_id, _peer_address(p))):
-        if _learned(path) and path.interface is None:
-            says = f"{path.route.next_hop} is in no connected network"
+    for path in sorted(paths, key=lambda p: (_router_id(p), _peer_address(p), _ownership(p))):
+        if _learned(path) and path.interface is None and not path.discard:
+            says = f"there is no way to {path.route.next_hop} but by BGP, or none at all"
             lost.append(Lost(path=path, because=Because.NEXT_HOP_UNREACHABLE, values=says))
         else:
             left.append(path)
     if not left:
         because = Because.NEXT_HOP_UNREACHABLE if lost else Because.NO_PATH
         return Decision(best=None, multipath=(), lost=tuple(lost), because=because)
-    for step in _STEPS:
+    for step in (*_FIRST_STEPS, _med_step(rules), *_LAST_STEPS):
         left = step.stay(left, lost)
     equal = left
     for step in _TIE_BREAKS:
         left = step.stay(left, lost)
     best = left[0]
-    alike = [path for path in equal if path is not best and path.route.as_path == best.route.as_path]
-    used = (best, *alike)[:maximum_paths] if _learned(best) else (best,)
-    return Decision(
-        best=best, multipath=used, lost=tuple(lost), because=lost[-1].because if lost else Because.ONLY_PATH
-    )
+    because = lost[-1].because if lost else Because.ONLY_PATH
+    return Decision(best=best, multipath=_multipath(best, equal, rules), lost=tuple(lost), because=because)
+
+
+def _multipath(best: Path, equal: Iterable[Path], rules: BestPathRules) -> tuple[Path, ...]:
+    """The paths that forwarding uses, the best one first."""
+    if not _learned(best) or best.discard:
+        return (best,)
+    alike = [
+        path
+        for path in equal
+        if path is not best and not path.discard and (rules.multipath_relax or path.route.as_path == best.route.as_path)
+    ]
+    return (best, *alike)[: rules.maximum_paths]

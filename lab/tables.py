@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.bgp import Address, Prefix, Route
-from lab.policy import changes_between
+from lab.bgp import Address, Prefix, Route, changes_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTables:
     """One session of a router: whether it is up, and the routes that crossed it.
 
-    `adj_rib_in` holds routes as they were received, before policy. `why_down` is the last reason that was given.
+    `adj_rib_in` holds routes as they were received, before policy. `why_down` is the last reason that was given,
+    `warning` what there is to say of a prefix limit that is near. `refreshes` counts how often the neighbour asked for
+    all routes again (RFC 2918).
     """
 
     session: str
@@ -25,11 +26,22 @@ class SessionTables:
     adj_rib_in: tuple[Route, ...] = ()
     adj_rib_out: tuple[Route, ...] = ()
     why_down: str = ""
+    warning: str = ""
+    refreshes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedSession:
+    """A session that `router` itself closed, and keeps closed, because of what it received."""
+
+    router: str
+    session: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FibEntry:
-    """One route of the kernel: a prefix and where packets to it go, in address order."""
+    """One route of the kernel: a prefix and where packets to it go, in address order; nowhere, they are discarded."""
 
     prefix: Prefix
     next_hops: tuple[Address, ...]
@@ -131,7 +143,7 @@ def _route_differences(
 
 
 def _fib_differences(router: str, mine: tuple[FibEntry, ...], theirs: tuple[FibEntry, ...]) -> Iterator[Difference]:
-    here, there = ({e.prefix: " ".join(map(str, e.next_hops)) for e in fib} for fib in (mine, theirs))
+    here, there = ({e.prefix: " ".join(map(str, e.next_hops)) or "discarded" for e in fib} for fib in (mine, theirs))
     for prefix in {**here, **there}:
         if here.get(prefix) != there.get(prefix):
             yield Difference(

@@ -9,9 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.bgp import Asn, Community, Family, Prefix, family_of
+from lab.bgp import (
+    RFC_4271_BEST_PATH,
+    Aggregate,
+    Asn,
+    BestPathRules,
+    Community,
+    Family,
+    LeakedNetwork,
+    Prefix,
+    family_of,
+)
 from lab.expectations import Expectation
-from lab.policy import Policy
+from lab.policy import NO_RULES, SessionRules
 
 
 class ConnectivityModel(Enum):
@@ -77,24 +87,35 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeBgp:
+    """What one customer edge is configured to do beside its sessions with Microsoft.
+
+    `networks` are announced beside those of the LANs. `ibgp` are the rules of its session with the other edge.
+    """
+
+    networks: tuple[Prefix, ...] = ()
+    leaked_networks: tuple[LeakedNetwork, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
+    best_path: BestPathRules = RFC_4271_BEST_PATH
+    ibgp: SessionRules = NO_RULES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """The customer's AS. `routers` are the edges of the primary and the secondary link; one name serves both links."""
 
     asn: Asn
     routers: tuple[str, ...]
     networks: tuple[Network, ...]
+    bgp: tuple[tuple[str, EdgeBgp], ...] = ()
 
     def router_of(self, link: Link) -> str:
         """The edge router at the customer's end of a link."""
         return self.routers[0] if link is Link.PRIMARY else self.routers[-1]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgePolicies:
-    """The policies of one customer edge towards Microsoft. Without one nothing passes that way (RFC 8212)."""
-
-    import_policy: Policy | None = None
-    export_policy: Policy | None = None
+    def bgp_of(self, router: str) -> EdgeBgp | None:
+        """What a customer edge is configured to do; None where nothing is written."""
+        return dict(self.bgp).get(router)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +132,7 @@ class PrivatePeering:
 
     vlan_id: int
     subnets: tuple[LinkSubnet, ...]
-    policies: tuple[tuple[str, EdgePolicies], ...]
+    rules: tuple[tuple[str, SessionRules], ...]
     md5: Secret | None = None
     customer_md5: tuple[tuple[str, Secret], ...] = ()
     hold_time_s: int = 180
@@ -121,9 +142,9 @@ class PrivatePeering:
         found = (s.prefix for s in self.subnets if s.link is link and family_of(s.prefix) is family)
         return next(found, None)
 
-    def policies_of(self, router: str) -> EdgePolicies:
-        """The policies of a customer edge."""
-        return dict(self.policies).get(router, EdgePolicies())
+    def rules_of(self, router: str) -> SessionRules:
+        """The policies and rules of a customer edge towards Microsoft."""
+        return dict(self.rules).get(router, NO_RULES)
 
     def md5_at(self, router: str) -> Secret | None:
         """The key that a customer edge has configured."""

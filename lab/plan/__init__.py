@@ -6,12 +6,12 @@ container.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
-from lab.bgp import Address, Asn, Family, Prefix, family_of
-from lab.policy import Policy
+from lab.bgp import RFC_4271_BEST_PATH, Address, Aggregate, Asn, BestPathRules, Family, LeakedNetwork, Prefix, family_of
+from lab.policy import NO_RULES, SessionRules
 from lab.topology import Secret
 
 InterfaceAddress = IPv4Interface | IPv6Interface
@@ -40,7 +40,7 @@ class InterfacePlan:
 class SessionPlan:
     """One BGP session, seen from one of its two ends.
 
-    The passive end listens and the other connects. On an eBGP session a missing policy lets nothing pass (RFC 8212).
+    The passive end listens and the other connects.
     """
 
     neighbor: str
@@ -53,10 +53,7 @@ class SessionPlan:
     passive: bool
     hold_time_s: int
     md5: Secret | None = None
-    import_policy: Policy | None = None
-    export_policy: Policy | None = None
-    next_hop_self: bool = False
-    remove_private_asns: bool = False
+    rules: SessionRules = NO_RULES
 
     @property
     def ebgp(self) -> bool:
@@ -71,21 +68,31 @@ class SessionPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticRoute:
-    """A route that a host is given."""
+    """A route that a node is given. At a router it also leads to the next hops of BGP's routes, at a cost of `metric`.
+
+    So it stands in for the routes of an interior gateway protocol (RFC 4271 §9.1.2.2 e).
+    """
 
     prefix: Prefix
     next_hop: Address
+    metric: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpPlan:
-    """What a router's BGP needs: who it is, what it originates and whom it speaks with."""
+    """What a router's BGP needs: who it is, what it originates, whom it speaks with and how it chooses.
+
+    `cluster_id` is that of a route reflector (RFC 4456 §7); None means its router id.
+    """
 
     asn: Asn
     router_id: IPv4Address
     networks: tuple[Prefix, ...]
     sessions: tuple[SessionPlan, ...]
-    maximum_paths: int = 1
+    leaked_networks: tuple[LeakedNetwork, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
+    best_path: BestPathRules = RFC_4271_BEST_PATH
+    cluster_id: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +151,10 @@ class Plan:
         """The nodes that speak BGP."""
         return tuple(node for node in self.nodes if node.bgp is not None)
 
+    def without_rules(self) -> Plan:
+        """The plan without all that can change in a running lab: policies, rules, networks and what is said of them."""
+        return replace(self, nodes=tuple(map(_without_rules, self.nodes)), fidelity=())
+
     def owner(self, address: Address) -> str | None:
         """The node that has an address."""
         for node in self.nodes:
@@ -153,9 +164,25 @@ class Plan:
         return None
 
     def far_ends(self) -> dict[tuple[str, str], tuple[str, SessionPlan]]:
-        """For each end of a session, as router and session name: the router and the session at the other end."""
+        """For each end of a session, as router and session name: the router and the session at the other end.
+
+        A session with a neighbour that is no router of the plan is not among them.
+        """
         ends = {(s.local_address, s.peer_address): (n.name, s) for n in self.routers if n.bgp for s in n.bgp.sessions}
         return {
             (router, session.name): ends[session.peer_address, session.local_address]
             for router, session in ends.values()
+            if (session.peer_address, session.local_address) in ends
         }
+
+
+def _without_rules(node: NodePlan) -> NodePlan:
+    if node.bgp is None:
+        return node
+    bgp = BgpPlan(
+        asn=node.bgp.asn,
+        router_id=node.bgp.router_id,
+        networks=(),
+        sessions=tuple(replace(session, rules=NO_RULES) for session in node.bgp.sessions),
+    )
+    return replace(node, bgp=bgp)

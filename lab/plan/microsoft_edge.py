@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
+from lab.policy import Asked, Change, CommunityChange, Fate, Match, Policy, PrefixList, PrefixRange, Term
 from lab.topology import Azure
 
 GATEWAY_MAXIMUM_PATHS = 4
@@ -10,9 +10,15 @@ GATEWAY_MAXIMUM_PATHS = 4
 EDGE_MAXIMUM_PATHS = 8
 """Assumed; the published Cisco sample has `maximum-paths 8`."""
 
+STRIP_COMMUNITIES = Change(
+    communities=CommunityChange(replace=()),
+    large_communities=CommunityChange(replace=()),
+    extended_communities=CommunityChange(replace=()),
+)
+
 FROM_CUSTOMER = Policy(
     name="microsoft-from-customer",
-    terms=(Term(fate=Fate.ACCEPT, change=Change(communities=(), large_communities=())),),
+    terms=(Term(fate=Fate.ACCEPT, change=STRIP_COMMUNITIES),),
     source="documented: communities of customers are not honoured (expressroute-routing.md, 2026-03-12); "
     "assumed: they are stripped",
 )
@@ -41,8 +47,10 @@ def from_vnets(azure: Azure) -> Policy:
         terms.append(
             Term(
                 fate=Fate.ACCEPT,
-                match=Match(prefix_list=PrefixList(name=f"vnet-{vnet.network.name}", ranges=ranges)),
-                change=Change(add_communities=tuple(tag for tag in tags if tag)),
+                match=Match(
+                    prefix_list=Asked(sets=(PrefixList(name=f"vnet-{vnet.network.name}", ranges=ranges),)),
+                ),
+                change=Change(communities=CommunityChange(add=tuple(tag for tag in tags if tag))),
             )
         )
     return Policy(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from lab.bgp import Address, Asn, Family, Prefix, family_of, parse_prefix
+from lab.bgp import Address, Asn, BestPathRules, Family, Prefix, RemovePrivate, family_of, parse_prefix
 from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
 from lab.plan import (
     BgpPlan,
@@ -42,11 +42,11 @@ from lab.plan.microsoft_edge import (
     GATEWAY_MAXIMUM_PATHS,
     from_vnets,
 )
-from lab.topology import EdgePolicies, Link, Network, Secret, Topology
+from lab.policy import NO_RULES, SessionRules
+from lab.topology import EdgeBgp, Link, Network, Secret, Topology
 
 GATEWAY = "gw"
 MICROSOFT_EDGE = {Link.PRIMARY: "msee1", Link.SECONDARY: "msee2"}
-NO_POLICIES = EdgePolicies()
 DEFAULT_ROUTE = {Family.IPV4: "0.0.0.0/0", Family.IPV6: "::/0"}
 
 
@@ -78,10 +78,8 @@ class _End:
     address: Address
     interface: str
     hold_time_s: int
-    policies: EdgePolicies = NO_POLICIES
+    rules: SessionRules = NO_RULES
     md5: Secret | None = None
-    next_hop_self: bool = False
-    remove_private_asns: bool = False
 
 
 def _session(draft: _Draft, listens: _End, connects: _End) -> None:
@@ -99,10 +97,7 @@ def _session(draft: _Draft, listens: _End, connects: _End) -> None:
                 passive=here is listens,
                 hold_time_s=here.hold_time_s,
                 md5=here.md5,
-                import_policy=here.policies.import_policy,
-                export_policy=here.policies.export_policy,
-                next_hop_self=here.next_hop_self,
-                remove_private_asns=here.remove_private_asns,
+                rules=here.rules,
             )
         )
 
@@ -171,9 +166,12 @@ def _circuit_link(draft: _Draft, topology: Topology, circuit_link: Link) -> None
                 address=host(block, MICROSOFT_HOST).ip,
                 interface=f"to-{edge}",
                 hold_time_s=MICROSOFT_HOLD_TIME_S,
-                policies=EdgePolicies(import_policy=FROM_CUSTOMER, export_policy=ACCEPT_ALL),
+                rules=SessionRules(
+                    import_policies=(FROM_CUSTOMER,),
+                    export_policies=(ACCEPT_ALL,),
+                    remove_private_asns=RemovePrivate.LEADING,
+                ),
                 md5=peering.md5,
-                remove_private_asns=True,
             ),
             connects=_End(
                 node=edge,
@@ -181,7 +179,7 @@ def _circuit_link(draft: _Draft, topology: Topology, circuit_link: Link) -> None
                 address=host(block, CUSTOMER_HOST).ip,
                 interface=f"to-{microsoft}",
                 hold_time_s=peering.hold_time_s,
-                policies=peering.policies_of(edge),
+                rules=peering.rules_of(edge),
                 md5=peering.md5_at(edge),
             ),
         )
@@ -208,7 +206,7 @@ def _microsoft_fabric(draft: _Draft, topology: Topology) -> None:
                     address=host(subnet, 2).ip,
                     interface=gateway_end.interface,
                     hold_time_s=MICROSOFT_HOLD_TIME_S,
-                    policies=EdgePolicies(import_policy=ACCEPT_ALL, export_policy=from_vnets(topology.azure)),
+                    rules=SessionRules(import_policies=(ACCEPT_ALL,), export_policies=(from_vnets(topology.azure),)),
                 ),
                 connects=_End(
                     node=microsoft,
@@ -216,13 +214,16 @@ def _microsoft_fabric(draft: _Draft, topology: Topology) -> None:
                     address=host(subnet, 1).ip,
                     interface=edge_end.interface,
                     hold_time_s=MICROSOFT_HOLD_TIME_S,
-                    policies=EdgePolicies(import_policy=ACCEPT_ALL, export_policy=ACCEPT_ALL),
+                    rules=SessionRules(import_policies=(ACCEPT_ALL,), export_policies=(ACCEPT_ALL,)),
                 ),
             )
 
 
 def _ibgp(draft: _Draft, topology: Topology, edges: tuple[str, ...]) -> None:
-    """The iBGP sessions of the two customer edges, over the first LAN of each family; no policy, next hop self."""
+    """The iBGP sessions of the two customer edges, over the first LAN of each family.
+
+    Where the file says nothing of them: no policy, and next hop self.
+    """
     for family in Family:
         lans = [(n.name, p) for n in topology.customer.networks if (p := n.of(family)) is not None]
         if not lans:
@@ -235,7 +236,7 @@ def _ibgp(draft: _Draft, topology: Topology, edges: tuple[str, ...]) -> None:
                 address=host(prefix, number).ip,
                 interface=f"to-{name}",
                 hold_time_s=topology.private_peering.hold_time_s,
-                next_hop_self=True,
+                rules=SessionRules(next_hop_self=True) if (bgp := topology.customer.bgp_of(edge)) is None else bgp.ibgp,
             )
             for number, edge in enumerate(edges, start=1)
         ]
@@ -245,9 +246,14 @@ def _ibgp(draft: _Draft, topology: Topology, edges: tuple[str, ...]) -> None:
 def _finish(draft: _Draft, topology: Topology, edges: tuple[str, ...]) -> Plan:
     on_premises = tuple(p for n in topology.customer.networks for p in n.prefixes)
     in_azure = tuple(p for v in topology.azure.vnets for p in v.network.prefixes)
-    routers = [(name, Role.CUSTOMER_EDGE, topology.customer.asn, on_premises, EDGE_MAXIMUM_PATHS) for name in edges]
-    routers += [(n, Role.MICROSOFT_EDGE, MICROSOFT_ASN, (), EDGE_MAXIMUM_PATHS) for n in MICROSOFT_EDGE.values()]
-    routers += [(GATEWAY, Role.GATEWAY, GATEWAY_ASN, in_azure, GATEWAY_MAXIMUM_PATHS)]
+    microsoft = EdgeBgp(best_path=BestPathRules(maximum_paths=EDGE_MAXIMUM_PATHS))
+    gateway = EdgeBgp(best_path=BestPathRules(maximum_paths=GATEWAY_MAXIMUM_PATHS))
+    routers = [
+        (name, Role.CUSTOMER_EDGE, topology.customer.asn, on_premises, topology.customer.bgp_of(name) or microsoft)
+        for name in edges
+    ]
+    routers += [(n, Role.MICROSOFT_EDGE, MICROSOFT_ASN, (), microsoft) for n in MICROSOFT_EDGE.values()]
+    routers += [(GATEWAY, Role.GATEWAY, GATEWAY_ASN, in_azure, gateway)]
     nodes = [
         NodePlan(
             name=name,
@@ -256,12 +262,14 @@ def _finish(draft: _Draft, topology: Topology, edges: tuple[str, ...]) -> Plan:
             bgp=BgpPlan(
                 asn=asn,
                 router_id=router_id(draft.interfaces[name], index),
-                networks=networks,
+                networks=tuple(dict.fromkeys((*networks, *bgp.networks))),
                 sessions=tuple(draft.sessions[name]),
-                maximum_paths=maximum_paths,
+                leaked_networks=bgp.leaked_networks,
+                aggregates=bgp.aggregates,
+                best_path=bgp.best_path,
             ),
         )
-        for index, (name, role, asn, networks, maximum_paths) in enumerate(routers, start=1)
+        for index, (name, role, asn, networks, bgp) in enumerate(routers, start=1)
     ]
     hosts = [n.name for n in topology.customer.networks] + [v.network.name for v in topology.azure.vnets]
     nodes += [

@@ -1,0 +1,334 @@
+"""One session of a router: its Adj-RIBs, and what stands between them and the Loc-RIB.
+
+Routes are taken in and sent on in two ways with one answer: quickly, with compiled policies, and with a trace of
+everything that was done to them, for `explain`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+
+from lab.bgp import (
+    BLACKHOLE,
+    DEFAULT_LOCAL_PREF,
+    GRACEFUL_SHUTDOWN,
+    GRACEFUL_SHUTDOWN_LOCAL_PREF,
+    NO_ADVERTISE,
+    NO_EXPORT,
+    NO_EXPORT_SUBCONFED,
+    AsPath,
+    Counted,
+    ExtendedCommunity,
+    Family,
+    MaxPrefix,
+    Prefix,
+    Route,
+    RouteSource,
+    changes_between,
+    extended_community_octets,
+    parse_prefix,
+)
+from lab.explanation import AppliedRule
+from lab.plan import SessionPlan
+from lab.policy import Compiled, Context, Outcome, Policy, compiled, evaluate
+from lab.rib import Decision, Path
+from lab.router.speaker import Speaker
+
+DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
+NOT_YET_CONNECTED = "not yet connected"
+_NON_TRANSITIVE = 0x40  # RFC 4360 §2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of a received route: a path, or why there is none. `outcome` is None where no policy was traced."""
+
+    path: Path | None = None
+    refused: str = ""
+    outcome: Outcome | None = None
+    applied: tuple[AppliedRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What became of a best path on its way out: a route, or why there is none."""
+
+    route: Route | None = None
+    refused: str = ""
+    outcome: Outcome | None = None
+    applied: tuple[AppliedRule, ...] = ()
+
+
+@dataclass(slots=True)
+class _Journey:
+    """A route that is changed step by step; what changed it is remembered where that is asked for."""
+
+    route: Route
+    traced: bool
+    applied: list[AppliedRule] = field(default_factory=list)
+    outcome: Outcome | None = None
+    next_hop_set: bool = False
+
+    def apply(self, rule: str, **changes: object) -> None:
+        """Change attributes by a rule."""
+        before = self.route
+        self.route = replace(before, **changes)  # type: ignore[arg-type]  # the callers name attributes of Route
+        if self.traced and self.route != before:
+            self.applied.append(AppliedRule(rule=rule, changes=changes_between(before, self.route)))
+
+    def run(self, fast: Compiled, policies: tuple[Policy, ...], context: Context) -> str:
+        """Run a chain of policies; returns why it did not accept the route, empty where it did."""
+        if not self.traced:
+            accepted, self.next_hop_set = fast(self.route, context)
+            if accepted is None:
+                return "policy"
+            self.route = accepted
+            return ""
+        self.outcome = evaluate(policies, self.route, context)
+        if self.outcome.route is None:
+            return f"{self.outcome.policy}: {self.outcome.because}"
+        self.route, self.next_hop_set = self.outcome.route, self.outcome.next_hop_set
+        return ""
+
+
+class Session:
+    """One session of a router."""
+
+    def __init__(self, plan: SessionPlan) -> None:
+        self.established = False
+        self.why_down = NOT_YET_CONNECTED
+        self.refreshes = 0
+        self.peer_router_id = 0
+        self.adj_rib_in: dict[Prefix, Route] = {}
+        self.adj_rib_out: dict[Prefix, Route] = {}
+        self.paths: dict[Prefix, Path] = {}
+        self.faults: dict[Prefix, str] = {}
+        self.configure(plan)
+
+    def configure(self, plan: SessionPlan) -> None:
+        """Take the policies and rules of a plan."""
+        self.plan = plan
+        self._import = compiled(plan.rules.import_policies)
+        self._export = compiled(plan.rules.export_policies)
+        self._context = Context(
+            neighbor=plan.neighbor,
+            peer_address=plan.peer_address,
+            own_asn=plan.local_asn,
+            own_address=plan.local_address,
+        )
+
+    def flush(self, reason: str) -> list[Prefix]:
+        """Forget all that crossed the session; the answer is the prefixes that lost a path."""
+        self.established, self.why_down = False, reason
+        lost = list(self.paths)
+        for table in (self.adj_rib_in, self.adj_rib_out, self.paths, self.faults):
+            table.clear()
+        return lost
+
+    # prefix limit
+
+    def over_limit(self) -> tuple[MaxPrefix, str] | None:
+        """The prefix limit that ends the session, and the words for it; None where it holds or only warns."""
+        limit = self.plan.rules.max_prefix
+        if limit is None or limit.warning_only or self._counted(limit) <= limit.limit:
+            return None
+        return limit, f"more than {limit.limit} prefixes were {limit.counted.value} (RFC 4486 §4, subcode 1)"
+
+    @property
+    def warning(self) -> str:
+        """What there is to say of a count of prefixes near or above its limit; else empty."""
+        limit = self.plan.rules.max_prefix
+        if limit is None or not self.established or self._counted(limit) < limit.warning_at:
+            return ""
+        return f"{self._counted(limit)} prefixes {limit.counted.value}, of at most {limit.limit}"
+
+    def _counted(self, limit: MaxPrefix) -> int:
+        return len(self.adj_rib_in if limit.counted is Counted.RECEIVED else self.paths)
+
+    # import: Adj-RIB-In to paths
+
+    def accept(self, route: Route, speaker: Speaker) -> None:
+        """Make a received route a path, or none."""
+        path = self.take_in(route, speaker, traced=False).path
+        if path is None:
+            self.paths.pop(route.prefix, None)
+        else:
+            self.paths[route.prefix] = path
+
+    def take_in(self, route: Route, speaker: Speaker, *, traced: bool) -> Imported:
+        """What the import side does with a received route."""
+        plan, rules = self.plan, self.plan.rules
+        refused = self._loop(route, speaker)
+        if refused:
+            return Imported(refused=refused)
+        journey = _Journey(route, traced)
+        if plan.ebgp:
+            journey.apply(
+                "an external peer has no say in it (RFC 4271 §5.1.5, RFC 4456 §8)",
+                local_pref=None,
+                originator_id=None,
+                cluster_list=(),
+            )
+        if rules.import_policies:
+            refused = journey.run(self._import, rules.import_policies, self._context)
+            if refused:
+                return Imported(refused=f"import policy {refused}", outcome=journey.outcome)
+        elif plan.ebgp:
+            return Imported(refused="no import policy on an eBGP session (RFC 8212)")
+        refused = _points_here(journey.route, speaker)
+        if refused:
+            return Imported(refused=refused, outcome=journey.outcome)
+        discard = rules.accept_blackhole and BLACKHOLE in journey.route.communities
+        if discard:
+            kept = (*journey.route.communities, NO_EXPORT)
+            journey.apply("BLACKHOLE keeps it in this AS (RFC 7999 §3.2)", communities=kept)
+        if plan.ebgp and GRACEFUL_SHUTDOWN in journey.route.communities:
+            journey.apply("GRACEFUL_SHUTDOWN (RFC 8326 §4.1)", local_pref=GRACEFUL_SHUTDOWN_LOCAL_PREF)
+        way = speaker.way_to(journey.route.next_hop)
+        path = Path(
+            route=journey.route,
+            neighbor=plan.neighbor,
+            peer_address=plan.peer_address,
+            peer_router_id=self.peer_router_id,
+            ebgp=plan.ebgp,
+            interface=way.interface if way else None,
+            gateway=way.gateway if way else None,
+            igp_cost=way.cost if way else 0,
+            discard=discard,
+            client=rules.route_reflector_client,
+        )
+        return Imported(path=path, outcome=journey.outcome, applied=tuple(journey.applied))
+
+    def _loop(self, route: Route, speaker: Speaker) -> str:
+        """Why a route comes from this router itself; empty where it does not."""
+        own = self.plan.local_asn
+        times = route.as_path.asns.count(own)
+        if times > self.plan.rules.allowas_in:
+            allowed = f", allowed is {self.plan.rules.allowas_in}" if self.plan.rules.allowas_in else ""
+            often = f" {times} times{allowed}" if times > 1 or allowed else ""
+            return f"AS loop: the path '{route.as_path}' holds {own}{often} (RFC 4271 §9.1.2)"
+        if not self.plan.ebgp:
+            if route.originator_id == speaker.bgp.router_id:
+                return f"ORIGINATOR_ID {route.originator_id} is this router (RFC 4456 §8)"
+            if speaker.cluster_id in route.cluster_list:
+                return f"CLUSTER_LIST holds this router's cluster {speaker.cluster_id} (RFC 4456 §8)"
+        return _points_here(route, speaker)
+
+    # export: Loc-RIB to Adj-RIB-Out
+
+    def send_out(
+        self, prefix: Prefix, decision: Decision | None, speaker: Speaker, *, suppressed_by: Prefix | None, traced: bool
+    ) -> Exported:
+        """What the session is sent for a prefix. `suppressed_by` is the aggregate that stands for it."""
+        plan, rules = self.plan, self.plan.rules
+        if rules.default_originate and prefix == DEFAULT_ROUTE[plan.family]:
+            return self._default(prefix)
+        if decision is None or decision.best is None:
+            return Exported(refused=f"{prefix} has no best path here")
+        best = decision.best
+        withheld = self._withheld(best)
+        if not withheld and suppressed_by is not None:
+            withheld = f"the aggregate {suppressed_by} stands for it (summary_only)"
+        if withheld:
+            return Exported(refused=withheld)
+        journey = _Journey(best.route, traced)
+        if plan.ebgp and best.neighbor is not None:
+            journey.apply("a MED stays in the AS that received it (RFC 4271 §5.1.4)", multi_exit_disc=None)
+        if rules.export_policies:
+            refused = journey.run(self._export, rules.export_policies, self._context)
+            if refused:
+                return Exported(refused=f"export policy {refused}", outcome=journey.outcome)
+        elif plan.ebgp:
+            return Exported(refused="no export policy on an eBGP session (RFC 8212)")
+        self._choose_next_hop(journey, best)
+        if plan.ebgp:
+            self._leave_the_as(journey)
+        else:
+            self._stay_in_the_as(journey, best, speaker)
+        return Exported(route=journey.route, outcome=journey.outcome, applied=tuple(journey.applied))
+
+    def _default(self, prefix: Prefix) -> Exported:
+        plan = self.plan
+        route = Route(
+            prefix=prefix,
+            next_hop=plan.local_address,
+            as_path=AsPath.of(plan.local_asn) if plan.ebgp else AsPath(),
+            local_pref=None if plan.ebgp else DEFAULT_LOCAL_PREF,
+        )
+        return Exported(route=route, applied=(AppliedRule(rule="default_originate makes it", changes=()),))
+
+    def _withheld(self, best: Path) -> str:
+        """Why the session never sees this path, whatever its policy; empty where the policy has the say."""
+        plan, communities = self.plan, best.route.communities
+        if best.neighbor == plan.neighbor:
+            return "learned from this neighbour"
+        reflected = best.client or plan.rules.route_reflector_client
+        if best.neighbor is not None and not best.ebgp and not plan.ebgp and not reflected:
+            return "learned by iBGP, and not passed on by iBGP (RFC 4271 §9.2)"
+        if NO_ADVERTISE in communities:
+            return "it carries NO_ADVERTISE (RFC 1997)"
+        if plan.ebgp and NO_EXPORT in communities:
+            return "it carries NO_EXPORT (RFC 1997)"
+        if plan.ebgp and NO_EXPORT_SUBCONFED in communities:
+            return "it carries NO_EXPORT_SUBCONFED (RFC 1997)"
+        return ""
+
+    def _choose_next_hop(self, journey: _Journey, best: Path) -> None:
+        """The own address on eBGP and for own routes, unless a policy set another; else the one that it has."""
+        if journey.route.next_hop.is_unspecified:
+            journey.apply("the router's own route (RFC 4271 §5.1.3)", next_hop=self.plan.local_address)
+        elif journey.next_hop_set:
+            return
+        elif self.plan.ebgp:
+            journey.apply("eBGP (RFC 4271 §5.1.3)", next_hop=self.plan.local_address)
+        elif self.plan.rules.next_hop_self and best.ebgp:
+            journey.apply("next_hop_self", next_hop=self.plan.local_address)
+
+    def _leave_the_as(self, journey: _Journey) -> None:
+        plan, rules = self.plan, self.plan.rules
+        if rules.remove_private_asns is not None:
+            path = journey.route.as_path.without_private(rules.remove_private_asns, plan.local_asn)
+            journey.apply(f"remove_private_asns {rules.remove_private_asns.value}", as_path=path)
+        if rules.as_override:
+            path = journey.route.as_path.replaced({plan.peer_asn: plan.local_asn})
+            journey.apply("as_override", as_path=path)
+        journey.apply(
+            "eBGP (RFC 4271 §5.1.2)",
+            as_path=journey.route.as_path.without_confederation().prepend(plan.local_asn),
+        )
+        journey.apply(
+            "they stay in the AS (RFC 4271 §5.1.5, RFC 4456 §8, RFC 4360 §6)",
+            local_pref=None,
+            originator_id=None,
+            cluster_list=(),
+            extended_communities=tuple(one for one in journey.route.extended_communities if _is_transitive(one)),
+        )
+        self._drop_local(journey)
+
+    def _stay_in_the_as(self, journey: _Journey, best: Path, speaker: Speaker) -> None:
+        if journey.route.local_pref is None:
+            journey.apply("iBGP (RFC 4271 §5.1.5)", local_pref=DEFAULT_LOCAL_PREF)
+        if best.neighbor is not None and not best.ebgp:
+            journey.apply(
+                "reflected (RFC 4456 §8)",
+                originator_id=journey.route.originator_id or IPv4Address(best.peer_router_id),
+                cluster_list=(speaker.cluster_id, *journey.route.cluster_list),
+            )
+        self._drop_local(journey)
+
+    @staticmethod
+    def _drop_local(journey: _Journey) -> None:
+        """What is local to a router is no attribute on the wire, and no change to tell of."""
+        journey.route = replace(journey.route, weight=0, source=RouteSource.BGP, vrf="")
+
+
+def _points_here(route: Route, speaker: Speaker) -> str:
+    """Why a route leads to this router itself; empty where it does not."""
+    if route.next_hop in speaker.own_addresses:
+        return f"the next hop {route.next_hop} is this router's own address (RFC 4271 §5.1.3)"
+    return ""
+
+
+def _is_transitive(community: ExtendedCommunity) -> bool:
+    return not extended_community_octets(community)[0] & _NON_TRANSITIVE
