@@ -1,4 +1,4 @@
-"""Text to model: YAML files become a `Topology` or policies, or one InputError with every mistake and its place."""
+"""Text to model: YAML files become a `Topology`, policies or cases, or one InputError with all their mistakes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from os import PathLike
 from pathlib import Path
 
 from lab.errors import InputError, Mistake
-from lab.load.documents import PolicyFileDocument, TopologyDocument
+from lab.load.cases import CasesFile, cases_of
+from lab.load.edges import check_chains
 from lab.load.policies import check_policies, to_policies
+from lab.load.policy_documents import PolicyFileDocument
 from lab.load.reading import MOST_MISTAKES, Reading
 from lab.load.source import SourceFile, read
 from lab.load.topologies import check_topology, to_topology
+from lab.load.topology_documents import TopologyDocument
 from lab.policy import Policy
 from lab.topology import Topology
 
@@ -32,9 +35,11 @@ def load_policies(path: FilePath) -> tuple[Policy, ...]:
     return _policies(_read(path))
 
 
-def load_file(path: FilePath) -> Topology | tuple[Policy, ...]:
+def load_file(path: FilePath) -> Topology | tuple[Policy, ...] | CasesFile:
     """Whatever a file holds. Raises InputError with every mistake."""
     source = _read(path)
+    if isinstance(source.data, dict) and "cases" in source.data:
+        return cases_of(source)
     return _policies(source) if _is_policy_file(source) else _topology(source)
 
 
@@ -62,7 +67,8 @@ def _topology(source: SourceFile) -> Topology:
     reading = Reading(source, TopologyDocument)
     library = _Library(reading)
     together = islice(check_topology(reading, library.names), MOST_MISTAKES)
-    mistakes = [*reading.mistakes, *library.mistakes, *together]
+    chains = islice(check_chains(reading, library.policies), MOST_MISTAKES)
+    mistakes = [*reading.mistakes, *library.mistakes, *together, *chains]
     if mistakes or reading.whole is None:
         raise _refusal(source, mistakes)
     return to_topology(reading.whole, source, library.policies)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.bgp import Community, Family, family_of, in_order
+from lab.bgp import AnyCommunity, Family, family_of, in_order
 from lab.errors import Mistake
 from lab.expectations import (
     Expectation,
@@ -13,21 +13,35 @@ from lab.expectations import (
     SessionExpectation,
     Table,
 )
-from lab.load.documents import (
+from lab.load.names import Names, unknown
+from lab.load.scalars import did_you_mean
+from lab.load.source import SourceFile, Step
+from lab.load.topology_documents import (
     ExpectDocument,
     ReachableDocument,
     RouteDocument,
     SessionDocument,
     UnreachableDocument,
 )
-from lab.load.names import Names, unknown
-from lab.load.source import SourceFile, Step
-from lab.load.values import as_address, did_you_mean
+from lab.load.values import as_address
 
 Path = tuple[Step, ...]
 
 _ADJ_RIBS = (Table.ADJ_RIB_IN, Table.ADJ_RIB_OUT)
-_ATTRIBUTE_KEYS = ("origin", "as_path", "local_pref", "med", "communities", "large_communities", "weight")
+_ATTRIBUTE_KEYS = (
+    "origin",
+    "as_path",
+    "local_pref",
+    "med",
+    "communities",
+    "large_communities",
+    "extended_communities",
+    "atomic_aggregate",
+    "aggregator",
+    "originator_id",
+    "cluster_list",
+    "weight",
+)
 
 
 def check_expectation(item: ExpectDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
@@ -168,7 +182,7 @@ def _to_route(route: RouteDocument, where: str, *, present: bool) -> RouteExpect
 
 
 def _attributes(route: RouteDocument) -> Iterator[tuple[str, str]]:
-    """The attributes that are asked for, in the words of `lab.policy.text_of`."""
+    """The attributes that are asked for, in the words of `lab.bgp.text_of`."""
     texts: dict[str, object] = {
         "next_hop": route.next_hop,
         "origin": None if route.origin is None else route.origin.value,
@@ -176,7 +190,12 @@ def _attributes(route: RouteDocument) -> Iterator[tuple[str, str]]:
         "local_pref": route.local_pref,
         "multi_exit_disc": route.med,
         "communities": _joined(route.communities),
-        "large_communities": None if route.large_communities is None else " ".join(in_order(route.large_communities)),
+        "large_communities": _joined(route.large_communities),
+        "extended_communities": _joined(route.extended_communities),
+        "atomic_aggregate": None if route.atomic_aggregate is None else "set" if route.atomic_aggregate else "",
+        "aggregator": route.aggregator,
+        "originator_id": route.originator_id,
+        "cluster_list": None if route.cluster_list is None else " ".join(map(str, route.cluster_list)),
         "weight": route.weight,
     }
     for name, value in texts.items():
@@ -184,5 +203,5 @@ def _attributes(route: RouteDocument) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
-def _joined(communities: list[Community] | None) -> str | None:
+def _joined(communities: list[AnyCommunity] | None) -> str | None:
     return None if communities is None else " ".join(in_order(communities))

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.bgp import Family, family_of
-from lab.load.documents import TopologyDocument
 from lab.load.reading import Reading
-from lab.load.values import did_you_mean
+from lab.load.scalars import did_you_mean
+from lab.load.topology_documents import TopologyDocument
 from lab.plan.point_to_point_ethernet import GATEWAY, MICROSOFT_EDGE
 from lab.topology import Link
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, ge
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lab.errors import Mistake
+from lab.load.scalars import NOT_BUILT, Wrong, did_you_mean, kind
 from lab.load.source import Node, SourceFile, Step
-from lab.load.values import NOT_BUILT, Wrong, did_you_mean, kind
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -27,11 +27,15 @@ MOST_MISTAKES = 500
 
 _IN_KEY = "[key]"
 
+_LEFT_OUT = (0, "any", "asns", "limit", "prefix", "prefixes", "terms")
+"""What short forms leave out."""
+
 _KNOWN_ELSEWHERE = {
     ("PeeringsDocument", "microsoft"): f"Microsoft peering is {NOT_BUILT}; this version runs private peering",
     ("PeeringsDocument", "public"): "Azure public peering was retired on 2024-03-31",
     ("PrivatePeeringDocument", "bfd"): f"bfd is {NOT_BUILT}",
     ("ExpectDocument", "failover"): f"failover is {NOT_BUILT}",
+    ("MatchDocument", "as_path_contains"): "as_path_contains is gone: as_path: _65099_ asks for an AS in the path",
     ("UnreachableDocument", "via"): "what is unreachable has no way: via belongs to reachable",
 }
 """Keys that someone may well write, and why they are refused."""
@@ -98,7 +102,7 @@ class Reading(Generic[Model]):
                 raw = raw[step] if step < len(raw) else None
             elif isinstance(raw, dict):
                 raw = raw.get(step)
-            elif step not in (0, "prefixes"):  # these are what short forms leave out
+            elif step not in _LEFT_OUT:
                 return None
         return raw
 
@@ -148,7 +152,7 @@ class Reading(Generic[Model]):
         model, key = _model_in(self._annotation(path[:-1])), path[-1]
         fields = model.model_fields.items() if model else ()
         meant = next((i.description or "" for name, i in fields if key in (i.alias, name)), "")
-        where = ".".join(str(step) for step in path[:-1] if isinstance(step, str))
+        where = ".".join(self.source.keys_of(path[:-1]))
         inside = f" in {where}" if where else ""
         return self.source.mistake(path[:-1], f"missing key {key!r}{inside}", meant, at_key=True)
 

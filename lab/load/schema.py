@@ -1,17 +1,40 @@
-"""The JSON Schemas of topology and policy files, for editors. Run as a program, this writes them to docs/reference."""
+"""The JSON Schemas of all files that users write, for editors. Run as a program, it writes them to docs/reference."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from lab.load.documents import PolicyFileDocument, TopologyDocument
+from lab.bgp import WELL_KNOWN
+from lab.expressroute.community_names import COMMUNITY_NAMES
+from lab.load.case_documents import CasesDocument
+from lab.load.policy_documents import PolicyFileDocument
+from lab.load.topology_documents import TopologyDocument
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+_COMMUNITY = "^[0-9]{1,5}:[0-9]{1,5}$"
+_WILDCARD = r"^([0-9]{1,5}|\*):([0-9]{1,5}|\*)$"
+_NAMES = [*WELL_KNOWN, *COMMUNITY_NAMES]
+_EXAMPLES = ["65010:100", "no-export", "westeurope.private"]
+_DEFINITIONS: Mapping[str, dict[str, Any]] = {
+    "community": {
+        "description": "asn:value, a well-known name, or the name of a community that Microsoft sets",
+        "anyOf": [{"type": "string", "pattern": _COMMUNITY}, {"enum": _NAMES}],
+        "examples": _EXAMPLES,
+    },
+    "community-pattern": {
+        "description": "a community, a wildcard such as 65010:*, or a regular expression such as /^65010:1[0-9]+$/",
+        "anyOf": [{"type": "string", "pattern": _WILDCARD}, {"type": "string", "pattern": "^/.+/$"}, {"enum": _NAMES}],
+        "examples": [*_EXAMPLES, "65010:*", "/^65010:1[0-9]+$/"],
+    },
+}
+"""What stands in many places and is long, so that it stands in `$defs` once."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DIRECTORY = Path(__file__).parents[2] / "docs" / "reference"
@@ -27,6 +50,11 @@ def policy_schema() -> dict[str, Any]:
     return _schema(PolicyFileDocument, "erlab policies")
 
 
+def cases_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a file of cases for policies."""
+    return _schema(CasesDocument, "erlab cases")
+
+
 class _Generator(GenerateJsonSchema):
     """Pydantic's generator, without the titles that repeat each key."""
 
@@ -37,7 +65,22 @@ class _Generator(GenerateJsonSchema):
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     made = model.model_json_schema(by_alias=True, schema_generator=_Generator)
-    return {"$schema": DIALECT, **_tidy(made), "title": title}
+    tidy = _tidy(made)
+    tidy["$defs"] = {**tidy["$defs"], **{name: one for name, one in _DEFINITIONS.items() if _points_to(name, tidy)}}
+    return {"$schema": DIALECT, **tidy, "title": title}
+
+
+def _reference(name: str) -> str:
+    return f"#/$defs/{name}"
+
+
+def _points_to(name: str, value: Any) -> bool:  # noqa: ANN401  # any part of a schema
+    """Whether a definition is used."""
+    if isinstance(value, list):
+        return any(_points_to(name, one) for one in value)
+    if not isinstance(value, dict):
+        return False
+    return value.get("$ref") == _reference(name) or any(_points_to(name, one) for one in value.values())
 
 
 def _tidy(value: Any) -> Any:  # noqa: ANN401  # any part of a schema
@@ -47,6 +90,8 @@ def _tidy(value: Any) -> Any:  # noqa: ANN401  # any part of a schema
     if not isinstance(value, dict):
         return value
     kept = {key: _tidy(one) for key, one in value.items() if not (key == "default" and one in (None, [], {}))}
+    if isinstance(kept.get("definition"), str):
+        return {"$ref": _reference(kept["definition"])}
     if isinstance(kept.get("title"), str) and "type" in kept:
         del kept["title"]
     if "patternProperties" in kept:
@@ -58,8 +103,9 @@ def _tidy(value: Any) -> Any:  # noqa: ANN401  # any part of a schema
 
 
 def write(directory: Path = DIRECTORY) -> None:
-    """Write both schemas."""
-    for name, schema in (("topology", topology_schema()), ("policy", policy_schema())):
+    """Write all schemas."""
+    schemas = {"topology": topology_schema(), "policy": policy_schema(), "cases": cases_schema()}
+    for name, schema in schemas.items():
         text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         (directory / f"{name}.schema.json").write_text(text, encoding="utf-8")
 

@@ -76,8 +76,11 @@ class SourceFile:
 
     def key_of(self, path: tuple[Step, ...]) -> str:
         """The innermost key on the way to a value that the file really has; empty where there is none."""
-        present = [s for n, s in enumerate(path) if isinstance(s, str) and s in self.node(path[:n]).entries]
-        return present[-1] if present else ""
+        return "".join(self.keys_of(path)[-1:])
+
+    def keys_of(self, path: tuple[Step, ...]) -> list[str]:
+        """The keys on the way to a value that the file really has."""
+        return [s for n, s in enumerate(path) if isinstance(s, str) and s in self.node(path[:n]).entries]
 
     def where(self, path: tuple[Step, ...]) -> str:
         """The place where a value begins, its key included, as `file:line`."""

@@ -9,12 +9,13 @@ from lab.errors import Mistake
 from lab.expressroute import rules
 from lab.expressroute.communities import private_peering_community
 from lab.expressroute.rules import Finding, Kind
-from lab.load.documents import EdgePoliciesDocument, LinkBlockDocument, TopologyDocument
+from lab.load.edges import check_edges, to_edge_bgp, to_session_rules
 from lab.load.expectations import check_expectation, to_expectation
-from lab.load.names import LINKS, Names, names_of, unknown
+from lab.load.names import LINKS, names_of
 from lab.load.overlaps import Claim, overlaps
 from lab.load.reading import Reading
 from lab.load.source import SourceFile, Step
+from lab.load.topology_documents import LinkBlockDocument, TopologyDocument
 from lab.plan.addressing import LAN_HOST, VNET_HOST
 from lab.policy import Policy
 from lab.topology import (
@@ -22,7 +23,6 @@ from lab.topology import (
     Circuit,
     ConnectivityModel,
     Customer,
-    EdgePolicies,
     Link,
     LinkSubnet,
     Network,
@@ -46,7 +46,7 @@ def check_topology(reading: TopologyReading, policies: Collection[str] | None) -
     yield from _links(reading)
     yield from _prefixes(reading)
     yield from _region(reading)
-    yield from _edges(reading, names, policies)
+    yield from check_edges(reading, names, policies)
     for index in range(reading.count("expect")):
         item = reading.part("expect", index)
         if item is not None:
@@ -150,22 +150,6 @@ def _region(reading: TopologyReading) -> Iterator[Mistake]:
     yield from _by(reading.source, path, rules.regional_community(region, given, needed=needed))
 
 
-def _edges(reading: TopologyReading, names: Names, policies: Collection[str] | None) -> Iterator[Mistake]:
-    """What is said of single customer edges names edges and policies that exist."""
-    for what in ("policies", "customer_md5"):
-        for name in reading.keys(*PRIVATE, what) or ():
-            wrong = unknown(name, names.customer_edges, "customer edge")
-            if wrong:
-                yield reading.source.mistake((*PRIVATE, what, name), *wrong, at_key=True)
-    for name in reading.keys(*PRIVATE, "policies") or ():
-        for way in ("import", "export"):
-            path = (*PRIVATE, "policies", name, way)
-            policy = reading.part(*path)
-            wrong = unknown(policy, policies, "policy", plural="policies") if policy is not None else None
-            if wrong:
-                yield reading.source.mistake(path, *wrong)
-
-
 # conversion
 
 
@@ -185,6 +169,7 @@ def to_topology(document: TopologyDocument, source: SourceFile, policies: Mappin
             asn=customer.asn,
             routers=tuple(customer.routers),
             networks=tuple(_network(name, prefixes) for name, prefixes in customer.networks.items()),
+            bgp=tuple((router, to_edge_bgp(edge, policies)) for router, edge in (customer.bgp or {}).items()),
         ),
         private_peering=_private_peering(document, policies),
         azure=_azure(document),
@@ -206,17 +191,10 @@ def _private_peering(document: TopologyDocument, policies: Mapping[str, Policy])
     return PrivatePeering(
         vlan_id=private.vlan_id,
         subnets=tuple(LinkSubnet(link=link, prefix=block.subnet) for link, blocks in links for block in blocks),
-        policies=tuple((router, _edge_policies(names, policies)) for router, names in written),
+        rules=tuple((router, to_session_rules(edge, policies)) for router, edge in written),
         md5=private.md5,
         customer_md5=tuple((private.customer_md5 or {}).items()),
         **optional,
-    )
-
-
-def _edge_policies(names: EdgePoliciesDocument, policies: Mapping[str, Policy]) -> EdgePolicies:
-    return EdgePolicies(
-        import_policy=None if names.import_ is None else policies[names.import_],
-        export_policy=None if names.export is None else policies[names.export],
     )
 
 

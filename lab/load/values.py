@@ -1,175 +1,54 @@
-"""How one value of a file is read: a text or a plain number becomes a value of the domain, or a `Wrong` that says why.
+"""The values of topology files, and those that policy files have in common with them and with the command line.
 
-`Scalar` hands such a reader to pydantic, together with the JSON Schema that editors complete from.
+Each function here reads one text and raises ValueError, mostly a `Wrong`, where it is none of its kind.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from ipaddress import ip_address
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from ipaddress import IPv4Address, ip_address
+from typing import TYPE_CHECKING
 
-from pydantic_core import core_schema
-
-from lab.bgp import AsPath, Prefix, parse_asn, parse_prefix
+from lab.bgp import (
+    WELL_KNOWN,
+    Aggregator,
+    AsPath,
+    Community,
+    Prefix,
+    parse_asn,
+    parse_community,
+    parse_extended_community,
+    parse_large_community,
+    parse_prefix,
+)
 from lab.expressroute import rules
 from lab.expressroute.communities import REGION_NAMES
+from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.expressroute.dscp import DSCP_OF, parse_dscp
 from lab.expressroute.facts import BANDWIDTHS_MBPS, HOLD_TIMES_S
+from lab.load.scalars import (
+    NAME,
+    NOT_BUILT,
+    TEXT_OR_NUMBER,
+    Scalar,
+    Wrong,
+    did_you_mean,
+    parsed,
+    plain_number,
+    schema_of,
+    shown,
+    text,
+    within,
+)
 from lab.policy import PrefixRange
 from lab.topology import Secret
 
 if TYPE_CHECKING:
     from lab.bgp import Address, Asn
 
-Choice = TypeVar("Choice", bound=Enum)
-
-LONGEST_TEXT = 1000
-LONGEST_NUMBER = 18
-MOST_NAMES_SHOWN = 20
-MOST_NAMES_COMPARED = 200
-
-RESERVED = re.compile(r"gw|msee[12]|lan-.*")
-"""The names of the lab's own nodes."""
-
-NOT_BUILT = "not built yet"
-
-
-class Wrong(ValueError):  # noqa: N818  # raised as `Wrong("what", "meant")`, it reads as a sentence
-    """A value is wrong; `meant` says what would be right."""
-
-    def __init__(self, what: str, meant: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.meant = meant
-
-    @staticmethod
-    def by(finding: rules.Finding) -> Wrong:
-        """What a rule of Microsoft's refuses."""
-        return Wrong(f"{finding.rule.id}: {finding.what}", finding.hint)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scalar:
-    """What stands in one place of a file: how it is read, and how its JSON Schema says so."""
-
-    read: Callable[[Any], object]
-    schema: dict[str, Any]
-
-    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
-        """Pydantic's way to call `read`."""
-        return core_schema.no_info_plain_validator_function(self.read)
-
-    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> dict[str, Any]:
-        """Pydantic's way to ask for the JSON Schema."""
-        return dict(self.schema)
-
-
-def did_you_mean(name: str, known: Collection[str], what: str) -> str:
-    """The nearest of the known names, and all of them."""
-    near = get_close_matches(name[:100], list(islice(known, MOST_NAMES_COMPARED)), n=1)
-    shown = ", ".join(islice(known, MOST_NAMES_SHOWN))
-    more = len(known) - MOST_NAMES_SHOWN
-    names = f"known {what}: {shown or 'none'}{f' and {more} more' if more > 0 else ''}"
-    return f"did you mean {near[0]!r}? {names}" if near else names
-
-
-def text(value: object) -> str:
-    """One value as the text that stands in the file."""
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        raise Wrong(f"has {len(value)} characters", f"at most {LONGEST_TEXT}")
-    if isinstance(value, str | int):
-        return str(value)
-    raise Wrong(f"must be one value, not {kind(value)}")
-
-
-def kind(value: object) -> str:
-    """What a value is, in a word."""
-    if isinstance(value, dict):
-        return "a mapping"
-    return "a list" if isinstance(value, list) else "a single value"
-
-
-def _shown(value: object) -> str:
-    words = repr(value) if isinstance(value, str) else str(value)
-    return words if len(words) <= 60 else f"{words[:57]}..."
-
-
-# kinds of scalars
-
-
-def _schema(kinds: str | list[str], **more: object) -> dict[str, Any]:
-    return {"type": kinds, **more}
-
-
-_TEXT_OR_NUMBER = ["string", "integer"]
-
-
-def parsed(read: Callable[[str], object], *, numeric: bool = False, **schema: object) -> Scalar:
-    """A text that a function of the domain reads."""
-    return Scalar(lambda value: read(text(value)), _schema(_TEXT_OR_NUMBER if numeric else "string", **schema))
-
-
-def whole(low: int, high: int) -> Scalar:
-    """A whole number in decimal digits and without quotes."""
-
-    def read(value: object) -> int:
-        number = plain_number(value)
-        if not low <= number <= high:
-            raise Wrong(f"{_shown(number)} is out of range", f"from {low} to {high}")
-        return number
-
-    return Scalar(read, _schema("integer", minimum=low, maximum=high))
-
-
-def plain_number(value: object) -> int:
-    """A number that the file writes plainly."""
-    if isinstance(value, int):
-        return value
-    shown = _shown(text(value))
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        if len(value) > LONGEST_NUMBER:
-            raise Wrong(f"{shown} is too large a number")
-        raise Wrong(f"{shown} is not a plain number", "write decimal digits without quotes and without leading zeros")
-    raise Wrong(f"{shown} is not a whole number")
-
-
-def choice(members: type[Choice], what: str) -> Scalar:
-    """One of the values of an enumeration."""
-    by_name = {str(member.value): member for member in members}
-
-    def read(value: object) -> Choice:
-        name = text(value)
-        if name not in by_name:
-            raise Wrong(f"unknown {what} {_shown(name)}", did_you_mean(name, list(by_name), "values"))
-        return by_name[name]
-
-    return Scalar(read, {"enum": list(by_name)})
-
-
-def name_of(what: str, pattern: str, words: str, *, not_reserved: bool = False) -> Scalar:
-    """A name of something that the file introduces."""
-    compiled = re.compile(pattern, re.ASCII)
-
-    def read(value: object) -> str:
-        name = text(value)
-        if not compiled.fullmatch(name):
-            raise Wrong(f"{_shown(name)} is no {what} name", words)
-        if not_reserved and RESERVED.fullmatch(name):
-            raise Wrong(
-                f"the name {name!r} is the lab's own", "gw, msee1, msee2 and lan-... are Microsoft's nodes and LANs"
-            )
-        return name
-
-    return Scalar(read, _schema("string", pattern=f"^{pattern}$"))
-
-
-# what the domain reads
+COMMUNITY_FORMS = "write asn:value, no-export or another well-known name, or a name such as westeurope.private"
 
 
 def _customer_asn(value: object) -> Asn:
@@ -224,6 +103,11 @@ def usable_prefix(value: str) -> Prefix:
     return prefix
 
 
+def routed_prefix(value: str) -> Prefix:
+    """A prefix that a router may announce: one that hosts can have, or the default route."""
+    return parse_prefix(value) if value in ("0.0.0.0/0", "::/0") else usable_prefix(value)
+
+
 def _bandwidth(value: str) -> int:
     finding = rules.bandwidth(value)
     if finding:
@@ -234,11 +118,30 @@ def _bandwidth(value: str) -> int:
 _SECONDS = re.compile(r"(0|[1-9][0-9]{0,5}) ?s", re.ASCII)
 
 
-def _hold_time(value: str) -> int:
+def _seconds(value: str, such_as: str) -> int:
     found = _SECONDS.fullmatch(value)
     if not found:
-        raise Wrong(f"{_shown(value)} is not a time in seconds", "write the unit too, such as 180 s")
-    seconds = int(found[1])
+        raise Wrong(f"{shown(value)} is not a time in seconds", f"write the unit too, such as {such_as}")
+    return int(found[1])
+
+
+def _restart(value: str) -> int | None:
+    """How long a session that had too many prefixes stays down: None for ever."""
+    return None if value == "never" else within(_seconds(value, "60 s, or never"), 1, 86400)
+
+
+_PERCENT = re.compile(r"([1-9][0-9]{0,2}) ?%", re.ASCII)
+
+
+def _percent(value: str) -> int:
+    found = _PERCENT.fullmatch(value)
+    if not found:
+        raise Wrong(f"{shown(value)} is not a part of the limit", "write it in percent, such as 75 %")
+    return within(int(found[1]), 1, 100)
+
+
+def _hold_time(value: str) -> int:
+    seconds = _seconds(value, "180 s")
     finding = rules.hold_time(seconds)
     if finding:
         raise Wrong.by(finding)
@@ -269,7 +172,7 @@ def _service(value: str) -> str:
         return value
     if value == "layer3":
         raise Wrong(f"layer3 is {NOT_BUILT}", "this version runs layer2")
-    raise Wrong(f"unknown service {_shown(value)}", "this version runs layer2")
+    raise Wrong(f"unknown service {shown(value)}", "this version runs layer2")
 
 
 def _connectivity_model(value: str) -> str:
@@ -278,32 +181,33 @@ def _connectivity_model(value: str) -> str:
         return value
     if value in models:
         raise Wrong(f"{value} is {NOT_BUILT}", "this version runs point_to_point_ethernet")
-    raise Wrong(f"unknown connectivity model {_shown(value)}", did_you_mean(value, models, "models"))
+    raise Wrong(f"unknown connectivity model {shown(value)}", did_you_mean(value, models, "models"))
 
 
 _RANGE = re.compile(r"(\S+)(?:\s+ge\s+([0-9]{1,3}))?(?:\s+le\s+([0-9]{1,3}))?", re.ASCII)
 
 
-def _prefix_range(value: str) -> PrefixRange:
+def prefix_range(value: str) -> PrefixRange:
+    """A prefix, alone or with lengths behind it."""
     words = value.strip()
     longer = words.endswith(" orlonger")
     found = _RANGE.fullmatch(words.removesuffix(" orlonger").strip())
     if not found or (longer and (found[2] or found[3])):
         meant = "write a prefix, alone or with 'ge 16', 'le 24', 'ge 16 le 24' or 'orlonger' behind it"
-        raise Wrong(f"{_shown(value)} is not a prefix range", meant)
+        raise Wrong(f"{shown(value)} is not a prefix range", meant)
     prefix = parse_prefix(found[1])
     at_least = int(found[2] or prefix.prefixlen)
     at_most = int(found[3] or (prefix.max_prefixlen if longer or found[2] else prefix.prefixlen))
     if not prefix.prefixlen <= at_least <= at_most <= prefix.max_prefixlen:
         limits = f"{prefix.prefixlen} <= ge <= le <= {prefix.max_prefixlen}"
-        raise Wrong(f"the lengths of {_shown(value)} are impossible", f"for this prefix {limits}")
+        raise Wrong(f"the lengths of {shown(value)} are impossible", f"for this prefix {limits}")
     return PrefixRange(prefix=prefix, at_least=at_least, at_most=at_most)
 
 
 def _between(value: str) -> tuple[str, str]:
     one, dash, other = (part.strip() for part in value.partition(" - "))
     if not (dash and one and other) or " " in one + other:
-        raise Wrong(f"{_shown(value)} does not name two routers", "write them with a dash between spaces: ce1 - msee1")
+        raise Wrong(f"{shown(value)} does not name two routers", "write them with a dash between spaces: ce1 - msee1")
     return one, other
 
 
@@ -323,36 +227,95 @@ def as_address(value: str) -> Address | None:
         return None
 
 
-def _address(value: str) -> Address:
-    address = as_address(value)
-    if address is None or "%" in value:
-        raise Wrong(f"{_shown(value)} is not an address")
-    return address
+def address(value: str) -> Address:
+    """An IPv4 or IPv6 address without a zone."""
+    found = as_address(value)
+    if found is None or "%" in value:
+        raise Wrong(f"{shown(value)} is not an address")
+    return found
 
 
-def _as_path(value: str) -> str:
+def router_id(value: str) -> IPv4Address:
+    """A BGP identifier, written as an IPv4 address (RFC 4271 §4.2)."""
+    found = as_address(value)
+    if not isinstance(found, IPv4Address):
+        raise Wrong(f"{shown(value)} is not a router id", "write it as an IPv4 address")
+    return found
+
+
+def _aggregator(value: str) -> str:
+    asn, colon, router = value.partition(":")
+    if not colon:
+        raise Wrong(f"{shown(value)} names no aggregator", "write its AS and its router id: 65010:10.0.0.1")
+    return str(Aggregator(parse_asn(asn), router_id(router)))
+
+
+def as_path(value: str) -> AsPath:
+    """A whole AS path, newest first; the empty one where there is no text."""
     try:
-        return str(AsPath.parse(value))
+        return AsPath.parse(value)
     except ValueError:
-        raise Wrong(f"{_shown(value)} is not an AS path", "AS numbers, newest first, such as '12076 65010'") from None
+        raise Wrong(f"{shown(value)} is not an AS path", "AS numbers, newest first, such as '12076 65010'") from None
+
+
+def prefix(value: str) -> Prefix:
+    """A prefix without host bits."""
+    return parse_prefix(value)
+
+
+def community(value: str) -> Community:
+    """A standard community: asn:value, a well-known name, or the name of one that Microsoft sets."""
+    if value in COMMUNITY_NAMES:
+        return COMMUNITY_NAMES[value]
+    if value in WELL_KNOWN or not NAME.fullmatch(value):
+        return parse_community(value)
+    near = get_close_matches(value, [*WELL_KNOWN, *COMMUNITY_NAMES], n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    raise Wrong(f"unknown community {shown(value)}", f"{meant}{COMMUNITY_FORMS}")
+
+
+class CommunityKind(Enum):
+    """The three kinds of communities, by the attribute of a route that holds them."""
+
+    STANDARD = "communities"
+    LARGE = "large_communities"
+    EXTENDED = "extended_communities"
+
+
+def community_of_any_kind(value: str) -> tuple[CommunityKind, str]:
+    """A community in its canonical text, and its kind, which the form of what is written tells."""
+    if value.partition(":")[0] in ("target", "origin", "rt", "soo") or re.fullmatch("[0-9A-Fa-f]{16}", value):
+        return CommunityKind.EXTENDED, parse_extended_community(value)
+    if value.count(":") == 2:
+        return CommunityKind.LARGE, parse_large_community(value)
+    return CommunityKind.STANDARD, community(value)
 
 
 AS_NUMBER = parsed(parse_asn, numeric=True, pattern=r"^[0-9]+(\.[0-9]+)?$")
 CUSTOMER_ASN = Scalar(_customer_asn, AS_NUMBER.schema)
-VLAN_ID = Scalar(_vlan_id, _schema("integer", minimum=1, maximum=4094))
-MD5_KEY = Scalar(_md5, _schema(_TEXT_OR_NUMBER, pattern="^[A-Za-z0-9]{1,25}$"))
+VLAN_ID = Scalar(_vlan_id, schema_of("integer", minimum=1, maximum=4094))
+MD5_KEY = Scalar(_md5, schema_of(TEXT_OR_NUMBER, pattern="^[A-Za-z0-9]{1,25}$"))
 LINK_BLOCK = parsed(_link_block)
 HOST_PREFIX = parsed(usable_prefix)
+ROUTED_PREFIX = parsed(routed_prefix)
 ANY_PREFIX = parsed(parse_prefix)
-ADDRESS = parsed(_address)
+ADDRESS = parsed(address)
 BANDWIDTH = parsed(_bandwidth, enum=list(BANDWIDTHS_MBPS))
 HOLD_TIME = parsed(_hold_time, pattern="^[0-9]+ ?s$", examples=[f"{HOLD_TIMES_S[-1]} s"])
+RESTART = parsed(_restart, pattern="^([0-9]+ ?s|never)$", examples=["60 s", "never"])
+PERCENT = parsed(_percent, pattern="^[0-9]+ ?%$", examples=["75 %"])
+COMMUNITY = parsed(community, definition="community")
+LARGE_COMMUNITY = parsed(parse_large_community, pattern="^[0-9]+:[0-9]+:[0-9]+$", examples=["65010:1:2"])
+EXTENDED_COMMUNITY = parsed(parse_extended_community, examples=["target:65010:100", "origin:192.0.2.1:5"])
+ROUTER_ID = parsed(router_id)
+AGGREGATOR = parsed(_aggregator, examples=["65010:10.0.0.1"])
 VNET_COMMUNITY = parsed(_vnet_community, pattern="^12076:[0-9]+$")
 REGION = parsed(_region, enum=list(REGION_NAMES))
 SERVICE = parsed(_service, enum=["layer2"])
 CONNECTIVITY_MODEL = parsed(_connectivity_model, enum=["point_to_point_ethernet"])
-PREFIX_RANGE = parsed(_prefix_range, examples=["10.0.0.0/8 ge 16 le 24", "10.0.0.0/8 orlonger"])
+PREFIX_RANGE = parsed(prefix_range, examples=["10.0.0.0/8 ge 16 le 24", "10.0.0.0/8 orlonger"])
 BETWEEN = parsed(_between, examples=["ce1 - msee1"])
-NEXT_HOP = Scalar(_next_hop, _schema(["string", "array"], items={"type": "string"}))
+NEXT_HOP = Scalar(_next_hop, schema_of(["string", "array"], items={"type": "string"}))
 DSCP = parsed(parse_dscp, numeric=True, examples=["default", *DSCP_OF])
-AS_PATH = parsed(_as_path, numeric=True, examples=["12076 65010", ""])
+AS_PATH = parsed(as_path, numeric=True, examples=["65010 65020", ""])
+AS_PATH_TEXT = parsed(lambda value: str(as_path(value)), numeric=True, examples=["12076 65010", ""])

@@ -1,0 +1,161 @@
+"""What a topology file says of single customer edges: the checks, and the rules that come out when all hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
+
+from lab.bgp import Aggregate, BestPathRules, LeakedNetwork, MaxPrefix
+from lab.errors import Mistake
+from lab.load.names import Names, unknown
+from lab.load.reading import Reading
+from lab.load.source import Step
+from lab.load.topology_documents import (
+    BestPathDocument,
+    EdgeBgpDocument,
+    EdgePoliciesDocument,
+    IbgpDocument,
+    MaxPrefixDocument,
+    TopologyDocument,
+)
+from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
+from lab.policy import Fate, Policy, SessionRules
+from lab.topology import EdgeBgp
+
+TopologyReading = Reading[TopologyDocument]
+Path = tuple[Step, ...]
+
+BGP = ("customer", "bgp")
+POLICIES = ("peerings", "private", "policies")
+MD5 = ("peerings", "private", "customer_md5")
+
+Value = TypeVar("Value")
+
+
+def check_edges(reading: TopologyReading, names: Names, policies: Collection[str] | None) -> Iterator[Mistake]:
+    """What is said of single customer edges names edges and policies that exist, each once."""
+    for where in (BGP, POLICIES, MD5):
+        for name in reading.keys(*where) or ():
+            wrong = unknown(name, names.customer_edges, "customer edge")
+            if wrong:
+                yield reading.source.mistake((*where, name), *wrong, at_key=True)
+    for path in _chains(reading):
+        for index in range(reading.count(*path)):
+            policy = reading.part(*path, index)
+            wrong = unknown(policy, policies, "policy", plural="policies") if policy is not None else None
+            if wrong:
+                yield reading.source.mistake((*path, index), *wrong)
+    for name in reading.keys(*BGP) or ():
+        yield from _announced(reading, (*BGP, name))
+        if names.customer_edges == (name,) and reading.part(*BGP, name, "ibgp") is not None:
+            what = f"ibgp: {name} is the only customer edge"
+            yield reading.source.mistake((*BGP, name, "ibgp"), what, "leave it out, or name two routers", at_key=True)
+
+
+def _chains(reading: TopologyReading) -> Iterator[Path]:
+    """The places where policies are named."""
+    for where, inner in ((POLICIES, ()), (BGP, ("ibgp",))):
+        for name in reading.keys(*where) or ():
+            for way in ("import", "export"):
+                yield (*where, name, *inner, way)
+
+
+def _announced(reading: TopologyReading, path: Path) -> Iterator[Mistake]:
+    """An edge announces no prefix twice."""
+    vrfs = reading.keys(*path, "leaked_networks") or ()
+    for places in (
+        [((*path, "networks"), ()), *(((*path, "leaked_networks", vrf), ()) for vrf in vrfs)],
+        [((*path, "aggregates"), ("prefix",))],
+    ):
+        seen = set()
+        for place, inner in places:
+            for index in range(reading.count(*place)):
+                at = (*place, index, *inner)
+                prefix = reading.part(*at)
+                if prefix in seen:
+                    yield reading.source.mistake(at, f"{prefix} is here twice", "write it once")
+                elif prefix is not None:
+                    seen.add(prefix)
+
+
+def check_chains(reading: TopologyReading, policies: Mapping[str, Policy]) -> Iterator[Mistake]:
+    """Every policy of a chain is reached: the one before it goes on to the next for some routes."""
+    for path in _chains(reading):
+        chain = [reading.part(*path, index) for index in range(reading.count(*path))]
+        for index, name in enumerate(chain[:-1]):
+            if {name, chain[index + 1]} <= policies.keys() and not _goes_on(policies[name]):
+                what = f"policy {chain[index + 1]!r} is never reached"
+                meant = f"{name} decides every route: give it `default: next_policy`, or a term that says so"
+                yield reading.source.mistake((*path, index + 1), what, meant)
+                break
+
+
+def _goes_on(policy: Policy) -> bool:
+    return policy.default is Fate.NEXT_POLICY or any(term.fate is Fate.NEXT_POLICY for term in policy.terms)
+
+
+# conversion
+
+
+def to_session_rules(edge: EdgePoliciesDocument, policies: Mapping[str, Policy]) -> SessionRules:
+    """The rules of a customer edge towards Microsoft."""
+    return SessionRules(
+        import_policies=_chain(edge.import_, policies),
+        export_policies=_chain(edge.export, policies),
+        max_prefix=None if edge.max_prefix is None else _max_prefix(edge.max_prefix),
+        allowas_in=edge.allowas_in or 0,
+        as_override=edge.as_override or False,
+        remove_private_asns=edge.remove_private_asns,
+        default_originate=edge.default_originate or False,
+        accept_blackhole=edge.accept_blackhole or False,
+    )
+
+
+def _chain(names: list[str] | None, policies: Mapping[str, Policy]) -> tuple[Policy, ...]:
+    return tuple(policies[name] for name in names or ())
+
+
+def _max_prefix(written: MaxPrefixDocument) -> MaxPrefix:
+    usual = MaxPrefix(limit=written.limit)
+    return MaxPrefix(
+        limit=written.limit,
+        counted=written.counted,
+        warning_percent=written.warning or usual.warning_percent,
+        warning_only=written.warning_only or False,
+        restart_s=written.restart if "restart" in written.model_fields_set else usual.restart_s,
+    )
+
+
+def to_edge_bgp(edge: EdgeBgpDocument, policies: Mapping[str, Policy]) -> EdgeBgp:
+    """What a customer edge is configured to do beside its sessions with Microsoft."""
+    return EdgeBgp(
+        networks=tuple(edge.networks or ()),
+        leaked_networks=tuple(
+            LeakedNetwork(prefix=prefix, vrf=vrf)
+            for vrf, prefixes in (edge.leaked_networks or {}).items()
+            for prefix in prefixes
+        ),
+        aggregates=tuple(
+            Aggregate(prefix=one.prefix, summary_only=one.summary_only or False, as_set=one.as_set or False)
+            for one in edge.aggregates or ()
+        ),
+        best_path=_best_path(edge.best_path or BestPathDocument.model_validate({})),
+        ibgp=_ibgp(edge.ibgp or IbgpDocument.model_validate({}), policies),
+    )
+
+
+def _best_path(written: BestPathDocument) -> BestPathRules:
+    return BestPathRules(
+        always_compare_med=written.always_compare_med or False,
+        missing_med_as_worst=written.missing_med_as_worst or False,
+        maximum_paths=written.maximum_paths or EDGE_MAXIMUM_PATHS,
+        multipath_relax=written.multipath_relax or False,
+    )
+
+
+def _ibgp(written: IbgpDocument, policies: Mapping[str, Policy]) -> SessionRules:
+    return SessionRules(
+        import_policies=_chain(written.import_, policies),
+        export_policies=_chain(written.export, policies),
+        next_hop_self=written.next_hop_self is not False,
+    )
