@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.bgp import Prefix
+from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
-from lab.plan import Plan
-from lab.router import Explanation
-from lab.tables import LabTables, RouterFib, RouterTables
+from lab.plan import BgpPlan, Plan
+from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,13 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitConvergence:
-    """Answer by Converged when the lab has converged, or when the time is over."""
+    """Answer by Converged when the lab has converged, or when the time is over.
+
+    `closed` are sessions that have to be closed by one of their ends, for the reason that it gives.
+    """
 
     deadline_s: float
+    closed: tuple[ClosedSession, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,29 @@ class Explained:
     """The router's answer."""
 
     explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Give the routers the policies, rules and networks of another plan; answered by Applied when all have them.
+
+    Everything else in the plan has to be as it is.
+    """
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The routers have them; nothing is said of what they told one another since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRoutes:
+    """Let a router ask a neighbour for all its routes again (RFC 2918)."""
+
+    router: str
+    neighbor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +202,32 @@ class RouterTablesRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureRouter:
+    """Take the policies, rules and networks of a plan. Answered by Configured when they are in force."""
+
+    bgp: BgpPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """The router has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """Ask a neighbour for all its routes again. Answered by Refreshed when the request is on its way."""
+
+    neighbor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """The sessions on which routes were asked for."""
+
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observe:
     """The prober's first message: the lab's plan. The namespaces' file descriptors come with it, in node order."""
 
@@ -195,7 +248,8 @@ class Fibs:
 
 Message = (
     Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
-    | ReadStatus | Status | Locate | Located | Stop | Broken
-    | Listening | Connect | NodeReport | ReadRouterTables | RouterTablesRead | Observe | ReadFibs | Fibs
+    | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
+    | Listening | Connect | NodeReport | ReadRouterTables | RouterTablesRead
+    | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
 )  # fmt: skip
 """Everything that crosses a channel."""

@@ -28,7 +28,8 @@ _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH = 1, 4, 5, 9
-_RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE, _RTN_UNICAST = 254, 0, 1
+_RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE = 254, 0
+_RTN_UNSPECIFIED, _RTN_UNICAST, _RTN_BLACKHOLE = 0, 1, 6
 RTPROT_BGP = 186
 """The protocol number that marks the router's own routes in the kernel (linux/rtnetlink.h)."""
 RTPROT_STATIC = 4
@@ -111,20 +112,24 @@ class Netlink:
         self._add(_RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body, f"give {name} the address {address}")
 
     def route(self, prefix: Prefix, next_hops: Iterable[Address], protocol: int = RTPROT_BGP) -> None:
-        """Queue a route in place of any other to the prefix; several next hops share the load equally."""
+        """Queue a route in place of any other to the prefix.
+
+        Several next hops share the load equally; without any the kernel discards packets.
+        """
         hops = [_attribute(_RTA_GATEWAY, hop.packed) for hop in next_hops]
-        if len(hops) == 1:
-            ways = hops[0]
+        kind = _RTN_UNICAST if hops else _RTN_BLACKHOLE
+        if len(hops) < 2:
+            ways = b"".join(hops)
         else:
             ways = _attribute(
                 _RTA_MULTIPATH, b"".join(struct.pack("=HBBi", len(hop) + 8, 0, 0, 0) + hop for hop in hops)
             )
-        body = self._rtmsg(prefix, protocol) + ways
+        body = self._rtmsg(prefix, protocol, kind) + ways
         self._add(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"install {prefix}")
 
     def remove_route(self, prefix: Prefix) -> None:
         """Queue the removal of a route that the router put there: one of its own protocol number."""
-        self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, RTPROT_BGP), f"remove {prefix}")
+        self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, RTPROT_BGP, _RTN_UNSPECIFIED), f"remove {prefix}")
 
     def flush(self) -> list[tuple[str, int]]:
         """Send what is queued. Returns what failed: the request in words and its errno."""
@@ -146,11 +151,11 @@ class Netlink:
             raise LabBroken(f"the kernel refused to {text}: {os.strerror(error)}")
 
     @staticmethod
-    def _rtmsg(prefix: Prefix, protocol: int) -> bytes:
+    def _rtmsg(prefix: Prefix, protocol: int, kind: int) -> bytes:
         header = struct.pack(
             "=BBBBBBBBI",
             *(_family(prefix.version), prefix.prefixlen, 0, 0),
-            *(_RT_TABLE_MAIN, protocol, _RT_SCOPE_UNIVERSE, _RTN_UNICAST, 0),
+            *(_RT_TABLE_MAIN, protocol, _RT_SCOPE_UNIVERSE, kind, 0),
         )
         return header + _attribute(_RTA_DST, prefix.network_address.packed)
 

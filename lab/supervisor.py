@@ -25,10 +25,14 @@ from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import (
+    Applied,
+    Apply,
     AwaitConvergence,
     Broken,
     Build,
     Built,
+    Configured,
+    ConfigureRouter,
     Connect,
     Converged,
     Explain,
@@ -46,6 +50,9 @@ from lab.messages import (
     ReadRouterTables,
     ReadStatus,
     ReadTables,
+    Refresh,
+    Refreshed,
+    RequestRoutes,
     RouterTablesRead,
     SessionReport,
     Status,
@@ -55,7 +62,7 @@ from lab.messages import (
 from lab.plan import Plan, Role
 from lab.runtimes import netns
 from lab.runtimes.namespaces import die_with_parent, name_process
-from lab.tables import LabTables
+from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 10.0
 _END_S = 1.0
@@ -81,6 +88,7 @@ class _Router:
 class _Wait:
     client: Channel
     end_s: float
+    closed: tuple[ClosedSession, ...]
 
 
 class _Ended(Exception):  # noqa: N818  # it is no error
@@ -236,8 +244,8 @@ class Supervisor:
 
     def _answer_about(self, plan: Plan, client: Channel, message: Message) -> None:
         match message:
-            case AwaitConvergence(deadline_s=deadline_s):
-                self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s))
+            case AwaitConvergence(deadline_s=deadline_s, closed=closed):
+                self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
@@ -245,6 +253,11 @@ class Supervisor:
                 client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
             case Explain(router=router):
                 client.send(self._ask_routers([router], message, Explained)[0])
+            case Apply(plan=new):
+                self._apply(plan, new)
+                client.send(Applied())
+            case RequestRoutes(router=router, neighbor=neighbor):
+                client.send(self._ask_routers([router], Refresh(neighbor=neighbor), Refreshed)[0])
             case ReadStatus():
                 client.send(self._status(plan))
             case Locate(node=node):
@@ -265,6 +278,15 @@ class Supervisor:
         netns.configure_here([node for node in plan.nodes if node.role is Role.HOST], self._namespaces)
         visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+
+    def _apply(self, old: Plan, new: Plan) -> None:
+        if old.without_rules() != new.without_rules():
+            raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
+        changed = [node for node in new.routers if node != old.node(node.name)]
+        for node in changed:
+            if node.bgp is not None:
+                self._ask_routers([node.name], ConfigureRouter(bgp=node.bgp), Configured)
+        self._plan = new
 
     def _ask_routers(self, names: list[str], message: Message, answer: type[Answer]) -> list[Answer]:
         """Ask routers one question each, and wait for all answers while everything else is served."""
@@ -319,11 +341,11 @@ class Supervisor:
     def _settle_waits(self) -> None:
         if self._plan is None or not self._waits:
             return
-        pending = tuple(self._pending(self._plan))
         now = time.monotonic()
-        if not pending and self._converged_s is None:
-            self._converged_s = now - self._built_at
         for wait in list(self._waits):
+            pending = tuple(self._pending(self._plan, wait.closed))
+            if not pending and self._converged_s is None:
+                self._converged_s = now - self._built_at
             if not pending or now >= wait.end_s:
                 self._waits.remove(wait)
                 _tell(
@@ -331,10 +353,19 @@ class Supervisor:
                     Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s),
                 )
 
-    def _pending(self, plan: Plan) -> list[str]:
+    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...] = ()) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
         down, differ, refused = [], [], []
-        for (name, session), (far_name, far_session) in plan.far_ends().items():
+        far_ends = plan.far_ends()
+        awaited = {(one.router, one.session): one for one in closed}
+        awaited |= {(far, plan.name): awaited[end] for end, (far, plan) in far_ends.items() if end in awaited}
+        for (name, session), (far_name, far_session) in far_ends.items():
+            if (name, session) in awaited:
+                one = awaited[name, session]
+                state = self._routers[name].session(session)
+                if state is None or state.established or (name == one.router and state.why_down != one.reason):
+                    down.append(f"session {name} - {session} is not closed yet: {one.reason}")
+                continue
             mine = self._routers[name].session(session)
             theirs = self._routers[far_name].session(far_session.name)
             if mine is None or theirs is None or not mine.established:

@@ -15,6 +15,8 @@ from lab.commands.progress import Progress
 from lab.controller import Lab, end_lab, find_lab, labs_up, start_lab
 from lab.errors import InputError, LabBroken
 from lab.messages import (
+    Applied,
+    Apply,
     AwaitConvergence,
     Build,
     Built,
@@ -27,23 +29,27 @@ from lab.messages import (
     Probed,
     ReadStatus,
     ReadTables,
+    Refreshed,
+    RequestRoutes,
     Status,
     Tables,
 )
 from lab.plan import Plan, Role
+from lab.predict import predict
 
 if TYPE_CHECKING:
+    from lab.explanation import Explanation
     from lab.forwarding import Flow
-    from lab.router import Explanation
-    from lab.tables import LabTables
+    from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
 BUILD_DEADLINE_S = 30.0
+MOST_CHANGES_NAMED = 6
 
 
-def converge(lab: Lab, timeout_s: float) -> Converged:
-    """Wait until a lab has converged or the time is over."""
-    wait = AwaitConvergence(deadline_s=timeout_s)
+def converge(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) -> Converged:
+    """Wait until a lab has converged, with the sessions closed that the model has so, or the time is over."""
+    wait = AwaitConvergence(deadline_s=timeout_s, closed=closed)
     return lab.channel.ask(wait, Converged, deadline_s=timeout_s + ANSWER_DEADLINE_S)
 
 
@@ -55,15 +61,72 @@ def up(arguments: argparse.Namespace) -> int:
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
-            settled = converge(lab, arguments.timeout)
+            settled = converge(lab, predict(plan).closed, arguments.timeout)
         except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
         status = _status(lab)
     _print_status([status], arguments.format)
-    for what in settled.pending:
-        sys.stderr.write(f"erlab: not settled after {arguments.timeout:g} s: {what}\n")
+    _say_what_is_pending(settled, arguments.timeout)
     return LabBroken.exit_code if settled.pending else 0
+
+
+def apply(arguments: argparse.Namespace) -> int:
+    """Change a running lab to what a file says, without ending a session; 3 where it did not settle in time."""
+    topology, plan = load(arguments.file)
+    with find_lab(arguments.lab or topology.name) as lab, Progress() as progress:
+        running = _status(lab).plan
+        _refuse_what_takes_a_new_lab(running, plan, arguments.file)
+        progress.says("changing the routers")
+        lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
+        progress.says("waiting for sessions and routes to settle")
+        settled = converge(lab, predict(plan).closed, arguments.timeout)
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.applied(running, plan, settled.pending))
+    else:
+        from lab.report import as_text
+
+        print(as_text.plan_difference(running, plan))
+    _say_what_is_pending(settled, arguments.timeout)
+    return LabBroken.exit_code if settled.pending else 0
+
+
+def _refuse_what_takes_a_new_lab(running: Plan, new: Plan, file: str) -> None:
+    """Raise InputError where more has changed than a running lab can take."""
+    from lab.report.plan_changes import changes
+
+    others = changes(running.without_rules(), new.without_rules())
+    if others:
+        shown = ", ".join(dict.fromkeys(one.what for one in others[:MOST_CHANGES_NAMED]))
+        more = f" and {len(others) - MOST_CHANGES_NAMED} more" if len(others) > MOST_CHANGES_NAMED else ""
+        raise InputError(
+            f"{file} changes more than policies, rules and networks: {shown}{more}; "
+            f"end the lab and start it anew: erlab down --lab {running.name}, erlab up {file}"
+        )
+
+
+def _say_what_is_pending(settled: Converged, timeout_s: float) -> None:
+    for what in settled.pending:
+        sys.stderr.write(f"erlab: not settled after {timeout_s:g} s: {what}\n")
+
+
+def refresh(arguments: argparse.Namespace) -> int:
+    """Let a router ask a neighbour for its routes again."""
+    with find_lab(arguments.lab) as lab:
+        plan = _status(lab).plan
+        question = RequestRoutes(router=_router(plan, arguments.router), neighbor=_router(plan, arguments.neighbor))
+        sessions = lab.channel.ask(question, Refreshed, deadline_s=ANSWER_DEADLINE_S).sessions
+    if not sessions:
+        raise InputError(f"{arguments.router} has no BGP session with {arguments.neighbor}")
+    if arguments.format == "json":
+        from lab.report import as_json
+
+        print(as_json.refreshed(arguments.router, sessions))
+    else:
+        sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(sessions)}\n")
+    return 0
 
 
 def _abandon(lab: Lab) -> None:
@@ -142,8 +205,6 @@ def _predicted(arguments: argparse.Namespace) -> bool:
 
 def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
     if _predicted(arguments):
-        from lab.predict import predict
-
         _, plan = load(arguments.file)
         return plan, predict(plan).tables
     with find_lab(arguments.lab) as lab:
@@ -170,8 +231,6 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def _explanation(arguments: argparse.Namespace, prefix: Prefix) -> tuple[Plan, Explanation]:
     if _predicted(arguments):
-        from lab.predict import predict
-
         _, plan = load(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
     with find_lab(arguments.lab) as lab:

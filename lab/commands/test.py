@@ -42,7 +42,7 @@ def test(arguments: argparse.Namespace) -> int:
             notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
         built_s = time.monotonic()
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, arguments.timeout)
+        settled = converge(lab, prediction.closed, arguments.timeout)
         notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in settled.pending]
         progress.says("reading tables and sending packets")
         seen = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S)

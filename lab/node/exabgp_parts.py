@@ -1,4 +1,4 @@
-"""The parts of ExaBGP 5.0.15 that the lab replaces: its helper program, its queue of callbacks and its sleep.
+"""The parts of ExaBGP 5.0.15 that the lab replaces: helper program, reading of UPDATEs, queue, sleep and retries.
 
 Imported only where ExaBGP runs. The live tests fail where a new release changes what is relied on here
 (docs/decisions/0003-exabgp-in-a-fork.md).
@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import select
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from exabgp.bgp.fsm import FSM
+from exabgp.bgp.message import Message, Notify, Update
+from exabgp.bgp.message.open.capability import Capabilities, Capability
+from exabgp.bgp.message.open.capability.refresh import RouteRefresh
+from exabgp.bgp.message.update.attribute.attributes import Attributes
+from exabgp.configuration.configuration import Configuration
 from exabgp.configuration.core.format import formated
 from exabgp.reactor import loop
 from exabgp.reactor.api.processes import Processes
 from exabgp.reactor.api.response import Response
 from exabgp.reactor.asynchronous import ASYNC
+from exabgp.reactor.delay import Delay
 from exabgp.reactor.loop import Reactor
+from exabgp.reactor.peer import ACTION, Peer
+from exabgp.reactor.protocol import Protocol as Connection
+from exabgp.rib.outgoing import OutgoingRIB
 from exabgp.version import json as json_version
+
+from lab.wire import UpdateError
 
 CONNECTING_SLEEP_MS = 1
 IDLE_SLEEP_MS = 100
+LONGEST_RETRY_S = 2
+"""Between two tries to connect: the ConnectRetryTimer (RFC 4271 §8.2.2), which a real router sets to 120 s or so."""
+_UPDATE_ERROR = 3  # RFC 4271 §4.5
+_CEASE, _CONNECTION_REJECTED = 6, 5  # RFC 4486 §4
 
 
 class Helper(Protocol):
@@ -31,6 +47,15 @@ class Helper(Protocol):
 
     def hear(self, line: str) -> None:
         """Take one line that ExaBGP tells: an event in JSON, or the answer to a command."""
+
+    def hear_update(self, peer: str, body: bytes, *, asn4: bool) -> None:
+        """Take the octets of an UPDATE behind its header. Raises UpdateError where the session has to end."""
+
+    def hear_refresh(self, peer: str) -> None:
+        """The peer asks for all routes again (RFC 2918)."""
+
+    def holds_down(self, peer: str) -> bool:
+        """Whether the session with a peer must not be opened now."""
 
     def take_commands(self) -> list[str]:
         """The commands that wait to be carried out; they are the caller's from now on."""
@@ -71,11 +96,103 @@ class _HelperInProcess(Processes):  # type: ignore[misc]  # ExaBGP has no types
             for command in self.helper.take_commands():
                 yield process, formated(command)
 
+    def message(self, message_id: int, neighbor: Any, direction: str, message: Any, *rest: Any) -> None:  # noqa: ANN401
+        peer = str(neighbor["peer-address"])
+        if message_id == Message.CODE.UPDATE:
+            try:
+                self.helper.hear_update(peer, message.body, asn4=message.asn4)
+            except UpdateError as problem:
+                text = str(problem).encode("ascii", "replace").decode()
+                raise Notify(_UPDATE_ERROR, int(problem.subcode), text) from problem
+        elif message_id == Message.CODE.ROUTE_REFRESH:
+            self.helper.hear_refresh(peer)
+        else:
+            super().message(message_id, neighbor, direction, message, *rest)
+
     def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
         del process, neighbor
         if string is not None:
             self.helper.hear(string)
         return True
+
+
+def _left_unread(kind: type[Update], body: bytes, _direction: object, negotiated: Any) -> Update:  # noqa: ANN401
+    """An UPDATE as its octets, which `lab.wire` decodes (docs/decisions/0011-updates-decoded-here.md)."""
+    update = kind([], Attributes())
+    update.body, update.asn4 = body, negotiated.asn4
+    return update
+
+
+def _offer_route_refresh(capabilities: Capabilities, _neighbor: object) -> None:
+    """Without the enhanced one (RFC 7313), whose markers ExaBGP would set around routes that it does not keep."""
+    capabilities[Capability.CODE.ROUTE_REFRESH] = RouteRefresh()
+
+
+class _Configuration(Configuration):  # type: ignore[misc]
+    """ExaBGP's configuration, whose neighbours may be asked for their routes again.
+
+    `route-refresh enable` in the text would turn on ExaBGP's own copy of what was sent.
+    """
+
+    def reload(self) -> Any:  # noqa: ANN401
+        result = super().reload()
+        for neighbor in self.neighbors.values():
+            neighbor["capability"]["route-refresh"] = True
+        return result
+
+
+_update_rib, _new_update = OutgoingRIB._update_rib, Connection.new_update
+
+
+def _queue_in_place_of_earlier(rib: OutgoingRIB, change: Any) -> None:  # noqa: ANN401
+    """Queue an announcement or a withdrawal, and drop what was queued for the prefix before.
+
+    The original keeps both, and sends what shares its attributes together: an announcement may overtake a withdrawal.
+    """
+    before = rib._new_nlri.get(change.index())
+    if before is not None:
+        bucket = rib._new_attr_af_nlri.get(before.attributes.index(), {}).get(before.nlri.family().afi_safi(), {})
+        bucket.pop(before.index(), None)
+    _update_rib(rib, change)
+
+
+def _send_withdrawals_too(connection: Connection, _include_withdraw: object) -> Any:  # noqa: ANN401
+    """The UPDATEs that are due. The original leaves withdrawals out of the first ones of a session."""
+    return _new_update(connection, include_withdraw=True)
+
+
+class _Delay(Delay):  # type: ignore[misc]
+    """ExaBGP's pause between tries, which grows to two seconds and not to a minute."""
+
+    _next: int
+
+    def increase(self) -> None:
+        super().increase()
+        self._next = min(self._next, LONGEST_RETRY_S)
+
+
+class _Peer(Peer):  # type: ignore[misc]
+    """ExaBGP's side of a session, which can be held down, and leaves it to the router to send routes again."""
+
+    def __init__(self, neighbor: object, reactor: object) -> None:
+        super().__init__(neighbor, reactor)
+        self._delay = _Delay()
+
+    def held_down(self) -> bool:
+        return bool(self.reactor.helper.holds_down(str(self.neighbor["peer-address"])))
+
+    def resend(self, enhanced: object, family: object = None) -> None:
+        """The router does it, out of its own Adj-RIB-Out."""
+
+    def handle_connection(self, connection: Any) -> Any:  # noqa: ANN401
+        if self.held_down():
+            return connection.notification(_CEASE, _CONNECTION_REJECTED, "held down")
+        return super().handle_connection(connection)
+
+    def run(self) -> Any:  # noqa: ANN401
+        if self.generator is None and self.held_down():
+            return ACTION.LATER
+        return super().run()
 
 
 class _Callbacks(ASYNC):  # type: ignore[misc]
@@ -104,6 +221,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
     def __init__(self, configuration: object) -> None:
         super().__init__(configuration)
         self.asynchronous = _Callbacks()
+        self._waited_for: set[int] = set()
 
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
         if sleeptime:
@@ -117,6 +235,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
             for peer in self._peers.values():
                 if str(peer.neighbor["peer-address"]) == address:
                     peer._delay.reset()  # or it would wait for a minute after a few failures
+        self._forget_closed_sockets()
         others = {listening.fileno() for listening in self.listener._sockets}
         for fd in (*others, *self.helper.fds()):
             self._poller.register(fd, select.POLLIN)
@@ -126,17 +245,31 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
             if fd not in others and not self.helper.readable(fd):
                 yield fd
 
+    def _forget_closed_sockets(self) -> None:
+        """Stop waiting for sockets of sessions that ended: each would wake the original without end."""
+        open_now = {peer.socket() for peer in self._peers.values()} - {-1}
+        for fd in self._waited_for - open_now:
+            with suppress(KeyError):
+                self._poller.unregister(fd)
+        self._waited_for = open_now
+
     def _opening(self) -> bool:
         """Whether a session is between its first packet and Established, or is due to be tried."""
         for peer in self._peers.values():
-            if peer.fsm == FSM.ESTABLISHED:
+            if peer.fsm == FSM.ESTABLISHED or (peer.proto is None and peer.held_down()):
                 continue
             if peer.proto is not None or not (peer.neighbor["passive"] or peer._delay.backoff()):
                 return True
         return False
 
 
-def reactor(configuration: object, helper: Helper) -> Any:  # noqa: ANN401
+def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     """ExaBGP's reactor with `helper` as its only helper."""
+    Update.unpack_message = classmethod(_left_unread)
+    Capabilities._refresh = _offer_route_refresh
+    OutgoingRIB._update_rib = _queue_in_place_of_earlier
+    Connection.new_update = _send_withdrawals_too
+    loop.Peer = _Peer
     loop.Processes = type("Helpers", (_HelperInProcess,), {"helper": helper})
-    return type("LabReactor", (_EventDrivenReactor,), {"helper": helper})(configuration)
+    made = type("LabReactor", (_EventDrivenReactor,), {"helper": helper})
+    return made(_Configuration([configuration], text=True))

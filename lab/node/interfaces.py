@@ -50,7 +50,7 @@ def configure(node: NodePlan) -> None:
     for interface in node.interfaces:
         netlink.settle(interface.name)
     netlink.commit()
-    for route in node.static_routes:
+    for route in () if routes else node.static_routes:  # a router installs its own
         netlink.route(route.prefix, [route.next_hop], protocol=RTPROT_STATIC)
     netlink.commit()
     netlink.close()

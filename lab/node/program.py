@@ -7,15 +7,31 @@ starts it hands it a plan and a channel. ExaBGP's reactor is its main loop, and 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
+from lab.events import (
+    CloseSession,
+    Effect,
+    Event,
+    InstallRoute,
+    LinkChanged,
+    Reconfigured,
+    RefreshRequested,
+    RemoveRoute,
+    RequestRefresh,
+    SessionDown,
+)
 from lab.messages import (
     Broken,
+    Configured,
+    ConfigureRouter,
     Connect,
     Explain,
     Explained,
@@ -23,13 +39,16 @@ from lab.messages import (
     Message,
     NodeReport,
     ReadRouterTables,
+    Refresh,
+    Refreshed,
     RouterTablesRead,
     SessionReport,
 )
 from lab.netlink import LinkMonitor, Netlink
 from lab.node import interfaces, speaker
 from lab.plan import NodePlan
-from lab.router import Effect, Event, InstallRoute, LinkChanged, RemoveRoute, Router
+from lab.router import Router
+from lab.wire import UpdateError
 
 CONNECT_DEADLINE_S = 30.0
 _ALREADY_GONE = (errno.ESRCH, errno.ENODEV)
@@ -86,6 +105,7 @@ class _Program:
         self._interfaces = {interface.name for interface in node.interfaces}
         self._commands: list[str] = []
         self._to_try: list[str] = []
+        self._held_down: dict[str, float] = {}
         self._changed = False
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
@@ -95,6 +115,8 @@ class _Program:
     @_stopping()
     def before_connecting(self) -> None:
         """Let every other speaker of the lab listen before this one connects: a refused connect costs a second."""
+        for effect in self._router.begin():
+            self._carry_out(effect)
         self._supervisor.send(Listening())
         self._supervisor.expect(Connect, deadline_s=CONNECT_DEADLINE_S)
 
@@ -104,6 +126,39 @@ class _Program:
         event = self._decoder.decode(line)
         if event is not None:
             self._handle(event)
+
+    @_stopping()
+    def hear_update(self, peer: str, body: bytes, *, asn4: bool) -> None:
+        """Take an UPDATE's octets. Raises UpdateError where the session has to end."""
+        try:
+            event = self._decoder.update(peer, body, asn4=asn4)
+        except UpdateError as problem:
+            session = self._decoder.session(peer)
+            if session is not None:
+                self._handle(SessionDown(session=session, reason=f"closed by {self._node.name}: {problem}"))
+            raise
+        if event is not None:
+            for fault in event.faults:
+                sys.stderr.write(f"{self._node.name}: from {peer}: {fault.text}\n")
+            self._handle(event)
+
+    @_stopping()
+    def hear_refresh(self, peer: str) -> None:
+        """Send a peer all routes again."""
+        session = self._decoder.session(peer)
+        if session is not None:
+            self._handle(RefreshRequested(session=session))
+
+    def holds_down(self, peer: str) -> bool:
+        """Whether a session that the router closed has to stay so for now."""
+        until = self._held_down.get(peer)
+        if until is None:
+            return False
+        if time.monotonic() < until:
+            return True
+        del self._held_down[peer]
+        self._to_try.append(peer)
+        return False
 
     def take_commands(self) -> list[str]:
         """What the router wants the speaker to say."""
@@ -156,6 +211,17 @@ class _Program:
                 self._supervisor.send(RouterTablesRead(tables=self._router.tables()))
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
+            case ConfigureRouter(bgp=bgp):
+                self._to_try += self._held_down
+                self._held_down.clear()
+                self._handle(Reconfigured(bgp=bgp))
+                self._report()  # first: the supervisor must not take the state before for the one after
+                self._supervisor.send(Configured())
+            case Refresh(neighbor=neighbor):
+                asked = [name for name, plan in self._sessions.items() if plan.neighbor == neighbor]
+                for name in asked:
+                    self._carry_out(RequestRefresh(session=name))
+                self._supervisor.send(Refreshed(sessions=tuple(asked)))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no message for a node")
 
@@ -172,10 +238,19 @@ class _Program:
             case RemoveRoute(prefix=prefix):
                 self._refused.pop(f"install {prefix}", None)
                 self._netlink.remove_route(prefix)
+            case CloseSession(session=name, hold_down_s=hold_down_s):
+                self._say(effect)
+                if hold_down_s != 0:
+                    until = math.inf if hold_down_s is None else time.monotonic() + hold_down_s
+                    self._held_down[str(self._sessions[name].peer_address)] = until
             case _:
-                for command in speaker.commands(effect, self._sessions):
-                    self._decoder.sent(command)
-                    self._commands.append(command)
+                self._say(effect)
+
+    def _say(self, effect: Effect) -> None:
+        """Let the speaker carry out an effect."""
+        for command in speaker.commands(effect, self._sessions):
+            self._decoder.sent(command)
+            self._commands.append(command)
 
     def _report(self) -> None:
         reports = []

@@ -1,34 +1,34 @@
 """The speaker: ExaBGP, as its configuration, its commands and its events.
 
 It runs in the node's own process, forked from one that has imported it, and its helper is the node itself instead of a
-program at the end of two pipes. Everything else is ExaBGP's own: the configuration language, the text commands, the
-JSON events (docs/decisions/0003-exabgp-in-a-fork.md).
+program at the end of two pipes. The configuration language, the text commands and the JSON events are ExaBGP's own
+(docs/decisions/0003-exabgp-in-a-fork.md); the UPDATEs that it receives are decoded by `lab.wire`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from lab.bgp import (
-    Asn,
-    AsPath,
-    Community,
-    LargeCommunity,
-    Origin,
-    Prefix,
-    Route,
-    Segment,
-    SegmentKind,
-    in_order,
-    parse_prefix,
-)
+from lab.bgp import AsPath, Route, SegmentKind, extended_community_octets
 from lab.errors import LabBroken
+from lab.events import (
+    Announce,
+    CloseSession,
+    Effect,
+    Event,
+    RequestRefresh,
+    SessionDown,
+    SessionUp,
+    UpdateReceived,
+    Withdraw,
+)
 from lab.plan import BgpPlan, SessionPlan
-from lab.router import Announce, CloseSession, Effect, Event, SessionDown, SessionUp, UpdateReceived, Withdraw
+from lab.wire import decode_update
 
 if TYPE_CHECKING:
     from lab.node.exabgp_parts import Helper
@@ -50,6 +50,9 @@ ENVIRONMENT = {
 """Read by ExaBGP when it is imported. `api_ack` makes it answer each command, so that a refused one is noticed."""
 
 
+_EVENTS = "receive { parsed; open; update; refresh; notification; }"
+
+
 def configuration(bgp: BgpPlan) -> str:
     """The ExaBGP configuration of one router. It holds the MD5 keys: keep it in memory."""
     lines = [f"process {HELPER} {{ run /bin/true; encoder json; }}"]
@@ -65,7 +68,7 @@ def configuration(bgp: BgpPlan) -> str:
             "  capability { asn4 enable; route-refresh disable; graceful-restart disable; }",
             "  adj-rib-in false;",
             "  adj-rib-out false;",
-            f"  api {{ processes [ {HELPER} ]; neighbor-changes; receive {{ parsed; open; update; notification; }} }}",
+            f"  api {{ processes [ {HELPER} ]; neighbor-changes; {_EVENTS} }}",
         ]
         if session.passive:
             lines += ["  passive;", f"  listen {BGP_PORT};"]
@@ -89,6 +92,9 @@ def commands(effect: Effect, sessions: dict[str, SessionPlan]) -> Iterator[str]:
         case Withdraw(session=name, prefixes=prefixes):
             for prefix in prefixes:
                 yield f"neighbor {sessions[name].peer_address} withdraw route {prefix}"
+        case RequestRefresh(session=name):
+            session = sessions[name]
+            yield f"neighbor {session.peer_address} announce route-refresh {session.family.value} unicast"
         case CloseSession(session=name, subcode=subcode):
             yield f"neighbor {sessions[name].peer_address} teardown {subcode}"
         case _:
@@ -104,21 +110,58 @@ def _by_attributes(routes: Iterable[Route]) -> dict[str, list[str]]:
 
 
 def _attributes(route: Route) -> str:
-    words = [f"next-hop {route.next_hop} origin {route.origin.value}"]
-    path = " ".join(
-        f"( {' '.join(map(str, s.asns))} )" if s.kind is SegmentKind.SET else " ".join(map(str, s.asns))
-        for s in route.as_path.segments
-    )
-    words.append(f"as-path [ {path} ]")
+    words = [f"next-hop {route.next_hop} origin {route.origin.value}", _as_path(route.as_path)]
     if route.local_pref is not None:
         words.append(f"local-preference {route.local_pref}")
     if route.multi_exit_disc is not None:
         words.append(f"med {route.multi_exit_disc}")
+    if route.atomic_aggregate:
+        words.append("atomic-aggregate")
+    if route.aggregator is not None:
+        words.append(f"aggregator ( {route.aggregator} )")
     if route.communities:
         words.append(f"community [ {' '.join(route.communities)} ]")
+    if route.originator_id is not None:
+        words.append(f"originator-id {route.originator_id}")
+    if route.cluster_list:
+        words.append(f"cluster-list [ {' '.join(map(str, route.cluster_list))} ]")
+    if route.extended_communities:
+        octets = (extended_community_octets(one).hex() for one in route.extended_communities)
+        words.append(f"extended-community [ {' '.join(f'0x{one}' for one in octets)} ]")
     if route.large_communities:
         words.append(f"large-community [ {' '.join(route.large_communities)} ]")
+    words += [_octets(one.code, _OPTIONAL_TRANSITIVE_PARTIAL, bytes.fromhex(one.value)) for one in route.unknown]
     return " ".join(words)
+
+
+_WELL_KNOWN, _OPTIONAL_TRANSITIVE_PARTIAL = 0x40, 0xE0  # RFC 4271 §4.3
+_AS_PATH = 2
+_SEGMENT_TYPE = {  # RFC 4271 §4.3, RFC 5065 §3
+    SegmentKind.SET: 1,
+    SegmentKind.SEQUENCE: 2,
+    SegmentKind.CONFED_SEQUENCE: 3,
+    SegmentKind.CONFED_SET: 4,
+}
+_LONGEST_SEGMENT = 255
+
+
+def _octets(code: int, flags: int, value: bytes) -> str:
+    """An attribute that ExaBGP sends as it is."""
+    return f"attribute [ 0x{code:02x} 0x{flags:02x} 0x{value.hex()} ]"
+
+
+def _as_path(path: AsPath) -> str:
+    """A path as ExaBGP reads it; its text for confederations (RFC 5065) is refused by its own parser."""
+    if not path.has_confederation:
+        groups = [(("(", ")") if s.kind is SegmentKind.SET else ("[", "]"), s.asns) for s in path.segments]
+        texts = [f"{left} {' '.join(map(str, asns))} {right}" for (left, right), asns in groups]
+        return f"as-path {' '.join(texts) or '[ ]'}"
+    value = b""
+    for segment in path.segments:
+        for start in range(0, len(segment.asns), _LONGEST_SEGMENT):
+            asns = segment.asns[start : start + _LONGEST_SEGMENT]
+            value += bytes([_SEGMENT_TYPE[segment.kind], len(asns)]) + b"".join(asn.to_bytes(4) for asn in asns)
+    return _octets(_AS_PATH, _WELL_KNOWN, value)
 
 
 # events: lines of JSON that ExaBGP writes to events of the router
@@ -134,7 +177,7 @@ class Decoder:
     """
 
     def __init__(self, sessions: Iterable[SessionPlan]) -> None:
-        self._names = {str(session.peer_address): session.name for session in sessions}
+        self._plans = {str(session.peer_address): session for session in sessions}
         self._router_ids: dict[str, int] = {}
         self._sent: list[str] = []
 
@@ -152,7 +195,7 @@ class Decoder:
         message = json.loads(line)
         if "neighbor" not in message:
             return None
-        name = self._names.get(message["neighbor"]["address"]["peer"])
+        name = self.session(message["neighbor"]["address"]["peer"])
         if name is None:
             return None
         return self._event(name, message["type"], message["neighbor"])
@@ -163,53 +206,45 @@ class Decoder:
         elif kind == "state" and neighbor["state"] == "up":
             return SessionUp(session=name, peer_router_id=self._router_ids.get(name, 0))
         elif kind == "state" and neighbor["state"] == "down":
-            return SessionDown(session=name, reason=neighbor.get("reason", "closed"))
-        elif kind == "update":
-            return _update(name, neighbor["message"].get("update", {}))
+            return SessionDown(session=name, reason=_reason(neighbor.get("reason", "closed")))
         return None
 
+    def update(self, peer: str, body: bytes, *, asn4: bool) -> UpdateReceived | None:
+        """The event that an UPDATE's octets are; None for those of a peer that the router does not know.
 
-def _update(name: str, update: dict[str, Any]) -> UpdateReceived:
-    attributes = update.get("attribute", {})
-    announced: list[Route] = []
-    withdrawn = [
-        parse_prefix(entry["nlri"])
-        for entries in update.get("withdraw", {}).values()
-        for entry in entries
-        if isinstance(entry, dict) and "nlri" in entry
-    ]
-    for by_next_hop in update.get("announce", {}).values():
-        for next_hop, entries in by_next_hop.items():
-            for entry in entries:
-                if not isinstance(entry, dict) or "nlri" not in entry:
-                    continue
-                prefix = parse_prefix(entry["nlri"])
-                try:
-                    announced.append(_route(prefix, next_hop, attributes))
-                except ValueError:  # an attribute that no route may have: treat as withdraw (RFC 7606 §2)
-                    withdrawn.append(prefix)
-    return UpdateReceived(session=name, announced=tuple(announced), withdrawn=tuple(withdrawn))
+        Raises UpdateError where the session has to end.
+        """
+        plan = self._plans.get(peer)
+        if plan is None:
+            return None
+        first_asn = plan.peer_asn if plan.ebgp else None
+        decoded = decode_update(body, asn4=asn4, ebgp=plan.ebgp, peer_asn=first_asn)
+        return UpdateReceived(
+            session=plan.name, announced=decoded.announced, withdrawn=decoded.withdrawn, faults=decoded.faults
+        )
+
+    def session(self, peer: str) -> str | None:
+        """The name of the session with a peer's address."""
+        plan = self._plans.get(peer)
+        return None if plan is None else plan.name
 
 
-def _route(prefix: Prefix, next_hop: str, attributes: dict[str, Any]) -> Route:
-    segments = tuple(
-        Segment(SegmentKind(segment["element"]), tuple(map(Asn, segment["value"])))
-        for _, segment in sorted(attributes.get("as-path", {}).items(), key=lambda item: int(item[0]))
-    )
-    return Route(
-        prefix=prefix,
-        next_hop=ip_address(next_hop),
-        origin=Origin(attributes.get("origin", "igp")),
-        as_path=AsPath(segments),
-        local_pref=attributes.get("local-preference"),
-        multi_exit_disc=attributes.get("med"),
-        communities=in_order(Community(_joined(c)) for c in attributes.get("community", ())),
-        large_communities=in_order(LargeCommunity(_joined(c)) for c in attributes.get("large-community", ())),
-    )
+_NOTIFICATION = re.compile(r"notification received \((\d+),(\d+)\)")
+_CEASE = 6
+_CEASE_SUBCODES = {  # RFC 4486 §4
+    1: "maximum number of prefixes reached",
+    2: "administrative shutdown",
+    4: "administrative reset",
+    5: "connection rejected",
+}
 
 
-def _joined(numbers: list[int]) -> str:
-    return ":".join(map(str, numbers))
+def _reason(text: str) -> str:
+    """Why a session ended, with the words for what the neighbour's NOTIFICATION said."""
+    found = _NOTIFICATION.search(text)
+    if found and int(found[1]) == _CEASE and int(found[2]) in _CEASE_SUBCODES:
+        return f"{text}: Cease, {_CEASE_SUBCODES[int(found[2])]} (RFC 4486 §4)"
+    return text
 
 
 # running it
@@ -237,8 +272,6 @@ _SAMPLE = (
 
 def run(bgp: BgpPlan, helper: Helper) -> int:
     """Speak BGP until the helper ends this process; returns ExaBGP's exit code where it gives up itself."""
-    from exabgp.configuration.configuration import Configuration
-
     from lab.node.exabgp_parts import reactor
 
-    return int(reactor(Configuration([configuration(bgp)], text=True), helper).run())
+    return int(reactor(configuration(bgp), helper).run())

@@ -54,7 +54,9 @@ DOCUMENTS: dict[tuple[str, ...], str] = {
 @pytest.mark.parametrize("arguments", DOCUMENTS, ids=" ".join)
 def test_json(up: Erlab, arguments: tuple[str, ...]) -> None:
     """With `--format json` stdout holds one document, which names its schema, and nothing else."""
-    assert up.does(*arguments, "--format", "json").document["schema"] == f"erlab/{DOCUMENTS[arguments]}/1"
+    kind = DOCUMENTS[arguments]
+    version = 2 if kind == "plan" else 1
+    assert up.does(*arguments, "--format", "json").document["schema"] == f"erlab/{kind}/{version}"
 
 
 def test_json_of_a_life(erlab: Erlab) -> None:

@@ -1,0 +1,232 @@
+"""What a router makes of malformed UPDATEs that a neighbour really sends (RFC 7606), and of route refresh (RFC 2918).
+
+The neighbour `x` is no router of the lab but `raw_speaker.py`. What the router shows is compared with what the sans-IO
+router makes of the same octets in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erlab_command import ERLAB, Erlab
+from lab.bgp import parse_prefix
+from lab.codec import plain
+from lab.events import SessionUp, UpdateReceived
+from lab.plan import Plan
+from lab.router import Router
+from lab.wire import decode_update
+from lab_processes import await_
+from networks import Net
+from wire_octets import (
+    AGGREGATOR,
+    AS_PATH,
+    ATOMIC_AGGREGATE,
+    COMMUNITIES,
+    CONFED_SEQUENCE,
+    MED,
+    NEXT_HOP,
+    NON_TRANSITIVE,
+    ORIGIN,
+    ORIGIN_IGP,
+    SEQUENCE,
+    TRANSITIVE,
+    WELL_KNOWN,
+    attribute,
+    nlri,
+    segment,
+    update,
+)
+
+PATH = attribute(WELL_KNOWN, AS_PATH, segment(SEQUENCE, 65001))
+HOP = attribute(WELL_KNOWN, NEXT_HOP, IPv4Address("100.64.0.2").packed)
+SOUND = ORIGIN_IGP + PATH + HOP
+P = "10.1.0.0/16"
+HERE = Path(__file__).parents[1]
+
+
+def plan() -> Plan:
+    """`r` listens for `x`, and has a network of its own to send."""
+    net = Net()
+    net.router("r", 65010, ["10.10.0.0/16"])
+    net.outsider("r", "x", 65001)
+    return net.plan()
+
+
+class Neighbor:
+    """`x`, speaking."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def sends(self, line: str) -> None:
+        """Let it send a message."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def ends(self) -> None:
+        """Let it end by itself: killed, its own child would keep the lab's process namespace waiting to be buried."""
+        self._process.communicate(timeout=10)
+
+    def hears(self) -> str:
+        """The next message that arrives there."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def neighbor(erlab: Erlab) -> Iterator[Neighbor]:
+    """A lab with `r`, and its session with `x` established."""
+    built = subprocess.run(  # noqa: S603
+        [sys.executable, str(HERE / "run_plan.py"), erlab.name],
+        input=json.dumps([plain(plan())]),
+        env=erlab.environment,
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    argv = [ERLAB, "shell", "x", "--", sys.executable, str(HERE / "raw_speaker.py"), "100.64.0.1", "65001"]
+    with subprocess.Popen(  # noqa: S603
+        argv, env=erlab.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        speaking = Neighbor(process)
+        try:
+            assert speaking.hears() == "established"
+            yield speaking
+        finally:
+            speaking.ends()
+
+
+def received(erlab: Erlab) -> Any:  # noqa: ANN401  # JSON has no narrower type
+    """The routes that `r` has from `x`."""
+    (session,) = erlab.does("show", "rib-in", "r", "--format", "json").document["rib_in"]
+    return session["routes"]
+
+
+def explained(erlab: Erlab, prefix: str = P) -> Any:  # noqa: ANN401  # JSON has no narrower type
+    """What `r` says of a prefix; `explain` ends with 1 where there is nothing to say."""
+    return erlab.run("explain", "r", prefix, "--format", "json").document
+
+
+def modelled(body: bytes) -> Router:
+    """The router in memory, after the same UPDATE."""
+    router = Router(plan().node("r"))
+    router.handle(SessionUp(session="x/ipv4", peer_router_id=int(IPv4Address("9.9.9.9"))))
+    decoded = decode_update(body, peer_asn=65001)
+    router.handle(
+        UpdateReceived(
+            session="x/ipv4", announced=decoded.announced, withdrawn=decoded.withdrawn, faults=decoded.faults
+        )
+    )
+    return router
+
+
+WITHDRAWN = {
+    "origin_of_two_octets": (attribute(WELL_KNOWN, ORIGIN, b"\0\0") + PATH + HOP, "ORIGIN"),
+    "unknown_origin": (attribute(WELL_KNOWN, ORIGIN, b"\7") + PATH + HOP, "ORIGIN"),
+    "no_as_path": (ORIGIN_IGP + HOP, "AS_PATH"),
+    "as_path_segment_overrun": (
+        ORIGIN_IGP + attribute(WELL_KNOWN, AS_PATH, bytes([2, 9]) + (65001).to_bytes(4)) + HOP,
+        "AS_PATH",
+    ),
+    "as_0_in_the_path": (ORIGIN_IGP + attribute(WELL_KNOWN, AS_PATH, segment(SEQUENCE, 65001, 0)) + HOP, "AS_PATH"),
+    "confederation_from_outside": (
+        ORIGIN_IGP + attribute(WELL_KNOWN, AS_PATH, segment(CONFED_SEQUENCE, 65001)) + HOP,
+        "AS_PATH",
+    ),
+    "communities_of_five_octets": (SOUND + attribute(TRANSITIVE, COMMUNITIES, b"\0" * 5), "COMMUNITIES"),
+    "med_of_three_octets": (SOUND + attribute(NON_TRANSITIVE, MED, b"\0" * 3), "MULTI_EXIT_DISC"),
+    "origin_marked_optional": (attribute(TRANSITIVE, ORIGIN, b"\0") + PATH + HOP, "ORIGIN"),
+    "next_hop_of_no_host": (
+        ORIGIN_IGP + PATH + attribute(WELL_KNOWN, NEXT_HOP, IPv4Address("224.0.0.1").packed),
+        "NEXT_HOP",
+    ),
+}
+"""Attributes that take their routes with them, and the one that is named (RFC 7606 §2, §7)."""
+
+DISCARDED = {
+    "atomic_aggregate_with_a_value": (SOUND + attribute(WELL_KNOWN, ATOMIC_AGGREGATE, b"\1"), "ATOMIC_AGGREGATE"),
+    "aggregator_of_five_octets": (SOUND + attribute(TRANSITIVE, AGGREGATOR, b"\0" * 5), "AGGREGATOR"),
+}
+"""Attributes that are dropped from routes which stay (RFC 7606 §7.6, §7.7)."""
+
+
+@pytest.mark.parametrize("name", WITHDRAWN)
+def test_a_malformed_attribute_withdraws_its_routes(erlab: Erlab, name: str) -> None:
+    """The route that was there goes, another stays, the session stays, and the reason is told, as in the model."""
+    attributes, named = WITHDRAWN[name]
+    bad = update(attributes, nlri(P))
+    with neighbor(erlab) as x:
+        x.sends(f"update {update(SOUND, nlri(P, '10.2.0.0/16')).hex()}")
+        await_(lambda: len(received(erlab)) == 2, "the sound routes", deadline_s=10)
+        x.sends(f"update {bad.hex()}")
+        await_(lambda: len(received(erlab)) == 1, "the withdrawal", deadline_s=10)
+        (candidate,) = explained(erlab)["candidates"]
+        (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
+    (expected,) = modelled(bad).explain(parse_prefix(P)).candidates
+    assert candidate["fault"] == expected.fault
+    assert named in expected.fault
+    assert candidate["refused"] == "treated as withdrawn: its UPDATE was malformed"
+    assert session["established"]
+
+
+@pytest.mark.parametrize("name", DISCARDED)
+def test_a_malformed_attribute_is_discarded_alone(erlab: Erlab, name: str) -> None:
+    """The route arrives without the attribute, and the reason is told, as in the model."""
+    attributes, named = DISCARDED[name]
+    body = update(attributes, nlri(P))
+    with neighbor(erlab) as x:
+        x.sends(f"update {body.hex()}")
+        await_(lambda: len(received(erlab)) == 1, "the route", deadline_s=10)
+        (candidate,) = explained(erlab)["candidates"]
+    (expected,) = modelled(body).explain(parse_prefix(P)).candidates
+    assert (candidate["fault"], candidate["fate"]) == (expected.fault, "best")
+    assert named in expected.fault
+    assert candidate["received"]["aggregator"] is None
+    assert not candidate["received"]["atomic_aggregate"]
+
+
+def test_a_malformed_prefix_ends_the_session(erlab: Erlab) -> None:
+    """Where the prefixes cannot be told apart nothing can be withdrawn: NOTIFICATION 3/10 (RFC 7606 §5.3)."""
+    with neighbor(erlab) as x:
+        x.sends(f"update {update(SOUND, bytes([33, 10, 1, 1, 1, 1])).hex()}")
+        heard = x.hears()
+        while heard.startswith("update"):
+            heard = x.hears()
+        assert heard == "notification 3 10"
+        (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
+    assert not session["established"]
+    assert session["why_down"].startswith("closed by r: ")
+
+
+def test_a_route_refresh_brings_all_routes_again(erlab: Erlab) -> None:
+    """A neighbour that asks (RFC 2918) is sent the same UPDATE once more; one that does not ask is not."""
+    with neighbor(erlab) as x:
+        first = [x.hears(), x.hears()]
+        assert "update 00000000" in first
+        (announced,) = (line for line in first if line != "update 00000000")
+        x.sends("refresh")
+        assert x.hears() == announced
+        (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
+    assert session["refreshes"] == 1
+
+
+def test_an_unknown_attribute_is_passed_on(erlab: Erlab) -> None:
+    """An optional transitive attribute that no one knows is kept with its value (RFC 4271 §5)."""
+    body = update(SOUND + attribute(TRANSITIVE, 99, b"\x01\x02\x03"), nlri(P))
+    with neighbor(erlab) as x:
+        x.sends(f"update {body.hex()}")
+        await_(lambda: len(received(erlab)) == 1, "the route", deadline_s=10)
+        (route,) = received(erlab)
+    assert route["unknown"] == ["99:010203"]

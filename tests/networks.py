@@ -1,0 +1,212 @@
+"""Small networks of routers for the live tests of policies and rules: a few lines make a plan.
+
+    net = Net()
+    net.router("r", 65010)
+    net.router("a", 65001, networks=["10.1.0.0/16"])
+    net.session("r", "a", r=SessionRules(...))
+    predicted, observed = both(net.plan())
+
+Each session has a wire of its own, with a /30 and a /126. An eBGP session accepts everything both ways unless its rules
+say otherwise. Policies come from YAML, as a user writes them: `policies("...")["name"]`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+from lab.bgp import (
+    RFC_4271_BEST_PATH,
+    Address,
+    Aggregate,
+    Asn,
+    BestPathRules,
+    Family,
+    LeakedNetwork,
+    Route,
+    parse_prefix,
+)
+from lab.codec import plain, typed
+from lab.load import load_policies
+from lab.plan import BgpPlan, Endpoint, InterfacePlan, NodePlan, Plan, Role, SessionPlan, StaticRoute, Wire
+from lab.plan.addressing import host, link
+from lab.policy import Fate, Policy, SessionRules, Term
+from lab.predict import predict
+from lab.tables import LabTables, SessionTables, differences
+
+ACCEPT = Policy(name="accept", terms=(Term(fate=Fate.ACCEPT),))
+OPEN = SessionRules(import_policies=(ACCEPT,), export_policies=(ACCEPT,))
+_BLOCKS = {Family.IPV4: parse_prefix("100.64.0.0/16"), Family.IPV6: parse_prefix("fd00::/64")}
+RUN_DEADLINE_S = 90
+
+
+def policies(text: str) -> dict[str, Policy]:
+    """The policies of a policy file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(text)
+        file.flush()
+        return {policy.name: policy for policy in load_policies(file.name)}
+
+
+def importing(*chain: Policy, **rules: object) -> SessionRules:
+    """Rules with an import chain; everything is exported."""
+    return replace(OPEN, import_policies=chain, **rules)  # type: ignore[arg-type]  # names of SessionRules
+
+
+def exporting(*chain: Policy, **rules: object) -> SessionRules:
+    """Rules with an export chain; everything is imported."""
+    return replace(OPEN, export_policies=chain, **rules)  # type: ignore[arg-type]  # names of SessionRules
+
+
+class Net:
+    """A network in the making."""
+
+    def __init__(self) -> None:
+        self._asns: dict[str, Asn] = {}
+        self._bgp: dict[str, BgpPlan] = {}
+        self._interfaces: dict[str, list[InterfacePlan]] = {}
+        self._sessions: dict[str, list[SessionPlan]] = {}
+        self._static: dict[str, list[StaticRoute]] = {}
+        self._wires: list[Wire] = []
+        self._hosts: list[str] = []
+
+    def router(  # noqa: PLR0913  # each is what a BgpPlan has
+        self,
+        name: str,
+        asn: int,
+        networks: Iterable[str] = (),
+        *,
+        aggregates: Iterable[Aggregate] = (),
+        leaked: Iterable[LeakedNetwork] = (),
+        best_path: BestPathRules = RFC_4271_BEST_PATH,
+        cluster_id: str | None = None,
+    ) -> None:
+        """Add a router; its router id is 10.255.0.N, in the order in which they are added."""
+        self._interfaces[name], self._sessions[name], self._static[name] = [], [], []
+        self._bgp[name] = BgpPlan(
+            asn=Asn(asn),
+            router_id=IPv4Address(f"10.255.0.{len(self._bgp) + 1}"),
+            networks=tuple(map(parse_prefix, networks)),
+            sessions=(),
+            aggregates=tuple(aggregates),
+            leaked_networks=tuple(leaked),
+            best_path=best_path,
+            cluster_id=None if cluster_id is None else IPv4Address(cluster_id),
+        )
+
+    def session(
+        self, one: str, other: str, families: Iterable[Family] = (Family.IPV4,), **rules: SessionRules
+    ) -> tuple[Address, Address]:
+        """Join two routers by a wire and a session for each family; rules are given by router name.
+
+        Returns the IPv4 addresses of both ends.
+        """
+        blocks = {family: link(block, len(self._wires)) for family, block in _BLOCKS.items()}
+        ends = []
+        for number, (here, there) in enumerate(((one, other), (other, one)), start=1):
+            addresses = tuple(host(block, number) for block in blocks.values())
+            self._interfaces[here].append(InterfacePlan(name=f"to-{there}", addresses=addresses))
+            ends.append(Endpoint(node=here, interface=f"to-{there}"))
+            for family in families:
+                local, peer = (host(blocks[family], n).ip for n in (number, 3 - number))
+                ebgp = self._bgp[one].asn != self._bgp[other].asn
+                self._sessions[here].append(
+                    SessionPlan(
+                        neighbor=there,
+                        family=family,
+                        interface=f"to-{there}",
+                        local_address=local,
+                        peer_address=peer,
+                        local_asn=self._bgp[here].asn,
+                        peer_asn=self._bgp[there].asn,
+                        passive=number == 1,
+                        hold_time_s=180,
+                        rules=rules.get(here, OPEN if ebgp else SessionRules()),
+                    )
+                )
+        self._wires.append(Wire(name=f"{one}-{other}", ends=(ends[0], ends[1])))
+        return host(blocks[Family.IPV4], 1).ip, host(blocks[Family.IPV4], 2).ip
+
+    def outsider(self, router: str, name: str, asn: int, rules: SessionRules = OPEN) -> None:
+        """Add a host that may speak BGP with a router by some other program; the router listens."""
+        self._hosts.append(name)
+        self._bgp[name] = BgpPlan(asn=Asn(asn), router_id=IPv4Address("9.9.9.9"), networks=(), sessions=())
+        self._interfaces[name], self._sessions[name], self._static[name] = [], [], []
+        self.session(router, name, (Family.IPV4,), **{router: rules})
+
+    def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
+        """Give a router a static route, which stands in for one of an IGP."""
+        hop = ip_address(next_hop) if isinstance(next_hop, str) else next_hop
+        self._static[router].append(StaticRoute(prefix=parse_prefix(prefix), next_hop=hop, metric=metric))
+
+    def plan(self) -> Plan:
+        """The plan of all that was added."""
+        nodes = tuple(
+            NodePlan(
+                name=name,
+                role=Role.HOST if name in self._hosts else Role.CUSTOMER_EDGE,
+                interfaces=tuple(self._interfaces[name]),
+                bgp=None if name in self._hosts else replace(bgp, sessions=tuple(self._sessions[name])),
+                static_routes=tuple(self._static[name]),
+            )
+            for name, bgp in self._bgp.items()
+        )
+        return Plan(name="net", nodes=nodes, wires=tuple(self._wires))
+
+
+class Seen:
+    """The tables of a lab, predicted or observed, and short ways to look into them."""
+
+    def __init__(self, tables: LabTables) -> None:
+        self.tables = tables
+
+    def session(self, router: str, neighbor: str) -> SessionTables:
+        """The first session of a router with a neighbour."""
+        return next(s for s in self.tables.of(router).sessions if s.neighbor == neighbor)
+
+    def loc_rib(self, router: str) -> dict[str, Route]:
+        """The best routes of a router by prefix."""
+        return _by_prefix(self.tables.of(router).loc_rib)
+
+    def received(self, router: str, neighbor: str) -> dict[str, Route]:
+        """What a router received from a neighbour, by prefix."""
+        sessions = (s for s in self.tables.of(router).sessions if s.neighbor == neighbor)
+        return _by_prefix(route for session in sessions for route in session.adj_rib_in)
+
+    def fib(self, router: str) -> dict[str, tuple[str, ...]]:
+        """The next hops by prefix; none where packets are discarded."""
+        return {str(e.prefix): tuple(map(str, e.next_hops)) for e in self.tables.of(router).fib}
+
+
+def _by_prefix(routes: Iterable[Route]) -> dict[str, Route]:
+    return {str(route.prefix): route for route in routes}
+
+
+def live(*steps: Plan) -> list[Seen]:
+    """Run a plan as a lab, and apply the others to it one after another; what was seen after each.
+
+    Everything has to settle, and to be what the model predicts for that plan.
+    """
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, str(Path(__file__).with_name("run_plan.py"))],
+        input=json.dumps([plain(step) for step in steps]),
+        capture_output=True,
+        text=True,
+        timeout=RUN_DEADLINE_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    seen = []
+    for step, found in zip(steps, json.loads(ended.stdout), strict=True):
+        observed = typed(LabTables, found["tables"])
+        assert found["pending"] == [], found["pending"]
+        apart = list(differences(predict(step).tables, observed))
+        assert apart == [], apart
+        seen.append(Seen(observed))
+    return seen

@@ -1,0 +1,49 @@
+"""Run a plan live: `python run_plan.py` reads steps as JSON from stdin and writes what was seen after each.
+
+A step is a plan; the first is built, each later one is applied to the running lab. What is seen of each is the lab's
+tables, and what had not settled. `python run_plan.py NAME` builds one plan and leaves the lab up under that name.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from lab.codec import plain, typed
+from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, converge
+from lab.controller import start_lab, temporary_lab
+from lab.messages import Applied, Apply, Build, Built, ReadTables, Tables
+from lab.plan import Plan
+from lab.predict import predict
+
+SETTLE_S = 20.0
+
+
+def leave_up(name: str) -> None:
+    """Build the one plan, and leave its lab running."""
+    (step,) = json.load(sys.stdin)
+    with start_lab(name) as lab:
+        lab.channel.ask(Build(plan=typed(Plan, step)), Built, deadline_s=BUILD_DEADLINE_S)
+
+
+def main() -> None:
+    """Read, run, write."""
+    with temporary_lab("plan") as lab:
+        seen = []
+        for number, step in enumerate(json.load(sys.stdin)):
+            plan = typed(Plan, step)
+            if number:
+                lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
+            else:
+                lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
+            settled = converge(lab, predict(plan).closed, SETTLE_S)
+            tables = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
+            seen.append({"tables": plain(tables), "pending": settled.pending})
+    json.dump(seen, sys.stdout)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        leave_up(sys.argv[1])
+    else:
+        main()
