@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from lab.bgp import Family, Route
+from lab.bgp import ATTRIBUTES, Family, Route, text_of
 from lab.expectations import (
     Expectation,
     ReachabilityExpectation,
@@ -21,7 +21,6 @@ from lab.expectations import (
 )
 from lab.forwarding import Flow, FlowResult, walks
 from lab.plan import NodePlan, Plan, Role
-from lab.policy import text_of
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
 
@@ -226,20 +225,8 @@ def routes_in(expectation: RouteExpectation, tables: RouterTables) -> list[dict[
     return [_texts(route) for rib in ribs for route in rib if route.prefix == prefix]
 
 
-_TEXT_ATTRIBUTES = (
-    "next_hop",
-    "local_pref",
-    "as_path",
-    "origin",
-    "multi_exit_disc",
-    "communities",
-    "large_communities",
-    "weight",
-)
-
-
 def _texts(route: Route) -> dict[str, str]:
-    return {name: text_of(route, name) for name in _TEXT_ATTRIBUTES}
+    return {name: text_of(route, name) for name in ATTRIBUTES}
 
 
 def mismatches(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> list[str]:
@@ -265,7 +252,8 @@ def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan
     shown = {name: route.get(name, "") for name in wanted} or {"next_hop": route["next_hop"]}
     if "next_hop" in shown:
         shown["next_hop"] = named(shown["next_hop"], plan)
-    return ", ".join(f"{name} {value or 'none'}" for name, value in shown.items())
+    nothing = "none, packets are discarded" if expectation.table is Table.FIB else "none"
+    return ", ".join(f"{name} {value or nothing}" for name, value in shown.items())
 
 
 # reachability

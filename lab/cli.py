@@ -82,12 +82,20 @@ def parser() -> argparse.ArgumentParser:
     plan.set_defaults(run=_offline("plan"))
 
     schema = command("schema", "Print the JSON Schema of a file format, for editors.", formats=False)
-    schema.add_argument("kind", choices=("topology", "policy"))
+    schema.add_argument("kind", choices=("topology", "policy", "cases"))
     schema.set_defaults(run=_offline("schema"))
+
+    _policy_commands(commands.add_parser("policy", help="Test, compare and try policies."))
 
     up = waits(command("up", "Start a topology file's lab and leave it running."))
     up.add_argument("file", metavar="FILE", help="a topology file")
     up.set_defaults(run=_live("up"))
+
+    apply = waits(
+        live(command("apply", "Give a running lab the policies and rules of a changed file."))
+    )
+    apply.add_argument("file", metavar="FILE", help="a topology file")
+    apply.set_defaults(run=_live("apply"))
 
     status = live(command("status", "Show the labs that are up."))
     status.set_defaults(run=_live("status"))
@@ -107,6 +115,11 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--file", metavar="FILE", help="predict from this topology instead of asking a lab")
     explain.set_defaults(run=_live("explain"))
 
+    refresh = live(command("refresh", "Let a router ask a neighbour for all its routes again (RFC 2918)."))
+    refresh.add_argument("router", metavar="ROUTER")
+    refresh.add_argument("neighbor", metavar="NEIGHBOR")
+    refresh.set_defaults(run=_live("refresh"))
+
     probe = live(command("probe", "Send packets from one host of a running lab to another."))
     probe.add_argument("source", metavar="FROM")
     probe.add_argument("destination", metavar="TO")
@@ -121,6 +134,47 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("argv", metavar="COMMAND", nargs=argparse.REMAINDER, help="default: $SHELL; put -- before it")
     shell.set_defaults(run=_live("shell"))
     return main_parser
+
+
+def _policy_commands(policy: argparse.ArgumentParser) -> None:
+    """The arguments of what is done with policies alone."""
+    verbs = policy.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def verb(name: str, words: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, help=words, description=words)
+        one.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+        one.set_defaults(run=_policy(name))
+        return one
+
+    test = verb("test", "Run the cases of case files, and name the terms that none of them reaches.")
+    test.add_argument("files", metavar="FILE", nargs="+", help="case files")
+    test.add_argument("--require-coverage", action="store_true", help="fail where a term is not reached")
+
+    diff = verb("diff", "Show the routes of which two versions of policies make something else.")
+    diff.add_argument("old", metavar="OLD", help="a policy file")
+    diff.add_argument("new", metavar="NEW", help="another version of it")
+    diff.add_argument("--policy", action="append", metavar="NAME", help="only this policy; may be given again")
+    diff.add_argument("--routes", metavar="FILE", help="compare on these routes too: YAML, JSON or an MRT dump")
+
+    evaluate = verb("eval", "Show what a chain of policies does with routes, and why.")
+    evaluate.add_argument("file", metavar="FILE", help="a policy file")
+    evaluate.add_argument("policies", metavar="POLICY", nargs="+", help="the policies of the chain, in order")
+    evaluate.add_argument(
+        "--route", action="append", metavar="ATTRIBUTES", help="a route, such as 'prefix=10.0.0.0/8 as_path=12076'"
+    )
+    evaluate.add_argument("--routes", metavar="FILE", help="the routes of a file: YAML, JSON or an MRT dump")
+    evaluate.add_argument("--neighbor", metavar="NAME", help="the neighbour, by name or address")
+    evaluate.add_argument("--asn", metavar="ASN", help="the own AS number")
+    evaluate.add_argument("--address", metavar="ADDRESS", help="the own address on the session")
+
+
+def _policy(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import policy
+
+        return int(getattr(policy, name)(arguments))
+
+    return run
 
 
 def _offline(name: str) -> Callable[[argparse.Namespace], int]:

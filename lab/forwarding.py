@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.bgp import Address, Family, Prefix
+from lab.bgp import Address, Family
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import FibEntry, LabTables
 
@@ -65,10 +65,12 @@ def _walk(plan: Plan, tables: LabTables, so_far: tuple[str, ...], target: Addres
     if node.role is Role.HOST and len(so_far) > 1:
         yield Walk(nodes=so_far, stopped=f"{node.name} is a host and forwards nothing")
         return
-    next_hops = _lookup(node, tables, target)
-    if not next_hops:
+    entry = _lookup(node, tables, target)
+    if entry is None:
         yield Walk(nodes=so_far, stopped=f"{node.name} has no route to {target}")
-    for next_hop in next_hops:
+    elif not entry.next_hops:
+        yield Walk(nodes=so_far, stopped=f"{node.name} discards packets to {target} (blackhole route {entry.prefix})")
+    for next_hop in entry.next_hops if entry is not None else ():
         owner = plan.owner(next_hop)
         if owner is None:
             yield Walk(nodes=so_far, stopped=f"nobody answers for {next_hop} at {node.name}")
@@ -76,20 +78,31 @@ def _walk(plan: Plan, tables: LabTables, so_far: tuple[str, ...], target: Addres
             yield from _walk(plan, tables, (*so_far, owner), target)
 
 
-def _lookup(node: NodePlan, tables: LabTables, target: Address) -> tuple[Address, ...]:
-    """The next hops of the longest match: the target itself in a connected network."""
-    found: list[tuple[Prefix, tuple[Address, ...]]] = [
-        (address.network, (target,)) for i in node.interfaces for address in i.addresses
-    ]
-    found += [(route.prefix, (route.next_hop,)) for route in node.static_routes]
-    entry = longest_match(tables.of(node.name).fib, target) if node.bgp is not None else None
-    found += [(entry.prefix, entry.next_hops)] if entry is not None else []
-    matching = [(prefix.prefixlen, hops) for prefix, hops in found if target in prefix]
-    return max(matching, key=lambda item: item[0])[1] if matching else ()
+def _lookup(node: NodePlan, tables: LabTables, target: Address) -> FibEntry | None:
+    """The longest match: a connected network leads to the target itself, an entry without next hops nowhere."""
+    found = [*_configured(node, target)]
+    if node.bgp is not None:
+        found += tables.of(node.name).fib
+    return longest_match(found, target)
+
+
+def _configured(node: NodePlan, target: Address) -> Iterator[FibEntry]:
+    """The routes that a node has without BGP, as they lead to an address: the connected ones first."""
+    for interface in node.interfaces:
+        for address in interface.addresses:
+            yield FibEntry(prefix=address.network, next_hops=(target,))
+    for route in sorted(node.static_routes, key=lambda one: one.metric):
+        yield FibEntry(prefix=route.prefix, next_hops=(route.next_hop,))
+
+
+def gateway(node: NodePlan, next_hop: Address) -> Address | None:
+    """Where packets by way of a BGP next hop go first: to itself on an own wire, else as a static route says."""
+    entry = longest_match(_configured(node, next_hop), next_hop)
+    return entry.next_hops[0] if entry is not None else None
 
 
 def longest_match(fib: Iterable[FibEntry], target: Address) -> FibEntry | None:
-    """The entry that packets to an address follow (RFC 1812 §5.2.4.3)."""
+    """The entry that packets to an address follow (RFC 1812 §5.2.4.3), the first where several are as long."""
     return max((e for e in fib if target in e.prefix), key=lambda e: e.prefix.prefixlen, default=None)
 
 

@@ -236,7 +236,7 @@ def _modelled_flow(expectation: ReachabilityExpectation, flow: Flow, model: Mode
     address = model.plan.node(towards).address(flow.family)
     prefix = model.prefix_of(address) if address is not None else None
     if prefix is not None and model.plan.node(last).bgp is not None:
-        cause = model.why_absent(last, prefix)
+        cause = model.why_absent(last, prefix) or model.why_discarded(last, prefix)
         if cause is not None:
             return Cause(stage=cause.stage, text=f"{cause.text}; so {result.stopped}")
     return Cause(stage=Stage.FIB, text=result.stopped)

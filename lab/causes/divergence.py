@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.bgp import Address, Prefix, Route, family_of
+from lab.bgp import Address, Prefix, Route, changes_between, family_of
 from lab.causes.stages import Cause, Stage
+from lab.forwarding import gateway
 from lab.plan import Plan
-from lab.policy import changes_between
 from lab.tables import LabTables, SessionTables
 
 
@@ -85,10 +85,11 @@ class Divergence:
 
     def _of_hops(self, fib: Place) -> Iterator[Place]:
         """The Adj-RIBs-In of the next hops that came or went: one of several may be lost while the best path stays."""
-        changed = set(self._hops(fib, self.predicted)) ^ set(self._hops(fib, self.observed))
+        changed = set(self._hops(fib, self.predicted) or ()) ^ set(self._hops(fib, self.observed) or ())
+        node = self.plan.node(fib.router)
         for place in self._adj_ribs_in(fib.router):
             routes = (self._route(place, tables) for tables in (self.predicted, self.observed))
-            if any(route is not None and route.next_hop in changed for route in routes):
+            if any(route is not None and gateway(node, route.next_hop) in changed for route in routes):
                 yield place
 
     def session(self, router: str, session: str) -> Place:
@@ -116,8 +117,9 @@ class Divergence:
         ends = ((place.router, place.session), self._far_end(place.router, place.session))
         return [s for router, name in ends for s in tables.of(router).sessions if s.session == name]
 
-    def _hops(self, place: Place, tables: LabTables) -> tuple[Address, ...]:
-        return next((e.next_hops for e in tables.of(place.router).fib if e.prefix == self.prefix), ())
+    def _hops(self, place: Place, tables: LabTables) -> tuple[Address, ...] | None:
+        """Where a kernel sends packets: to nobody, where it discards them; None where it has no route."""
+        return next((e.next_hops for e in tables.of(place.router).fib if e.prefix == self.prefix), None)
 
     def _route(self, place: Place, tables: LabTables) -> Route | None:
         router = tables.of(place.router)
@@ -184,13 +186,16 @@ class Divergence:
         return f"{text}; so {self.prefix} {reached} {led_by.router}"
 
     def _fib_text(self, place: Place) -> str:
-        predicted, observed = (self._named_hops(place, tables) for tables in (self.predicted, self.observed))
+        predicted, observed = (self._hops(place, tables) for tables in (self.predicted, self.observed))
         kernel = f"the kernel of {place.router}"
-        if not observed:
+        if observed is None:
             return f"{kernel} has no route to {self.prefix}, though its Loc-RIB has it"
-        if not predicted:
-            return f"{kernel} has a route to {self.prefix} by {observed}, which the model does not predict"
-        return f"{kernel} sends {self.prefix} to {observed}, where {predicted} was predicted"
+        if predicted is None:
+            way = f"by {self._named(observed)}" if observed else "that discards packets"
+            return f"{kernel} has a route to {self.prefix} {way}, which the model does not predict"
+        does = f"sends {self.prefix} to {self._named(observed)}" if observed else f"discards packets to {self.prefix}"
+        meant = f"{self._named(predicted)} was predicted" if predicted else "the model predicted to discard it"
+        return f"{kernel} {does}, where {meant}"
 
-    def _named_hops(self, place: Place, tables: LabTables) -> str:
-        return " ".join(self.plan.owner(hop) or str(hop) for hop in self._hops(place, tables))
+    def _named(self, hops: tuple[Address, ...]) -> str:
+        return " ".join(self.plan.owner(hop) or str(hop) for hop in hops)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from lab.bgp import Address, Family, Prefix, Route, family_of
+from lab.bgp import Address, Family, Prefix, Route, family_of, text_of
+from lab.causes.setters import NEVER_LEAVE, NEVER_LEAVE_BY_EBGP, Crossing
 from lab.causes.stages import STAGE_OF, Cause, Stage
 from lab.checks import mismatches, named, routes_in
 from lab.expectations import RouteExpectation, Table
-from lab.plan import Plan, SessionPlan
-from lab.policy import Outcome, text_of
+from lab.explanation import Candidate, Explanation, Export
+from lab.plan import BgpPlan, Plan, SessionPlan
+from lab.policy import Outcome
 from lab.predict import Prediction
-from lab.rib import Because, Lost
-from lab.router import Candidate, Explanation, Export
+from lab.rib import Because, Decision, Lost
 
 _DECISIVE = {
     Because.LOWER_WEIGHT: "weight",
@@ -23,9 +24,10 @@ _DECISIVE = {
     Because.LONGER_AS_PATH: "as_path",
     Because.HIGHER_ORIGIN: "origin",
     Because.HIGHER_MULTI_EXIT_DISC: "multi_exit_disc",
+    Because.HIGHER_MULTI_EXIT_DISC_OF_ALL: "multi_exit_disc",
+    Because.HIGHER_IGP_COST: "next_hop",
 }
-_NEVER_LEAVE = {"weight"}
-_NEVER_LEAVE_BY_EBGP = {"weight", "local_pref", "multi_exit_disc"}  # RFC 4271 §5.1.4, §5.1.5
+"""The attribute that a step of the decision compares, where a policy can set it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ class Model:
             return Cause(stage=Stage.SESSION, text=says)
         if table is Table.ADJ_RIB_IN:
             return self._why_not_received(at, prefix, expectation.neighbor)
+        if table is Table.ADJ_RIB_OUT and self._sends_default(at, expectation.neighbor, prefix):
+            return self._why_not_sent(at, prefix, expectation.neighbor)
         missing = self.why_absent(at, prefix)
         if missing is not None:
             return missing
@@ -75,6 +79,8 @@ class Model:
         way = self._way(router, prefix)
         if isinstance(way, Cause):
             return way
+        if not self.has(way[0], prefix) and not (way[1:] and self._sends_default(way[0], way[1], prefix)):
+            return self._why_not_originated(way[0], prefix)
         for sender, receiver in pairwise(way):
             if not self.has(receiver, prefix):
                 return self._why_not_passed(sender, receiver, prefix) or self._why_unusable(sender, receiver, prefix)
@@ -126,26 +132,43 @@ class Model:
 
     def _way(self, router: str, prefix: Prefix) -> list[str] | Cause:
         """The shortest chain of sessions from a router that originates a prefix to one that should have it."""
-        origins = [node.name for node in self.plan.routers if node.bgp and prefix in node.bgp.networks]
-        if not origins:
-            originated = dict.fromkeys(p for n in self.plan.routers if n.bgp for p in n.bgp.networks)
+        origins = [node.name for node in self.plan.routers if node.bgp and prefix in _originated(node.bgp)]
+        senders = [node.name for node in self.plan.routers if self._sends_default(node.name, None, prefix)]
+        if not origins and not senders:
+            originated = dict.fromkeys(p for n in self.plan.routers if n.bgp for p in _originated(n.bgp))
             alike = [p for p in originated if p.version == prefix.version]
             near = [p for p in alike if p.overlaps(prefix)] or alike
             known = ", ".join(map(str, near[:6])) or "nothing"
             says = f"no router originates {prefix}; of its family the lab has {known}"
             return Cause(stage=Stage.LOC_RIB, text=says)
+        if router in senders and not origins:
+            says = f"{router} sends {prefix} by default_originate, and has no route to it itself"
+            return Cause(stage=Stage.LOC_RIB, text=says)
         ways: deque[list[str]] = deque([[router]])
         seen = {router}
         while ways:
             way = ways.popleft()
-            if way[0] in origins:
+            if way[0] in origins or (way[1:] and self._sends_default(way[0], way[1], prefix)):
                 return way
             for session in self._sessions(way[0], family_of(prefix)):
-                if session.neighbor not in seen:
+                if session.neighbor not in seen or self._sends_default(session.neighbor, way[0], prefix):
                     seen.add(session.neighbor)
                     ways.append([session.neighbor, *way])
-        says = f"no chain of {family_of(prefix).value} sessions joins {' or '.join(origins)} and {router}"
+        joined = " or ".join(dict.fromkeys([*origins, *senders]))
+        says = f"no chain of {family_of(prefix).value} sessions joins {joined} and {router}"
         return Cause(stage=Stage.SESSION, text=says)
+
+    def _why_not_originated(self, router: str, prefix: Prefix) -> Cause:
+        """Why a router has no route to what it should originate: of what it is told to, only aggregates can lack."""
+        says = f"{router} has no route inside of {prefix} that its aggregate could stand for"
+        return Cause(stage=Stage.LOC_RIB, text=says)
+
+    def _sends_default(self, router: str, neighbor: str | None, prefix: Prefix) -> bool:
+        """Whether a router is configured to send this default route to a neighbour, or to any where it is None."""
+        return prefix.prefixlen == 0 and any(
+            session.rules.default_originate and neighbor in (None, session.neighbor)
+            for session in self._sessions(router, family_of(prefix))
+        )
 
     # routes that are there
 
@@ -203,7 +226,7 @@ class Model:
         found = route.get(name) or "none"
         found = named(found, self.plan) if name == "next_hop" else found
         says = f"{name} of {prefix} at {at} is {found}, not {wanted}"
-        setter = self._setter(expectation, name)
+        setter = self._setter(expectation, name, dict(expectation.attributes)[name])
         if setter is None:
             return Cause(stage=STAGE_OF[table], text=f"{says}: no policy on its way sets it")
         return Cause(stage=setter.stage, text=f"{says}: {setter.text}")
@@ -226,35 +249,44 @@ class Model:
                 return f"{sender} - {receiver} is down ({family}): {session.why_down}"
         return ""
 
-    def _setter(self, expectation: RouteExpectation, attribute: str) -> Cause | None:
+    def _setter(self, expectation: RouteExpectation, attribute: str, wanted: str) -> Cause | None:
+        """What set an attribute, or would have set what is wanted of it, on the way of a route; None where nothing."""
+        way = [*self._way_of(expectation, attribute)]
+        for found in (
+            (one.setter(attribute) for one in way),
+            (one.would_set(attribute, wanted) for one in way),
+            (one.rule(attribute) for one in way),
+        ):
+            cause = next((one for one in found if one is not None), None)
+            if cause is not None:
+                return cause
+        return None
+
+    def _way_of(self, expectation: RouteExpectation, attribute: str) -> Iterator[Crossing]:
         at, prefix = expectation.at, expectation.prefix
         if expectation.table in (Table.LOC_RIB, Table.FIB):
-            return self.who_set(attribute, at, prefix)
+            return self._crossings(attribute, at, prefix)
         incoming = expectation.table is Table.ADJ_RIB_IN
         for session in self.prediction.tables.of(at).sessions:
             routes = session.adj_rib_in if incoming else session.adj_rib_out
             if expectation.neighbor in (None, session.neighbor) and _holds(routes, prefix):
                 ends = (session.neighbor, at) if incoming else (at, session.neighbor)
-                return self.who_set(attribute, ends[0], prefix, sent_to=ends[1])
-        return None
+                return self._crossings(attribute, ends[0], prefix, sent_to=ends[1])
+        return iter(())
 
     def _why_better_lost(self, expectation: RouteExpectation) -> Cause | None:
-        """The path that has what is wanted, if there is one, and the step that it lost at."""
+        """Why the path that has all that is wanted, or else the wanted next hop, is not best; None without one."""
         at, prefix = expectation.at, expectation.prefix
         explained = self.explain(at, prefix)
         decision = explained.decision
         if decision is None or decision.best is None:
             return None
-        for candidate in explained.candidates:
-            if candidate.path in decision.multipath and expectation.table is Table.FIB:
-                continue
-            if self._wanted(candidate, expectation):
-                for lost in decision.lost:
-                    if lost.path == candidate.path:
-                        return self._lost(at, prefix, lost)
-                if candidate.refused:
-                    says = f"{at} refuses {prefix} from {_neighbor(candidate)}: {candidate.refused}"
-                    return Cause(stage=Stage.LOC_RIB, text=says)
+        by_hop = tuple(one for one in expectation.attributes if one[0] == "next_hop")
+        for attributes in (expectation.attributes, by_hop) if by_hop else (expectation.attributes,):
+            asked = replace(expectation, attributes=attributes)
+            cause = next((c for one in explained.candidates if (c := self._why_not_best(one, asked, decision))), None)
+            if cause is not None:
+                return cause
         wanted = dict(expectation.attributes).get("next_hop", "").split()
         neighbors = [s.neighbor for s in self._sessions(at, family_of(prefix))]
         heard = [_neighbor(candidate) for candidate in explained.candidates]
@@ -262,6 +294,19 @@ class Model:
             if neighbor in neighbors and neighbor not in heard:
                 return self._why_not_received(at, prefix, neighbor)
         return None
+
+    def _why_not_best(self, candidate: Candidate, asked: RouteExpectation, decision: Decision) -> Cause | None:
+        """The step that a path lost at, or why it was refused; None where it is another one than is asked for."""
+        used = asked.table is Table.FIB and candidate.path in decision.multipath
+        if used or not self._wanted(candidate, asked):
+            return None
+        for lost in decision.lost:
+            if lost.path == candidate.path:
+                return self._lost(asked.at, asked.prefix, lost)
+        if not candidate.refused:
+            return None
+        says = f"{asked.at} refuses {asked.prefix} from {_neighbor(candidate)}: {candidate.refused}"
+        return Cause(stage=Stage.LOC_RIB, text=says)
 
     def _wanted(self, candidate: Candidate, expectation: RouteExpectation) -> bool:
         route = candidate.path.route if candidate.path is not None else candidate.received
@@ -288,45 +333,79 @@ class Model:
         decision = self.explain(router, prefix).decision
         winner = decision.best.neighbor if decision and decision.best else None
         rival = f"the one from {winner}" if winner else "its own"
-        says = f"at {router} the path to {prefix} from {lost.path.neighbor} lost to {rival}"
+        loser = f"the path to {prefix} from {lost.path.neighbor}" if lost.path.neighbor else f"its own path to {prefix}"
+        says = f"at {router} {loser} lost to {rival}"
         says = f"{says}: {lost.because.value}, {lost.values}"
         attribute = _DECISIVE.get(lost.because)
         if attribute is None:
             return Cause(stage=Stage.LOC_RIB, text=says)
         neighbor = lost.path.neighbor
-        setters = [
-            self.who_set(attribute, router, prefix, neighbor=one) for one in (winner, neighbor) if one is not None
-        ]
+        setters = [self.who_set(attribute, router, prefix, one) for one in (winner, neighbor) if one is not None]
         found = "; ".join(setter.text for setter in setters if setter is not None)
         return Cause(stage=Stage.LOC_RIB, text=f"{says}; {found}" if found else says)
 
-    def who_set(
-        self, attribute: str, router: str, prefix: Prefix, *, sent_to: str | None = None, neighbor: str | None = None
-    ) -> Cause | None:
-        """The last policy that set an attribute of a router's best path; None where no policy did.
+    def who_set(self, attribute: str, router: str, prefix: Prefix, neighbor: str | None = None) -> Cause | None:
+        """The last policy or rule that set an attribute of a router's best path; None where none did.
 
-        With `sent_to` it is asked of what the router sends, with `neighbor` of the path that it has from there.
+        With `neighbor` it is asked of the path that the router has from there.
+        """
+        way = self._crossings(attribute, router, prefix, neighbor=neighbor)
+        return next((cause for one in way if (cause := one.setter(attribute)) is not None), None)
+
+    def _crossings(
+        self, attribute: str, router: str, prefix: Prefix, *, sent_to: str | None = None, neighbor: str | None = None
+    ) -> Iterator[Crossing]:
+        """The ends of sessions that a route crossed, the last first, as far back as an attribute can come from.
+
+        With `sent_to` it is what the router sends there, with `neighbor` the path that it has from there; else its
+        best one.
         """
         seen: set[tuple[str, str | None]] = set()
         while (router, sent_to) not in seen:
             seen.add((router, sent_to))
             if sent_to is not None:
-                export = self._export(router, sent_to, prefix)
-                found = _set(attribute, "export", router, export.outcome if export else None)
-                if found is not None:
-                    return Cause(stage=Stage.ADJ_RIB_OUT, text=found)
-                session = self._session(router, sent_to, prefix)
-                if session is None or attribute in (_NEVER_LEAVE_BY_EBGP if session.ebgp else _NEVER_LEAVE):
-                    return None
+                session, export = self._session(router, sent_to, prefix), self._export(router, sent_to, prefix)
+                if session is None or export is None:
+                    return
+                yield self._sent(router, prefix, session, export)
+                if attribute in (NEVER_LEAVE_BY_EBGP if session.ebgp else NEVER_LEAVE):
+                    return
             candidate = self._from(router, prefix, neighbor) if neighbor else self._best(router, prefix)
             neighbor = None
             if candidate is None or candidate.session is None:
-                return None
-            found = _set(attribute, "import", router, candidate.outcome)
-            if found is not None:
-                return Cause(stage=Stage.LOC_RIB, text=found)
-            router, sent_to = candidate.session.rpartition("/")[0], router
-        return None
+                return
+            sender = candidate.session.rpartition("/")[0]
+            session = self._session(router, sender, prefix)
+            yield Crossing(
+                stage=Stage.LOC_RIB,
+                direction="import",
+                router=router,
+                before=candidate.received,
+                policies=session.rules.import_policies if session else (),
+                outcome=candidate.outcome,
+                applied=candidate.applied,
+            )
+            router, sent_to = sender, router
+
+    def _sent(self, router: str, prefix: Prefix, session: SessionPlan, export: Export) -> Crossing:
+        best = self._best(router, prefix)
+        return Crossing(
+            stage=Stage.ADJ_RIB_OUT,
+            direction="export",
+            router=router,
+            before=best.path.route if best is not None and best.path is not None else None,
+            policies=session.rules.export_policies,
+            outcome=export.outcome,
+            applied=export.applied,
+        )
+
+    def why_discarded(self, router: str, prefix: Prefix) -> Cause | None:
+        """Why a router discards packets to a prefix that it has a route to; None where it forwards them."""
+        best = self._best(router, prefix)
+        if best is None or best.path is None or not best.path.discard:
+            return None
+        says = f"{router} has {prefix} from {best.path.neighbor} with BLACKHOLE (RFC 7999)"
+        return Cause(stage=Stage.LOC_RIB, text=says)
 
     # reading the model
 
@@ -351,8 +430,19 @@ class Model:
 
     def prefix_of(self, address: Address) -> Prefix | None:
         """The longest network of the lab that holds an address."""
-        networks = {p for node in self.plan.routers if node.bgp for p in node.bgp.networks if address in p}
+        networks = {p for n in self.plan.routers if n.bgp for p in _networks(n.bgp) if address in p}
         return max(networks, key=lambda prefix: prefix.prefixlen, default=None)
+
+
+def _networks(bgp: BgpPlan) -> Iterator[Prefix]:
+    """The networks of a router that packets can be for."""
+    yield from bgp.networks
+    yield from (one.prefix for one in bgp.leaked_networks)
+
+
+def _originated(bgp: BgpPlan) -> list[Prefix]:
+    """Every prefix that a router is to originate, its aggregates among them."""
+    return [*_networks(bgp), *(one.prefix for one in bgp.aggregates)]
 
 
 def _holds(routes: Iterable[Route], prefix: Prefix) -> bool:
@@ -361,15 +451,6 @@ def _holds(routes: Iterable[Route], prefix: Prefix) -> bool:
 
 def _neighbor(candidate: Candidate) -> str | None:
     return candidate.session.rpartition("/")[0] if candidate.session else None
-
-
-def _set(attribute: str, direction: str, router: str, outcome: Outcome | None) -> str | None:
-    for step in reversed(outcome.steps if outcome else ()):
-        for change in step.changes:
-            if change.attribute == attribute:
-                policy = f"the {direction} policy {outcome.policy if outcome else ''} (term {step.term}) of {router}"
-                return f"{policy} set {attribute} {change.after or 'none'}"
-    return None
 
 
 def _says(direction: str, outcome: Outcome | None) -> str:

@@ -96,7 +96,8 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def schema(arguments: argparse.Namespace) -> int:
     """Print a JSON Schema."""
-    from lab.load.schema import policy_schema, topology_schema
+    from lab.load.schema import cases_schema, policy_schema, topology_schema
 
-    print(json.dumps(topology_schema() if arguments.kind == "topology" else policy_schema(), indent=2))
+    schemas = {"topology": topology_schema, "policy": policy_schema, "cases": cases_schema}
+    print(json.dumps(schemas[arguments.kind](), indent=2))
     return 0

@@ -5,38 +5,29 @@ Keys of sessions are never in a document; `md5` only says whether there is one.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
 
 from lab.bgp import Address, Route
 from lab.checks import Finding, Outcome, Report, Verdict
 from lab.errors import InputError, LabError, Mistake
 from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
+from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.forwarding import FlowResult
 from lab.messages import Status
 from lab.plan import BgpPlan, NodePlan, Plan, SessionPlan
-from lab.policy import Outcome as PolicyOutcome
+from lab.policy import SessionRules
+from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
 from lab.rib import Because, Decision, Path
-from lab.router import Candidate, Explanation, Export
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
-
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
-Object: TypeAlias = dict[str, Json]
-
-
-def _document(kind: str, **content: Json) -> str:
-    return json.dumps({"schema": f"erlab/{kind}/1", **content}, indent=2)
-
 
 # tests
 
 
 def report(report: Report) -> str:
     """Everything that one run showed."""
-    return _document(
+    return document(
         "test",
         topology=report.topology,
         exit_code=report.exit_code,
@@ -94,7 +85,7 @@ def _difference(difference: Difference) -> Object:
 
 def table(plan: Plan, tables: RouterTables, what: str) -> str:
     """One of a router's tables: `routes`, `sessions`, `rib-in`, `rib-out` or `fib`. Raises KeyError."""
-    return _document(what, router=tables.router, **{what.replace("-", "_"): _TABLES[what](tables, plan)})
+    return document(what, router=tables.router, **{what.replace("-", "_"): _TABLES[what](tables, plan)})
 
 
 def _loc_rib(tables: RouterTables, plan: Plan) -> list[Object]:
@@ -116,6 +107,8 @@ def _session(session: SessionTables, planned: SessionPlan) -> Object:
         "peer_address": str(planned.peer_address),
         "established": session.established,
         "why_down": session.why_down or None,
+        "warning": session.warning or None,
+        "refreshes": session.refreshes,
         "received": len(session.adj_rib_in),
         "sent": len(session.adj_rib_out),
     }
@@ -143,17 +136,7 @@ _TABLES: dict[str, Callable[[RouterTables, Plan], list[Object]]] = {
 
 
 def _route(route: Route, plan: Plan) -> Object:
-    return {
-        "prefix": str(route.prefix),
-        "next_hop": _next_hop(route.next_hop, plan),
-        "origin": route.origin.value,
-        "as_path": str(route.as_path),
-        "local_pref": route.local_pref,
-        "multi_exit_disc": route.multi_exit_disc,
-        "communities": list(route.communities),
-        "large_communities": list(route.large_communities),
-        "weight": route.weight,
-    }
+    return route_object(route, plan.owner(route.next_hop))
 
 
 def _next_hop(address: Address, plan: Plan) -> Object:
@@ -162,7 +145,7 @@ def _next_hop(address: Address, plan: Plan) -> Object:
 
 def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) -> str:
     """All tables of all routers, and what the model says of each expectation."""
-    return _document(
+    return document(
         "prediction",
         topology=plan.name,
         routers=[
@@ -178,7 +161,7 @@ def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) 
 
 def plan(planned: Plan) -> str:
     """Every node and wire."""
-    return _document(
+    return document(
         "plan",
         topology=planned.name,
         nodes=[_node(one) for one in planned.nodes],
@@ -196,7 +179,9 @@ def _node(node: NodePlan) -> Object:
             {"name": one.name, "addresses": [str(a) for a in one.addresses], "description": one.description}
             for one in node.interfaces
         ],
-        "static_routes": [{"prefix": str(r.prefix), "next_hop": str(r.next_hop)} for r in node.static_routes],
+        "static_routes": [
+            {"prefix": str(r.prefix), "next_hop": str(r.next_hop), "metric": r.metric} for r in node.static_routes
+        ],
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 
@@ -205,8 +190,19 @@ def _bgp(bgp: BgpPlan) -> Object:
     return {
         "asn": bgp.asn,
         "router_id": str(bgp.router_id),
-        "maximum_paths": bgp.maximum_paths,
+        "cluster_id": None if bgp.cluster_id is None else str(bgp.cluster_id),
+        "maximum_paths": bgp.best_path.maximum_paths,
         "networks": [str(network) for network in bgp.networks],
+        "leaked_networks": [{"prefix": str(one.prefix), "vrf": one.vrf} for one in bgp.leaked_networks],
+        "aggregates": [
+            {"prefix": str(one.prefix), "summary_only": one.summary_only, "as_set": one.as_set}
+            for one in bgp.aggregates
+        ],
+        "best_path": {
+            "always_compare_med": bgp.best_path.always_compare_med,
+            "missing_med_as_worst": bgp.best_path.missing_med_as_worst,
+            "multipath_relax": bgp.best_path.multipath_relax,
+        },
         "sessions": [_session_plan(one) for one in bgp.sessions],
     }
 
@@ -224,16 +220,38 @@ def _session_plan(session: SessionPlan) -> Object:
         "passive": session.passive,
         "hold_time_s": session.hold_time_s,
         "md5": session.md5 is not None,
-        "import_policy": session.import_policy.name if session.import_policy else None,
-        "export_policy": session.export_policy.name if session.export_policy else None,
-        "next_hop_self": session.next_hop_self,
-        "remove_private_asns": session.remove_private_asns,
+        "import_policies": [policy.name for policy in session.rules.import_policies],
+        "export_policies": [policy.name for policy in session.rules.export_policies],
+        **_rules(session.rules),
+    }
+
+
+def _rules(rules: SessionRules) -> Object:
+    """The rules of a session beside its policies."""
+    limit = rules.max_prefix
+    return {
+        "next_hop_self": rules.next_hop_self,
+        "remove_private_asns": rules.remove_private_asns.value if rules.remove_private_asns else None,
+        "max_prefix": None
+        if limit is None
+        else {
+            "limit": limit.limit,
+            "counted": limit.counted.value,
+            "warning_percent": limit.warning_percent,
+            "warning_only": limit.warning_only,
+            "restart_s": limit.restart_s,
+        },
+        "allowas_in": rules.allowas_in,
+        "as_override": rules.as_override,
+        "default_originate": rules.default_originate,
+        "accept_blackhole": rules.accept_blackhole,
+        "route_reflector_client": rules.route_reflector_client,
     }
 
 
 def plan_difference(old: Plan, new: Plan) -> str:
     """What changed from one plan to another; of a key only that it did."""
-    return _document("plan-difference", changes=[_change(one) for one in changes(old, new)])
+    return document("plan-difference", changes=[_change(one) for one in changes(old, new)])
 
 
 def _change(change: PlanChange) -> Object:
@@ -254,7 +272,7 @@ def _change(change: PlanChange) -> Object:
 def explanation(plan: Plan, explained: Explanation) -> str:
     """Everything that a router did with one prefix."""
     decision = explained.decision
-    return _document(
+    return document(
         "explanation",
         router=explained.router,
         prefix=str(explained.prefix),
@@ -270,9 +288,11 @@ def _candidate(candidate: Candidate, decision: Decision | None, plan: Plan) -> O
         "session": candidate.session,
         "fate": _fate(path, decision),
         "refused": candidate.refused or None,
+        "fault": candidate.fault or None,
+        "rules": [_applied(one) for one in candidate.applied],
         "lost": _lost(path, decision),
         "received": None if candidate.received is None else _route(candidate.received, plan),
-        "import_policy": None if candidate.outcome is None else _policy(candidate.outcome),
+        "import_policy": None if candidate.outcome is None else outcome_object(candidate.outcome),
         "used": None if path is None else _route(path.route, plan),
     }
 
@@ -292,34 +312,16 @@ def _lost(path: Path | None, decision: Decision | None) -> Object | None:
     return None
 
 
-def _policy(outcome: PolicyOutcome) -> Object:
-    return {
-        "policy": outcome.policy,
-        "accepted": outcome.accepted,
-        "because": outcome.because,
-        "steps": [
-            {
-                "term": step.term,
-                "matches": step.fate is not None,
-                "fate": step.fate.value if step.fate else None,
-                "conditions": [
-                    {"text": one.text, "holds": one.holds, "because": one.because} for one in step.conditions
-                ],
-                "changes": [
-                    {"attribute": one.attribute, "before": one.before or None, "after": one.after or None}
-                    for one in step.changes
-                ],
-            }
-            for step in outcome.steps
-        ],
-    }
+def _applied(applied: AppliedRule) -> Object:
+    return {"rule": applied.rule, "changes": [change_object(one) for one in applied.changes]}
 
 
 def _export(export: Export, plan: Plan) -> Object:
     return {
         "session": export.session,
         "refused": export.refused or None,
-        "export_policy": None if export.outcome is None else _policy(export.outcome),
+        "rules": [_applied(one) for one in export.applied],
+        "export_policy": None if export.outcome is None else outcome_object(export.outcome),
         "route": None if export.route is None else _route(export.route, plan),
     }
 
@@ -329,7 +331,7 @@ def _export(export: Export, plan: Plan) -> Object:
 
 def status(labs: Iterable[Status]) -> str:
     """The labs that are up."""
-    return _document(
+    return document(
         "status",
         labs=[
             {
@@ -346,14 +348,24 @@ def status(labs: Iterable[Status]) -> str:
     )
 
 
+def applied(old: Plan, new: Plan, pending: Iterable[str]) -> str:
+    """What a running lab was changed to, and what has not settled since."""
+    return document("applied", changes=[_change(one) for one in changes(old, new)], pending=list(pending))
+
+
+def refreshed(router: str, sessions: Iterable[str]) -> str:
+    """The sessions on which a router asked for all routes again."""
+    return document("refreshed", router=router, sessions=list(sessions))
+
+
 def ended(name: str) -> str:
     """The lab that was ended."""
-    return _document("ended", name=name)
+    return document("ended", name=name)
 
 
 def probes(results: Iterable[FlowResult]) -> str:
     """What became of each packet."""
-    return _document("probes", probes=[_probe(one) for one in results])
+    return document("probes", probes=[_probe(one) for one in results])
 
 
 def _probe(result: FlowResult) -> Object:
@@ -378,13 +390,13 @@ def _probe(result: FlowResult) -> Object:
 
 def mistakes(files: Iterable[str], found: Iterable[Mistake], problems: Iterable[str]) -> str:
     """Every mistake of the files that were checked, and what else is wrong with them."""
-    return _document("check", files=list(files), mistakes=[_mistake(m) for m in found], problems=list(problems))
+    return document("check", files=list(files), mistakes=[_mistake(m) for m in found], problems=list(problems))
 
 
 def error(problem: LabError) -> str:
     """What stopped the command."""
     found = problem.mistakes if isinstance(problem, InputError) else ()
-    return _document(
+    return document(
         "error",
         exit_code=problem.exit_code,
         message=str(problem.args[0]) if problem.args else str(problem),

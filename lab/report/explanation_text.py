@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
-from lab.bgp import Route
+from lab.bgp import ATTRIBUTES, AttributeChange, Route, RouteSource, text_of
+from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.plan import Plan
-from lab.policy import ATTRIBUTES, Fate, Outcome, Step, text_of
+from lab.policy import Fate, Outcome, Step
 from lab.report.layout import Colour, counted, hanging, paint
 from lab.report.tables_text import named
 from lab.rib import Because, Decision, Path
-from lab.router import Candidate, Explanation, Export
 
 
 def explanation(plan: Plan, explained: Explanation, *, color: bool = False) -> str:
@@ -43,6 +44,10 @@ def _decision(decision: Decision) -> Iterator[str]:
         yield f"no best path: {decision.because.value}"
     if len(decision.multipath) > 1:
         yield f"forwarding shares the load over {len(decision.multipath)} paths"
+    if decision.best is not None and decision.best.discard:
+        yield "packets to it are discarded: it came with BLACKHOLE (RFC 7999)"
+    if decision.best is not None and decision.best.route.source is RouteSource.AGGREGATE:
+        yield "packets to it that no more specific route takes are discarded"
 
 
 def _origin(neighbor: str | None) -> str:
@@ -60,10 +65,13 @@ def _candidate(
     yield f"path {number}, {source}: {paint(word, colour, color=color)}"
     if why:
         yield from hanging("  because   ", why)
+    if candidate.fault:
+        yield from hanging("  fault     ", candidate.fault)
     if candidate.received is not None:
         yield from hanging("  received  ", _attributes(candidate.received, plan))
     if candidate.outcome is not None:
         yield from _policy("import policy", candidate.outcome)
+    yield from _rules(candidate.applied)
     if candidate.path is not None and candidate.path.route != candidate.received:
         yield from hanging("  used as   ", _attributes(candidate.path.route, plan))
 
@@ -89,6 +97,7 @@ def _attributes(route: Route, plan: Plan) -> str:
     texts = {name: text_of(route, name) for name in ATTRIBUTES}
     texts["next_hop"] = named(route.next_hop, plan)
     texts["weight"] = "" if route.weight == 0 else texts["weight"]
+    texts["source"] = "" if route.source is RouteSource.BGP else texts["source"]
     return ", ".join(f"{name} {text}" for name, text in texts.items() if text)
 
 
@@ -97,22 +106,48 @@ def _attributes(route: Route, plan: Plan) -> str:
 
 def _policy(which: str, outcome: Outcome) -> Iterator[str]:
     yield f"  {which} {outcome.policy}: {outcome.because}"
+    several = any(step.policy != outcome.policy for step in outcome.steps)
     for step in outcome.steps:
-        yield from _step(step)
+        yield from policy_step(step, indent="    " + "  " * step.depth, with_policy=several)
 
 
-_FATES = {Fate.ACCEPT: "accepts", Fate.REJECT: "rejects", Fate.NEXT_TERM: "goes on to the next term"}
+_FATES = {
+    Fate.ACCEPT: "accepts",
+    Fate.REJECT: "rejects",
+    Fate.NEXT_TERM: "goes on to the next term",
+    Fate.NEXT_POLICY: "goes on to the next policy",
+}
 
 
-def _step(step: Step) -> Iterator[str]:
+def policy_step(step: Step, *, indent: str = "", with_policy: bool = False) -> Iterator[str]:
+    """One term that was tried: its conditions with their answers, and what it changed."""
     matched = "matches every route and " if not step.conditions else "matches and "
     says = f"{matched}{_FATES[step.fate]}" if step.fate else "does not match"
-    yield f"    term {step.term} {says}"
+    policy = f"{step.policy} " if with_policy else ""
+    name = f" ({step.name})" if step.name else ""
+    yield f"{indent}{policy}term {step.term}{name} {says}"
     for condition in step.conditions:
         holds = "holds" if condition.holds else "does not hold"
-        yield from hanging(f"      {condition.text}: ", f"{holds}, {condition.because}")
+        yield from hanging(f"{indent}  {condition.text}: ", f"{holds}, {condition.because}")
     for change in step.changes:
-        yield from hanging(f"      set {change.attribute}: ", f"{change.before or 'none'} -> {change.after or 'none'}")
+        yield from hanging(f"{indent}  set {change.attribute}: ", _changed(change))
+
+
+def _changed(change: AttributeChange) -> str:
+    return " -> ".join(_value(change.attribute, text) for text in (change.before, change.after))
+
+
+def _value(attribute: str, text: str) -> str:
+    if attribute == "next_hop" and ip_address(text).is_unspecified:
+        return "own"
+    return text or "none"
+
+
+def _rules(applied: tuple[AppliedRule, ...]) -> Iterator[str]:
+    """The rules beside the policies that changed or made the route."""
+    for one in applied:
+        changes = ", ".join(f"{change.attribute} {_changed(change)}" for change in one.changes)
+        yield from hanging(f"  {one.rule}: ", changes) if changes else [f"  {one.rule}"]
 
 
 # exports
@@ -126,3 +161,4 @@ def _export(export: Export, plan: Plan) -> Iterator[str]:
     yield from hanging(f"  {export.session}: ", says)
     if export.outcome is not None:
         yield from (f"  {line}" for line in _policy("export policy", export.outcome))
+    yield from (f"  {line}" for line in _rules(export.applied))

@@ -11,10 +11,10 @@ from enum import Enum
 from typing import ClassVar
 
 from lab.plan import Plan
-from lab.policy import Term
+from lab.policy import Asked, Policy, Term
 from lab.topology import Secret
 
-_UNSAID = ("nodes", "bgp")
+_UNSAID = ("nodes", "bgp", "rules", "terms", "sets", "ranges", "entries", "patterns")
 """Fields whose names say nothing that their contents do not."""
 _NO_CHANGE = ("source",)
 """Fields that tell where something was written, which changes nothing in the lab."""
@@ -48,14 +48,28 @@ def _changes(what: str, old: object, new: object) -> Iterator[PlanChange]:
         yield PlanChange(what=what, before=before, after=after, secret=True)
     elif _is_tree(old) and type(old) is type(new) and (not what or _name(old) == _name(new)):
         for field in fields(old):  # type: ignore[arg-type]  # _is_tree made sure that it is a dataclass
-            if field.name in _NO_CHANGE:
+            if field.name in _NO_CHANGE or not field.init:  # what is not given is made of what is
                 continue
             part = "" if field.name in _UNSAID else field.name
-            yield from _changes(_join(what, part), getattr(old, field.name), getattr(new, field.name))
+            before, after = getattr(old, field.name), getattr(new, field.name)
+            if isinstance(before, Policy) and _name(before) == _name(after):
+                part = f"{part} {before.name}"
+            yield from _changes(_join(what, part), before, after)
+    elif isinstance(old, tuple) and isinstance(new, tuple) and _are_chains(old, new):
+        yield from _chain_changes(what, old, new)
     elif isinstance(old, tuple) and isinstance(new, tuple) and _are_sets(old, new):
         yield from _member_changes(what, old, new)
     else:
         yield PlanChange(what=what, before=_text(old), after=_text(new))
+
+
+def _chain_changes(what: str, old: tuple[Policy, ...], new: tuple[Policy, ...]) -> Iterator[PlanChange]:
+    """A chain of policies is shown as a whole where other policies are in it, and each one that is not as it was."""
+    if [one.name for one in old] != [one.name for one in new]:
+        yield PlanChange(what=what, before=_text(old), after=_text(new))
+    before = {one.name: one for one in old}
+    for policy in dict.fromkeys(new):
+        yield from _changes(_join(what, policy.name), before.get(policy.name, policy), policy)
 
 
 def _member_changes(what: str, old: tuple[object, ...], new: tuple[object, ...]) -> Iterator[PlanChange]:
@@ -74,6 +88,10 @@ def _member_changes(what: str, old: tuple[object, ...], new: tuple[object, ...])
         yield PlanChange(what=_join(what, "order"), before=", ".join(before), after=", ".join(after))
 
 
+def _are_chains(*tuples: tuple[object, ...]) -> bool:
+    return all(isinstance(one, Policy) for members in tuples for one in members)
+
+
 def _are_sets(*tuples: tuple[object, ...]) -> bool:
     return all(len(_keyed(members)) == len(members) for members in tuples)
 
@@ -87,25 +105,34 @@ def _key(member: object, number: int) -> str:
 
 
 def _name(value: object) -> str:
-    """What a part of a plan is called; empty where it has no name."""
-    name = getattr(value, "name", "") if _is_tree(value) else ""
+    """What a part of a plan is called; empty where it has no name, or one that only traces show."""
+    name = getattr(value, "name", "") if _is_tree(value) and not isinstance(value, Term) else ""
     return name if isinstance(name, str) else ""
 
 
 def _is_tree(value: object) -> bool:
-    return is_dataclass(value) and not isinstance(value, type)
+    """Whether a value has parts that are told one by one; what has a short text of its own is told as a whole."""
+    return is_dataclass(value) and not isinstance(value, type) and (isinstance(value, Asked) or not _has_text(value))
+
+
+def _has_text(value: object) -> bool:
+    return type(value).__str__ is not object.__str__
 
 
 def _text(value: object) -> str:
-    if value is None or value == ():
+    if value is None:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, tuple):
-        return ", ".join(map(_text, value))
-    if not is_dataclass(value) or isinstance(value, type) or type(value).__str__ is not object.__str__:
+        return ", ".join(map(_text, value)) or "empty"
+    if not is_dataclass(value) or isinstance(value, type) or _has_text(value):
         return str(value)
-    return _name(value) or " ".join(f"{field.name} {_text(getattr(value, field.name))}" for field in fields(value))
+    return _name(value) or " ".join(
+        f"{field.name} {_text(getattr(value, field.name))}" for field in fields(value) if field.init
+    )
 
 
 def _join(what: str, part: str) -> str:

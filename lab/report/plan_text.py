@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.plan import NodePlan, Plan, SessionPlan
-from lab.policy import Policy
+from lab.policy import Policy, SessionRules
 from lab.report.layout import Colour, counted, hanging, paint, unheaded
 from lab.report.plan_changes import PlanChange, changes
 
@@ -26,18 +26,30 @@ def plan(planned: Plan) -> str:
     return "\n".join(lines)
 
 
+_BEST_PATH = ("always_compare_med", "missing_med_as_worst", "multipath_relax")
+
+
 def _node(node: NodePlan) -> Iterator[str]:
     says = node.role.value
     if node.bgp is not None:
-        says += f", AS {node.bgp.asn}, router id {node.bgp.router_id}, up to {counted(node.bgp.maximum_paths, 'path')}"
+        paths = counted(node.bgp.best_path.maximum_paths, "path")
+        says += f", AS {node.bgp.asn}, router id {node.bgp.router_id}, up to {paths}"
     yield f"{node.name}: {says}"
     yield "  interfaces"
     interfaces = [(i.name, ", ".join(map(str, i.addresses)), i.description) for i in node.interfaces]
     yield from unheaded(interfaces, indent="    ")
     for route in node.static_routes:
-        yield f"  static route {route.prefix} via {route.next_hop}"
+        yield f"  static route {route.prefix} via {route.next_hop}{f' metric {route.metric}' if route.metric else ''}"
     if node.bgp is not None:
         yield from hanging("  networks ", ", ".join(map(str, node.bgp.networks)) or "none")
+        for leaked in node.bgp.leaked_networks:
+            yield f"  network {leaked.prefix} of VRF {leaked.vrf}"
+        for aggregate in node.bgp.aggregates:
+            flags = [name for name in ("summary_only", "as_set") if getattr(aggregate, name)]
+            yield " ".join(["  aggregate", str(aggregate.prefix), *flags])
+        chosen = [name for name in _BEST_PATH if getattr(node.bgp.best_path, name)]
+        if chosen:
+            yield f"  best path {' '.join(chosen)}"
         yield "  sessions"
         yield from _sessions(node.bgp.sessions)
 
@@ -56,11 +68,31 @@ def _sessions(sessions: tuple[SessionPlan, ...]) -> Iterator[str]:
     ]
     for line, one in zip(unheaded(rows, indent="    "), sessions, strict=True):
         yield line
-        policies = (one.import_policy, one.export_policy)
-        imported, exported = (policy.name if policy else _no_policy(one) for policy in policies)
-        flags = {"next hop self": one.next_hop_self, "removes private ASes": one.remove_private_asns}
-        says = [f"import {imported}", f"export {exported}", *(name for name, holds in flags.items() if holds)]
+        chains = (one.rules.import_policies, one.rules.export_policies)
+        imported, exported = (", then ".join(p.name for p in chain) or _no_policy(one) for chain in chains)
+        says = [f"import {imported}", f"export {exported}", *_rules(one.rules)]
         yield from hanging("      ", ", ".join(says))
+
+
+def _rules(rules: SessionRules) -> Iterator[str]:
+    """The rules of a session that are not as they are by default."""
+    if rules.next_hop_self:
+        yield "next hop self"
+    if rules.remove_private_asns is not None:
+        yield f"removes private ASes: {rules.remove_private_asns.value}"
+    limit = rules.max_prefix
+    if limit is not None:
+        past = "warns" if limit.warning_only else "closes"
+        yield f"at most {counted(limit.limit, 'prefix')} {limit.counted.value}, else {past}"
+    if rules.allowas_in:
+        yield f"own AS allowed in {counted(rules.allowas_in, 'place')}"
+    flags = {
+        "overrides the neighbour's AS": rules.as_override,
+        "originates a default route": rules.default_originate,
+        "accepts BLACKHOLE": rules.accept_blackhole,
+        "client of this route reflector": rules.route_reflector_client,
+    }
+    yield from (name for name, holds in flags.items() if holds)
 
 
 def _no_policy(session: SessionPlan) -> str:
@@ -68,10 +100,17 @@ def _no_policy(session: SessionPlan) -> str:
 
 
 def policies_of(planned: Plan) -> tuple[Policy, ...]:
-    """Every policy that a session of the plan has, in the order in which they are met."""
+    """Every policy that a session of the plan has or that another one calls, in the order in which they are met."""
     sessions = (session for node in planned.routers if node.bgp for session in node.bgp.sessions)
-    policies = (policy for one in sessions for policy in (one.import_policy, one.export_policy) if policy)
-    return tuple(dict.fromkeys(policies))
+    policies = (p for one in sessions for p in (*one.rules.import_policies, *one.rules.export_policies))
+    return tuple(dict.fromkeys(one for policy in dict.fromkeys(policies) for one in _with_called(policy)))
+
+
+def _with_called(policy: Policy) -> Iterator[Policy]:
+    yield policy
+    for term in policy.terms:
+        if term.call is not None:
+            yield from _with_called(term.call)
 
 
 def plan_difference(old: Plan, new: Plan, *, color: bool = False) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lab.bgp import Address, Prefix, Route
+from lab.bgp import Address, Prefix, Route, prefix_order, text_of
 from lab.checks import Outcome, Verdict
-from lab.forwarding import FlowResult
+from lab.forwarding import FlowResult, gateway
 from lab.messages import Status
 from lab.plan import Plan, SessionPlan
-from lab.policy import text_of
 from lab.report.layout import aligned, counted, hanging, unheaded
-from lab.router import prefix_order
 from lab.tables import LabTables, RouterTables
 
 _ATTRIBUTE_COLUMNS = {
@@ -22,6 +20,13 @@ _ATTRIBUTE_COLUMNS = {
     "origin": "origin",
     "communities": "communities",
     "large_communities": "large communities",
+    "extended_communities": "extended communities",
+    "atomic_aggregate": "atomic",
+    "aggregator": "aggregator",
+    "originator_id": "originator",
+    "cluster_list": "cluster list",
+    "unknown": "unknown attributes",
+    "vrf": "vrf",
     "weight": "weight",
 }
 
@@ -33,7 +38,7 @@ def table(plan: Plan, tables: RouterTables, what: str) -> str:
 
 def _routes(tables: RouterTables, plan: Plan) -> str:
     """The Loc-RIB, and below each best path the others that were received."""
-    fib = {entry.prefix: entry.next_hops for entry in tables.fib}
+    node, fib = plan.node(tables.router), {entry.prefix: entry.next_hops for entry in tables.fib}
     best = {route.prefix: route for route in tables.loc_rib}
     received: dict[Prefix, list[Route]] = {prefix: [] for prefix in best}
     for session in tables.sessions:
@@ -46,7 +51,7 @@ def _routes(tables: RouterTables, plan: Plan) -> str:
         for route in others:
             if prefix in best and route.next_hop == best[prefix].next_hop:
                 continue
-            mark = "=" if route.next_hop in fib.get(prefix, ()) else ""
+            mark = "=" if gateway(node, route.next_hop) in fib.get(prefix, ()) else ""
             rows.append([mark, str(prefix), *_attributes(route, plan)])
     if not rows:
         return f"{tables.router} has no routes"
@@ -70,11 +75,12 @@ def _sessions(tables: RouterTables, plan: Plan) -> str:
                 str(len(session.adj_rib_in)),
                 str(len(session.adj_rib_out)),
                 session.why_down,
+                session.warning,
             ]
         )
     if not rows:
         return f"{tables.router} has no sessions"
-    return "\n".join(aligned(("session", "AS", "peer", "state", "received", "sent", "why down"), rows))
+    return "\n".join(aligned(("session", "AS", "peer", "state", "received", "sent", "why down", "warning"), rows))
 
 
 def _rib_in(tables: RouterTables, plan: Plan) -> str:
@@ -108,7 +114,8 @@ def _rib_out(tables: RouterTables, plan: Plan) -> str:
 
 def _fib(tables: RouterTables, plan: Plan) -> str:
     """The routes that the kernel forwards by, beside the connected ones."""
-    rows = [[str(e.prefix), ", ".join(named(hop, plan) for hop in e.next_hops)] for e in tables.fib]
+    hops = [", ".join(named(hop, plan) for hop in entry.next_hops) or "packets are discarded" for entry in tables.fib]
+    rows = [[str(entry.prefix), text] for entry, text in zip(tables.fib, hops, strict=True)]
     return "\n".join(aligned(("prefix", "next hops"), rows)) if rows else f"{tables.router} has no routes in its FIB"
 
 
