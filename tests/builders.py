@@ -9,11 +9,28 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
-from lab.bgp import Asn, AsPath, Family, Prefix, Route, family_of, parse_prefix
+from lab.bgp import Asn, AsPath, BestPathRules, Family, Prefix, Route, family_of, parse_prefix
+from lab.events import Announce, Effect, Reconfigured, SessionDown, SessionUp, UpdateReceived, Withdraw
+from lab.explanation import Candidate, Export
 from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan
-from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
-from lab.rib import Path
-from lab.router import Announce, Effect, Router, SessionDown, SessionUp, UpdateReceived, Withdraw
+from lab.policy import (
+    Asked,
+    Change,
+    CommunityPattern,
+    CommunitySet,
+    Fate,
+    Match,
+    NumberChange,
+    Operation,
+    PatternKind,
+    Policy,
+    PrefixList,
+    PrefixRange,
+    SessionRules,
+    Term,
+)
+from lab.rib import Decision, Path
+from lab.router import Router
 
 OWN_ASN = Asn(65010)
 ACCEPT_ALL = Policy(name="accept-all", terms=(Term(fate=Fate.ACCEPT),))
@@ -41,8 +58,7 @@ def session(neighbor: str, interface: str, peer: str, asn: int) -> SessionPlan:
         peer_asn=Asn(asn),
         passive=False,
         hold_time_s=180,
-        import_policy=ACCEPT_ALL,
-        export_policy=ACCEPT_ALL,
+        rules=SessionRules(import_policies=(ACCEPT_ALL,), export_policies=(ACCEPT_ALL,)),
     )
 
 
@@ -54,28 +70,55 @@ A6 = session("a", "to-a", "2001:db8:2::2", 65001)
 ROUTER_IDS = {"a": 1, "b": 2, "i": 3, "j": 4}
 
 
-def node(*sessions: SessionPlan, networks: tuple[Prefix, ...] = (), maximum_paths: int = 1) -> NodePlan:
-    """The plan of `r`."""
+def with_rules(plan: SessionPlan, **rules: object) -> SessionPlan:
+    """A session with some of its policies and rules exchanged."""
+    return replace(plan, rules=replace(plan.rules, **rules))  # type: ignore[arg-type]  # names of SessionRules
+
+
+def set_to(value: int) -> NumberChange:
+    """A change of a number to a value."""
+    return NumberChange(operation=Operation.SET, value=value)
+
+
+def exactly(*communities: str, name: str = "exactly") -> CommunitySet:
+    """The set of these communities, of any one kind."""
+    patterns = tuple(CommunityPattern(kind=PatternKind.EXACT, text=one) for one in communities)
+    return CommunitySet(name=name, patterns=patterns)
+
+
+def any_of(*communities: str) -> Asked[CommunitySet]:
+    """A condition that one of these communities is there."""
+    return Asked(sets=(exactly(*communities),))
+
+
+def node(*sessions: SessionPlan, networks: tuple[Prefix, ...] = (), maximum_paths: int = 1, **bgp: object) -> NodePlan:
+    """The plan of `r`; `bgp` are other fields of its `BgpPlan`."""
+    plan = BgpPlan(
+        asn=OWN_ASN,
+        router_id=IPv4Address("10.255.0.1"),
+        networks=networks,
+        sessions=sessions,
+        best_path=BestPathRules(maximum_paths=maximum_paths),
+    )
     return NodePlan(
         name="r",
         role=Role.CUSTOMER_EDGE,
         interfaces=(LAN, TO_A, TO_B),
-        bgp=BgpPlan(
-            asn=OWN_ASN,
-            router_id=IPv4Address("10.255.0.1"),
-            networks=networks,
-            sessions=sessions,
-            maximum_paths=maximum_paths,
-        ),
+        bgp=replace(plan, **bgp),  # type: ignore[arg-type]  # names of BgpPlan
     )
 
 
-def router(*sessions: SessionPlan, networks: tuple[Prefix, ...] = (), maximum_paths: int = 1) -> Router:
-    """The router `r` with all its sessions up."""
-    made = Router(node(*sessions, networks=networks, maximum_paths=maximum_paths))
-    for one in sessions:
+def started(plan: NodePlan) -> Router:
+    """A router with all sessions of its plan up."""
+    made = Router(plan)
+    for one in plan.bgp.sessions if plan.bgp else ():
         bring_up(made, one)
     return made
+
+
+def router(*sessions: SessionPlan, networks: tuple[Prefix, ...] = (), maximum_paths: int = 1, **bgp: object) -> Router:
+    """The router `r` with all its sessions up."""
+    return started(node(*sessions, networks=networks, maximum_paths=maximum_paths, **bgp))
 
 
 def bring_up(which: Router, plan: SessionPlan) -> list[Effect]:
@@ -98,6 +141,14 @@ def unlearn(which: Router, plan: SessionPlan, *prefixes: Prefix) -> list[Effect]
     return which.handle(UpdateReceived(session=plan.name, withdrawn=prefixes))
 
 
+def configure(
+    which: Router, *sessions: SessionPlan, networks: tuple[Prefix, ...] = (), maximum_paths: int = 1, **bgp: object
+) -> list[Effect]:
+    """Give a running router another plan."""
+    plan = node(*sessions, networks=networks, maximum_paths=maximum_paths, **bgp).bgp
+    return [] if plan is None else which.handle(Reconfigured(bgp=plan))
+
+
 def route_from(plan: SessionPlan, prefix: Prefix = P1, *path: int) -> Route:
     """What the neighbour at the other end of a session would send: its AS in front of `path`, itself as next hop."""
     as_path = AsPath.of(plan.peer_asn, *path) if plan.ebgp else AsPath.of(*path)
@@ -117,6 +168,32 @@ def adj_rib_in(which: Router, plan: SessionPlan) -> tuple[Route, ...]:
 def adj_rib_out(which: Router, plan: SessionPlan) -> tuple[Route, ...]:
     """What a session has been sent."""
     return next(s.adj_rib_out for s in which.tables().sessions if s.session == plan.name)
+
+
+def candidate(which: Router, plan: SessionPlan, prefix: Prefix = P1) -> Candidate:
+    """What became of the route that a session offered for a prefix."""
+    return next(one for one in which.explain(prefix).candidates if one.session == plan.name)
+
+
+def export(which: Router, plan: SessionPlan, prefix: Prefix = P1) -> Export:
+    """What a session is sent for a prefix, or why nothing."""
+    return next(one for one in which.explain(prefix).exports if one.session == plan.name)
+
+
+def decision(which: Router, prefix: Prefix = P1) -> Decision:
+    """The choice among the paths to a prefix that has some."""
+    found = which.explain(prefix).decision
+    if found is None:
+        raise ValueError(f"nobody offered {prefix}")
+    return found
+
+
+def best_neighbor(which: Router, prefix: Prefix = P1) -> str | None:
+    """Who the best path to a prefix was learned from; None for the router itself."""
+    best = decision(which, prefix).best
+    if best is None:
+        raise ValueError(f"{prefix} has no best path")
+    return best.neighbor
 
 
 def sole(routes: tuple[Route, ...]) -> Route:
@@ -148,7 +225,7 @@ def accept(change: Change, match: Match | None = None) -> Policy:
 def only(*prefixes: Prefix) -> Match:
     """A match for exactly these prefixes."""
     ranges = tuple(PrefixRange(prefix=p, at_least=p.prefixlen, at_most=p.prefixlen) for p in prefixes)
-    return Match(prefix_list=PrefixList(name="exactly", ranges=ranges))
+    return Match(prefix_list=Asked(sets=(PrefixList(name="exactly", ranges=ranges),)))
 
 
 def path(neighbor: str | None = "a") -> Path:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from builders import set_to
 from lab.bgp import Asn, Prefix, Route, parse_prefix
 from lab.checks import Evidence, flows_of
 from lab.expectations import Expectation
 from lab.forwarding import Flow, FlowResult, predict_flow
 from lab.plan import NodePlan, Plan, SessionPlan
 from lab.plan.point_to_point_ethernet import plan
-from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
+from lab.policy import Asked, Change, Fate, Match, Policy, PrefixList, PrefixRange, SessionRules, Term
 from lab.predict import Prediction, predict
 from lab.tables import FibEntry, LabTables, RouterTables, SessionTables
 from lab.topology import (
@@ -25,7 +26,6 @@ from lab.topology import (
     Circuit,
     ConnectivityModel,
     Customer,
-    EdgePolicies,
     Link,
     LinkSubnet,
     Network,
@@ -45,24 +45,26 @@ OWN = PrefixList(
     ranges=(PrefixRange(prefix=HQ, at_least=16, at_most=24), PrefixRange(prefix=HQ6, at_least=48, at_most=64)),
 )
 ACCEPT_AZURE = Policy(name="accept-azure", terms=(Term(fate=Fate.ACCEPT),))
-PREFER_THIS_LINK = Policy(name="prefer-this-link", terms=(Term(fate=Fate.ACCEPT, change=Change(local_pref=200)),))
+PREFER_THIS_LINK = Policy(
+    name="prefer-this-link", terms=(Term(fate=Fate.ACCEPT, change=Change(local_pref=set_to(200))),)
+)
 REJECT_ALL = Policy(name="reject-all", terms=(Term(fate=Fate.REJECT),))
-OWN_NETWORKS = Policy(name="own-networks", terms=(Term(fate=Fate.ACCEPT, match=Match(prefix_list=OWN)),))
+OWN_NETWORKS = Policy(name="own-networks", terms=(Term(fate=Fate.ACCEPT, match=Match(prefix_list=Asked(sets=(OWN,)))),))
 OWN_NETWORKS_PREPENDED = Policy(
     name="own-networks-prepended",
     terms=(
         Term(
             fate=Fate.ACCEPT,
-            match=Match(prefix_list=OWN),
+            match=Match(prefix_list=Asked(sets=(OWN,))),
             change=Change(prepend=(Asn(65010), Asn(65010), Asn(65010))),
         ),
     ),
 )
-CE1 = EdgePolicies(import_policy=PREFER_THIS_LINK, export_policy=OWN_NETWORKS)
-CE2 = EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS_PREPENDED)
+CE1 = SessionRules(import_policies=(PREFER_THIS_LINK,), export_policies=(OWN_NETWORKS,))
+CE2 = SessionRules(import_policies=(ACCEPT_AZURE,), export_policies=(OWN_NETWORKS_PREPENDED,))
 
 
-def topology(ce1: EdgePolicies = CE1, ce2: EdgePolicies = CE2, ce1_key: str = KEY) -> Topology:
+def topology(ce1: SessionRules = CE1, ce2: SessionRules = CE2, ce1_key: str = KEY) -> Topology:
     """The circuit; `ce1_key` is the key that ce1 has, where Azure has `KEY`."""
     links = (
         (Link.PRIMARY, "172.16.0.0/30"),
@@ -80,7 +82,7 @@ def topology(ce1: EdgePolicies = CE1, ce2: EdgePolicies = CE2, ce1_key: str = KE
         private_peering=PrivatePeering(
             vlan_id=100,
             subnets=tuple(LinkSubnet(link=one, prefix=parse_prefix(block)) for one, block in links),
-            policies=(("ce1", ce1), ("ce2", ce2)),
+            rules=(("ce1", ce1), ("ce2", ce2)),
             md5=Secret(KEY),
             customer_md5=(("ce1", Secret(ce1_key)),) if ce1_key != KEY else (),
         ),
@@ -116,7 +118,7 @@ class Contoso:
         )
 
 
-def contoso(ce1: EdgePolicies = CE1, ce2: EdgePolicies = CE2, ce1_key: str = KEY) -> Contoso:
+def contoso(ce1: SessionRules = CE1, ce2: SessionRules = CE2, ce1_key: str = KEY) -> Contoso:
     """The circuit, planned and predicted."""
     return of_plan(plan(topology(ce1, ce2, ce1_key)))
 

@@ -3,21 +3,36 @@
 A block of the language `console` is a session: `$ ` starts a command, a line `# exit 1` right below it is its exit code
 (0 if there is none), and the rest is its output, stderr included. In that, a line `...` stands for any lines, and `...`
 inside a line for any text. A `yaml` block has a comment above it that says which file it is, or is a part of:
-`<!-- file: name.yaml -->`, `<!-- part of: topologies/name.yaml -->`. `routes` shows what the policy above it does.
+`<!-- file: name.yaml -->`, `<!-- part of: topologies/name.yaml -->`. `routes` shows what the first policy of the file
+above it does, or, with names behind that word, what the chain of these policies does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from lab.bgp import AsPath, Origin, Route, parse_community, parse_large_community, parse_prefix
-from lab.policy import Policy, evaluate, text_of
+from lab.bgp import (
+    ATTRIBUTES,
+    Aggregator,
+    AsPath,
+    Origin,
+    Route,
+    RouteSource,
+    UnknownAttribute,
+    parse_asn,
+    parse_extended_community,
+    parse_large_community,
+    parse_prefix,
+    text_of,
+)
+from lab.load.values import community
+from lab.policy import Context, Policy, compiled, evaluate
 
 TOP = Path(__file__).parents[1]
 DOCUMENTS = (
@@ -29,11 +44,15 @@ DOCUMENTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block. `place` and `name` are what the comment above it says, such as `file` and `my.yaml`."""
+    """A fenced block. `place` and `name` are what the comment above it says, such as `file` and `my.yaml`.
+
+    `words` stand behind its language.
+    """
 
     where: str
     language: str
     text: str
+    words: tuple[str, ...] = ()
     place: str = ""
     name: str = ""
 
@@ -58,7 +77,8 @@ def blocks(text: str, name: str) -> Iterator[Block]:
         if token.type == "fence" and token.map:
             place, file = above.groups() if above else ("", "")
             where = f"{name}:{token.map[0] + 1}"
-            yield Block(where=where, language=token.info.strip(), text=token.content, place=place, name=file)
+            language, *words = token.info.split() or [""]
+            yield Block(where=where, language=language, text=token.content, words=tuple(words), place=place, name=file)
         above = _COMMENT.search(token.content) if token.type == "html_block" else None
 
 
@@ -91,43 +111,78 @@ def _line(shown: str) -> str:
 _ROUTE = re.compile(r"(?P<prefix>\S+) *(?P<attributes>[^>]*?) *-> (?P<answer>.*)")
 
 
-def wrong_routes(block: Block, policy: Policy) -> list[str]:
-    """The lines of a `routes` block that a policy does not bear out, as they should be.
+def wrong_routes(block: Block, policies: Sequence[Policy]) -> list[str]:
+    """The lines of a `routes` block that the policies of a file do not bear out, as they should be.
 
-    A line is `prefix attribute value, attribute value -> rejected`, or `-> accepted`, then what changed.
+    A line is `prefix attribute value, attribute value -> rejected`, or `-> accepted`, then what changed. Attributes are
+    those of a route, and what a policy knows of its session: `neighbor`, `peer_address`, `own_asn`, `own_address`.
     """
+    by_name = {policy.name: policy for policy in policies}
+    chain = [by_name[name] for name in block.words] or [policies[0]]
     wrong = []
     for line in block.text.splitlines():
         shown = _ROUTE.fullmatch(line)
         assert shown, f"{block.where}: {line!r} shows no route"
-        answer = _answer(policy, _route(shown["prefix"], shown["attributes"]))
+        route, context = _route(shown["prefix"], shown["attributes"])
+        answer = _answer(chain, route, context)
         if answer != shown["answer"]:
             wrong.append(f"{shown['prefix']} {shown['attributes']} -> {answer}")
     return wrong
 
 
-def _route(prefix: str, attributes: str) -> Route:
-    given = dict(one.split(" ", 1) for one in attributes.split(", ") if one)
+def _each(read: Callable[[str], object]) -> Callable[[str], object]:
+    return lambda text: tuple(map(read, text.split()))
+
+
+def _aggregator(text: str) -> Aggregator:
+    asn, _, router_id = text.partition(":")
+    return Aggregator(parse_asn(asn), IPv4Address(router_id))
+
+
+def _unknown(text: str) -> UnknownAttribute:
+    code, _, value = text.partition(":")
+    return UnknownAttribute(int(code), value)
+
+
+_READ: Mapping[str, Callable[[str], object]] = {
+    "next_hop": ip_address,
+    "origin": Origin,
+    "as_path": AsPath.parse,
+    "local_pref": int,
+    "multi_exit_disc": int,
+    "communities": _each(community),
+    "large_communities": _each(parse_large_community),
+    "extended_communities": _each(parse_extended_community),
+    "atomic_aggregate": lambda text: text == "set",
+    "aggregator": _aggregator,
+    "originator_id": IPv4Address,
+    "cluster_list": _each(IPv4Address),
+    "unknown": _each(_unknown),
+    "weight": int,
+    "source": RouteSource,
+    "vrf": str,
+    "neighbor": str,
+    "peer_address": ip_address,
+    "own_asn": parse_asn,
+    "own_address": ip_address,
+}
+
+
+def _route(prefix: str, attributes: str) -> tuple[Route, Context]:
     network = parse_prefix(prefix)
-    number = {name: int(given.pop(name)) for name in ("local_pref", "multi_exit_disc") if name in given}
-    route = Route(
-        prefix=network,
-        next_hop=ip_address("172.16.0.2" if network.version == 4 else "2001:db8:ffff::2"),
-        origin=Origin(given.pop("origin", "igp")),
-        as_path=AsPath.parse(given.pop("as_path", "")),
-        local_pref=number.get("local_pref"),
-        multi_exit_disc=number.get("multi_exit_disc"),
-        communities=tuple(map(parse_community, given.pop("communities", "").split())),
-        large_communities=tuple(map(parse_large_community, given.pop("large_communities", "").split())),
-    )
-    assert not given, f"unknown attributes {given}"
-    return route
+    given = [one.split(" ", 1) for one in attributes.split(", ") if one]
+    values: dict[str, object] = {name: _READ[name](text) for name, text in given}
+    values.setdefault("next_hop", ip_address("172.16.0.2" if network.version == 4 else "2001:db8:ffff::2"))
+    of_route = {name: value for name, value in values.items() if name in ATTRIBUTES}
+    of_session = {name: value for name, value in values.items() if name not in ATTRIBUTES}
+    return Route(prefix=network, **of_route), Context(**of_session)  # type: ignore[arg-type]  # _READ gives their types
 
 
-def _answer(policy: Policy, before: Route) -> str:
-    after = evaluate(policy, before).route
-    if after is None:
+def _answer(chain: Sequence[Policy], before: Route, context: Context) -> str:
+    outcome = evaluate(chain, before, context)
+    fast, _ = compiled(chain)(before, context)
+    assert fast == outcome.route, "the fast form and the traced one differ"
+    if outcome.route is None:
         return "rejected"
-    changes = evaluate(policy, before).steps
-    names = dict.fromkeys(change.attribute for step in changes for change in step.changes)
-    return ", ".join(["accepted", *(f"{name} {text_of(after, name) or 'none'}" for name in names)])
+    names = dict.fromkeys(change.attribute for step in outcome.steps for change in step.changes)
+    return ", ".join(["accepted", *(f"{name} {text_of(outcome.route, name) or 'none'}" for name in names)])

@@ -91,7 +91,7 @@ def _keys(schema: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _references(one: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
     """The documents that a value may be or hold, and the way to them."""
-    if "$ref" in one:
+    if one.get("$ref", "").endswith("Document"):
         yield one["$ref"].rpartition("/")[2], path
     for choice in one.get("anyOf", ()):
         yield from _references(choice, path)
@@ -107,9 +107,10 @@ def _value(one: dict[str, Any], schema: dict[str, Any]) -> str:
     if "anyOf" in one:
         return " or ".join(dict.fromkeys(_value(choice, schema) for choice in one["anyOf"]))
     if "$ref" in one:
-        return "mapping"
+        return "mapping" if one["$ref"].endswith("Document") else "community"
     if "enum" in one:
-        return ", ".join(f"`{name}`" for name in one["enum"]) if len(one["enum"]) <= MOST_CHOICES else "name"
+        choices = [str(name).lower() for name in one["enum"]]
+        return ", ".join(f"`{name}`" for name in dict.fromkeys(choices)) if len(choices) <= MOST_CHOICES else "name"
     kinds = one["type"] if isinstance(one["type"], list) else [one["type"]]
     if "object" in kinds:
         return "mapping by name"

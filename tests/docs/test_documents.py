@@ -51,7 +51,7 @@ def run_blocks(examples: list[Block], erlab: Erlab, place: Path) -> None:
             case "yaml":
                 latest = _file(block, place)
             case "routes":
-                assert wrong_routes(block, load_policies(latest)[0]) == [], block.where
+                assert wrong_routes(block, load_policies(latest)) == [], block.where
             case "json":
                 json.loads(block.text)
             case "sh":
@@ -157,10 +157,39 @@ def test_a_block_that_is_wrong_fails(block: Block, erlab: Erlab, place: Path) ->
         run_blocks([block], erlab, place)
 
 
-def test_a_route_that_is_shown_wrongly_fails(erlab: Erlab, place: Path) -> None:
-    """What a policy does is compared with what the document says of it."""
-    policy = Block(where="x:1", language="yaml", text="policies: {p: [{then: accept}]}\n", place="file", name="p.yaml")
-    shown = Block(where="x:9", language="routes", text="10.0.0.0/8 -> accepted\n")
-    run_blocks([policy, shown], erlab, place)
+POLICIES = """\
+policies:
+  by-neighbor: [{match: {neighbor: msee1}, then: next_policy}]
+  tagged: [{set: {local_pref: "+50", add_communities: 65010:1, next_hop: self}, then: accept}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown", "wrong"),
+    [
+        pytest.param((), "10.0.0.0/8 -> rejected", "10.0.0.0/8 -> accepted", id="the first policy"),
+        pytest.param(
+            ("by-neighbor", "tagged"),
+            "10.0.0.0/8 neighbor msee1, own_address 172.16.0.1"
+            " -> accepted, next_hop 172.16.0.1, local_pref 150, communities 65010:1",
+            "10.0.0.0/8 neighbor msee2, own_address 172.16.0.1"
+            " -> accepted, next_hop 172.16.0.1, local_pref 150, communities 65010:1",
+            id="a chain, by its session",
+        ),
+        pytest.param(
+            ("tagged",),
+            "10.0.0.0/8 as_path 1 {2,3}, own_address 172.16.0.2 -> accepted, local_pref 150, communities 65010:1",
+            "10.0.0.0/8 as_path 1 {2,3}, own_address 172.16.0.2 -> accepted, local_pref 150",
+            id="one by its name, and all that it changed",
+        ),
+    ],
+)
+def test_a_route_that_is_shown_wrongly_fails(
+    words: tuple[str, ...], shown: str, wrong: str, erlab: Erlab, place: Path
+) -> None:
+    """What policies do is compared with what the document says of them."""
+    policy = Block(where="x:1", language="yaml", text=POLICIES, place="file", name="p.yaml")
+    lines = Block(where="x:9", language="routes", words=words, text=f"{shown}\n")
+    run_blocks([policy, lines], erlab, place)
     with pytest.raises(AssertionError):
-        run_blocks([policy, replace(shown, text="10.0.0.0/8 -> rejected\n")], erlab, place)
+        run_blocks([policy, replace(lines, text=f"{wrong}\n")], erlab, place)

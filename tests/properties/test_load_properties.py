@@ -33,6 +33,20 @@ SCRAPS = st.sampled_from(
         "-1",
         "1.5",
         "|\n",
+        ">= 3",
+        "2-1",
+        "/^(/",
+        "65010:*",
+        "{any: [all]}",
+        "{none: []}",
+        "call: all\n",
+        "default: next_policy\n",
+        "+50",
+        "absent",
+        "none",
+        "true",
+        "westeurope.private",
+        "length ",
     ]
 )
 

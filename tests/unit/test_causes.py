@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from builders import with_rules
 from contoso import (
     ACCEPT_AZURE,
     CE1,
@@ -40,8 +41,8 @@ from lab.expectations import (
     Table,
 )
 from lab.forwarding import Flow
+from lab.policy import SessionRules
 from lab.tables import FibEntry, LabTables, RouterTables, SessionTables
-from lab.topology import EdgePolicies
 
 WHERE = "contoso.yaml:30"
 UP = SessionExpectation(where=WHERE, routers=("ce1", "msee1"))
@@ -241,7 +242,7 @@ def test_a_route_that_should_not_exist_is_followed_to_who_sent_it() -> None:
 
 def test_one_of_several_next_hops_that_is_lost_is_followed_to_its_session() -> None:
     """Where load should be shared and one way is gone, the cause is found though the best path is the same."""
-    both = EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS)
+    both = SessionRules(import_policies=(ACCEPT_AZURE,), export_policies=(OWN_NETWORKS,))
     lab = contoso(ce1=both, ce2=both)
     seen = at_session(
         lab.tables,
@@ -259,7 +260,7 @@ def test_one_of_several_next_hops_that_is_lost_is_followed_to_its_session() -> N
 
 def test_shared_load_is_the_cause_where_an_expected_way_is_only_one_of_several() -> None:
     """A way that packets may take is not the way that they take, and the cause says so."""
-    both = EdgePolicies(import_policy=ACCEPT_AZURE, export_policy=OWN_NETWORKS)
+    both = SessionRules(import_policies=(ACCEPT_AZURE,), export_policies=(OWN_NETWORKS,))
     expectation = replace(REACHES, source="hub", destination="hq", via=("msee1", "ce1"))
 
     assert cause(expectation, lab=contoso(ce1=both, ce2=both)) == (
@@ -419,7 +420,9 @@ def test_a_difference_that_does_not_matter_is_not_blamed(seen: LabTables) -> Non
 
 def test_a_packet_that_arrives_against_the_tables_is_told() -> None:
     """Where packets must not arrive, and do though no table leads them, the cause is the packet."""
-    rejecting = contoso(ce1=replace(CE1, import_policy=REJECT_ALL), ce2=replace(CE2, import_policy=REJECT_ALL))
+    rejecting = contoso(
+        ce1=replace(CE1, import_policies=(REJECT_ALL,)), ce2=replace(CE2, import_policies=(REJECT_ALL,))
+    )
     expectation = replace(REACHES, reachable=False)
     predicted = rejecting.evidence(expectation)
     observed = with_flow(predicted, FLOW, arrived=True, forward=("hq", "ce1", "hub"))
@@ -453,18 +456,20 @@ def test_ends_without_addresses_are_told(destination: str, family: Family | None
 # the model contradicts the expectation
 
 
-NO_IMPORT = contoso(ce1=EdgePolicies(export_policy=OWN_NETWORKS), ce2=EdgePolicies(export_policy=OWN_NETWORKS))
-NO_WAY_IN = contoso(ce1=replace(CE1, import_policy=REJECT_ALL))
+NO_IMPORT = contoso(
+    ce1=SessionRules(export_policies=(OWN_NETWORKS,)), ce2=SessionRules(export_policies=(OWN_NETWORKS,))
+)
+NO_WAY_IN = contoso(ce1=replace(CE1, import_policies=(REJECT_ALL,)))
 """The circuit where ce1 refuses everything from msee1, and has all by ce2."""
-PASSING_ON = contoso(ce2=replace(CE2, export_policy=ACCEPT_AZURE))
+PASSING_ON = contoso(ce2=replace(CE2, export_policies=(ACCEPT_AZURE,)))
 """The circuit where ce2 sends back to Azure what it learned."""
 ONE_LINK = with_session_plans(SAMPLE.plan, "ce2", lambda one: None if one.neighbor == "msee2" else one)
-FAR_NEXT_HOP = with_session_plans(ONE_LINK.plan, "ce1", lambda one: replace(one, next_hop_self=False))
+FAR_NEXT_HOP = with_session_plans(ONE_LINK.plan, "ce1", lambda one: with_rules(one, next_hop_self=False))
 """The circuit where ce2 has Azure's prefixes only from ce1, which does not put itself as next hop."""
 NO_FABRIC = with_session_plans(SAMPLE.plan, "gw", lambda _: None)
 """The circuit whose gateway has no sessions."""
 NO_HQ_AT_CE1 = without_network(SAMPLE.plan, "ce1", HQ)
-NO_EXPORT = contoso(ce1=replace(CE1, export_policy=REJECT_ALL), ce2=replace(CE2, export_policy=None))
+NO_EXPORT = contoso(ce1=replace(CE1, export_policies=(REJECT_ALL,)), ce2=replace(CE2, export_policies=()))
 
 
 @pytest.mark.parametrize(
@@ -540,7 +545,7 @@ NO_EXPORT = contoso(ce1=replace(CE1, export_policy=REJECT_ALL), ce2=replace(CE2,
             FAR_NEXT_HOP,
             replace(ROUTE, at="ce2"),
             "Loc-RIB: ce2 cannot use any path to 10.100.0.0/16: next hop unreachable (RFC 4271 §9.1.2.1), "
-            "172.16.0.2 is in no connected network",
+            "there is no way to 172.16.0.2 but by BGP, or none at all",
             id="its next hop is unreachable",
         ),
         pytest.param(
@@ -619,7 +624,8 @@ def test_a_route_that_the_model_does_not_have_is_explained(
         pytest.param(
             PASSING_ON,
             replace(ROUTE, at="msee2", table=Table.ADJ_RIB_IN, neighbor="ce2"),
-            "Adj-RIB-In: local_pref of 10.100.0.0/16 at msee2 is none, not 200: no policy on its way sets it",
+            "Adj-RIB-Out: local_pref of 10.100.0.0/16 at msee2 is none, not 200: at ce2 local_pref 200 -> none: "
+            "they stay in the AS (RFC 4271 §5.1.5, RFC 4456 §8, RFC 4360 §6)",
             id="RFC 4271 §5.1.5: what another AS set does not cross eBGP",
         ),
         pytest.param(
@@ -631,7 +637,8 @@ def test_a_route_that_the_model_does_not_have_is_explained(
         pytest.param(
             SAMPLE,
             replace(ROUTE, at="gw", prefix=HQ, attributes=(("next_hop", "ce1"),)),
-            "Loc-RIB: next_hop of 10.10.0.0/16 at gw is msee1, not ce1: no policy on its way sets it",
+            "Adj-RIB-Out: next_hop of 10.10.0.0/16 at gw is msee1, not ce1: "
+            "at msee1 next_hop 172.16.0.1 -> 100.127.255.1: eBGP (RFC 4271 §5.1.3)",
             id="the path that is wanted does not exist",
         ),
         pytest.param(
@@ -705,7 +712,7 @@ def test_a_route_that_is_sent_is_explained_by_its_export_policy(table: Table, at
             id="the way that is wanted is not offered",
         ),
         pytest.param(
-            contoso(ce1=replace(CE1, import_policy=ACCEPT_AZURE)),
+            contoso(ce1=replace(CE1, import_policies=(ACCEPT_AZURE,))),
             replace(REACHES, via=("ce1", "ce2", "msee2")),
             "Loc-RIB: at ce1 the path to 10.100.0.0/16 from ce2 lost to the one from msee1: "
             "iBGP, while another path is eBGP (RFC 4271 §9.1.2.2 d), iBGP against eBGP",

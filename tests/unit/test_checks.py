@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 from itertools import product
 
 import pytest
@@ -22,7 +23,7 @@ from contoso import (
     without_fib,
 )
 from lab import checks
-from lab.bgp import Family, parse_prefix
+from lab.bgp import Aggregator, Asn, AsPath, Community, ExtendedCommunity, Family, parse_prefix
 from lab.checks import Finding, Outcome, Verdict, describe, find, flows_of
 from lab.expectations import (
     Expectation,
@@ -33,8 +34,8 @@ from lab.expectations import (
     Table,
 )
 from lab.forwarding import Flow
+from lab.policy import SessionRules
 from lab.tables import Difference, FibEntry, LabTables, SessionTables
-from lab.topology import EdgePolicies
 
 WHERE = "contoso.yaml:30"
 UP = SessionExpectation(where=WHERE, routers=("ce1", "msee1"))
@@ -168,6 +169,51 @@ def test_a_session_is_judged_at_both_its_ends(
 def test_a_route_must_be_there_with_every_attribute(expectation: RouteExpectation, expected: Finding) -> None:
     """A route expectation holds where one route of the table has every attribute that is asked for."""
     assert find(expectation, SAMPLE.evidence()) == expected
+
+
+RICH = replace(
+    SAMPLE.tables.of("ce1").loc_rib[0],
+    prefix=HUB,
+    as_path=AsPath.parse("12076 {1,2}"),
+    communities=(Community("65010:1"), Community("65010:20")),
+    extended_communities=(ExtendedCommunity("target:65010:100"),),
+    atomic_aggregate=True,
+    aggregator=Aggregator(asn=Asn(65010), router_id=IPv4Address("10.0.0.1")),
+    originator_id=IPv4Address("10.0.0.2"),
+    cluster_list=(IPv4Address("10.0.0.3"), IPv4Address("10.0.0.4")),
+)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "wanted", "other"),
+    [
+        ("as_path", "12076 {1,2}", "12076 {1 2}"),
+        ("communities", "65010:1 65010:20", "65010:1"),
+        ("extended_communities", "target:65010:100", ""),
+        ("atomic_aggregate", "set", ""),
+        ("aggregator", "65010:10.0.0.1", "65010:10.0.0.2"),
+        ("originator_id", "10.0.0.2", "10.0.0.3"),
+        ("cluster_list", "10.0.0.3 10.0.0.4", "10.0.0.4 10.0.0.3"),
+    ],
+)
+def test_every_attribute_can_be_asked_for(attribute: str, wanted: str, other: str) -> None:
+    """An attribute is compared as the text that reports show: an AS set with commas, a flag as `set`."""
+    tables = at_router(SAMPLE.tables, "ce1", lambda one: replace(one, loc_rib=(RICH,)))
+    evidence = SAMPLE.evidence(tables=tables)
+
+    expected = Finding(holds=True, text=f"{attribute} {wanted}")
+    assert find(replace(ROUTE, attributes=((attribute, wanted),)), evidence) == expected
+    assert find(replace(ROUTE, attributes=((attribute, other),)), evidence) == replace(expected, holds=False)
+
+
+def test_a_fib_entry_that_discards_is_told() -> None:
+    """Of an entry without next hops the finding says that packets are discarded."""
+    tables = with_fib(SAMPLE.tables, "ce1", HUB, FibEntry(prefix=HUB, next_hops=()))
+    expectation = replace(ROUTE, table=Table.FIB, attributes=(("next_hop", "msee1"),))
+
+    found = find(expectation, SAMPLE.evidence(tables=tables))
+
+    assert found == Finding(holds=False, text="next_hop none, packets are discarded")
 
 
 def test_the_kernel_is_asked_for_the_fib() -> None:
@@ -429,7 +475,7 @@ def test_every_expectation_has_its_words(expectation: Expectation, words: str) -
 
 def test_equal_paths_do_not_hide_a_wrong_next_hop() -> None:
     """Where two paths are used, an expectation of one next hop in the FIB does not hold."""
-    both = EdgePolicies(import_policy=PREFER_THIS_LINK, export_policy=OWN_NETWORKS)
+    both = SessionRules(import_policies=(PREFER_THIS_LINK,), export_policies=(OWN_NETWORKS,))
     lab = contoso(ce1=both, ce2=both)
     expectation = RouteExpectation(
         where=WHERE, at="gw", prefix=HQ, table=Table.FIB, attributes=(("next_hop", "msee1"),)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 import pytest
 
-from lab.bgp import Community, parse_community, parse_prefix
+from lab.bgp import WELL_KNOWN, Community, parse_community, parse_prefix
 from lab.expressroute import rules
 from lab.expressroute.communities import (
     NATIONAL_REGIONS,
@@ -18,6 +19,7 @@ from lab.expressroute.communities import (
     microsoft_community,
     private_peering_community,
 )
+from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.expressroute.dscp import DSCP_OF, dscp_text, parse_dscp
 from lab.expressroute.facts import BANDWIDTHS_MBPS, Tag
 from lab.expressroute.rules import RULES, Kind, Rule
@@ -184,6 +186,39 @@ def test_the_columns_of_a_region_agree() -> None:
     for region in REGIONS:
         number = region.private_peering - 50000
         assert tuple(region[2:]) == tuple(base * 1000 + number for base in range(50, 56))
+
+
+@pytest.mark.parametrize(
+    ("name", "community"),
+    [
+        ("westeurope.private", "12076:50002"),
+        ("westeurope.microsoft", "12076:51002"),
+        ("eastus2.storage", "12076:52005"),
+        ("eastus2.sql", "12076:53005"),
+        ("eastus2.cosmosdb", "12076:54005"),
+        ("eastus2.backup", "12076:55005"),
+        ("usgovarizona.microsoft", "12076:51106"),
+        ("chinanorth3.microsoft", "12076:51305"),
+        ("exchange-online", "12076:5010"),
+        ("skype-for-business-online", "12076:5030"),
+        ("other-office-365-online-services", "12076:5100"),
+        ("microsoft-entra-id.usgov", "12076:5160"),
+    ],
+)
+def test_names_of_communities(name: str, community: str) -> None:
+    """A name stands for the value that Microsoft's table gives the region, in that column, or the service."""
+    assert COMMUNITY_NAMES[name] == community
+
+
+def test_each_published_community_has_one_name() -> None:
+    """Every value of the tables has a name, no two have the same, and no name could be read as anything else."""
+    regions = {microsoft_community(value) for region in REGIONS for value in region[2:]}
+    nations = {microsoft_community(region.value) for region in NATIONAL_REGIONS}
+    services = {microsoft_community(service.value) for service in (*SERVICES, *US_GOVERNMENT_SERVICES)}
+    assert set(COMMUNITY_NAMES.values()) == regions | nations | services
+    assert len(COMMUNITY_NAMES) == len(regions) + len(nations) + len(services)
+    assert [name for name in COMMUNITY_NAMES if not re.fullmatch(r"[a-z][a-z0-9.-]+", name)] == []
+    assert set(COMMUNITY_NAMES) & set(WELL_KNOWN) == set()
 
 
 def test_regions_have_one_name() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 
 import pytest
 
 from contoso import HQ, HUB, OWN_NETWORKS, SAMPLE, contoso, with_fib, without_fib
-from lab.bgp import Family, parse_prefix
-from lab.forwarding import Flow, FlowResult, Walk, longest_match, predict_flow, walks
+from lab.bgp import Family, Prefix, parse_prefix
+from lab.forwarding import Flow, FlowResult, Walk, gateway, longest_match, predict_flow, walks
+from lab.plan import StaticRoute
+from lab.policy import SessionRules
 from lab.tables import FibEntry, LabTables
-from lab.topology import EdgePolicies
 
 HQ_HOST, HUB_HOST = IPv4Address("10.10.0.10"), IPv4Address("10.100.0.4")
 FLOW = Flow(source="hq", destination="hub", family=Family.IPV4, dscp=46)
@@ -65,6 +67,51 @@ def test_a_packet_follows_the_longest_match(tables: LabTables, expected: tuple[W
     assert walks(SAMPLE.plan, tables, "hq", HUB_HOST) == expected
 
 
+@pytest.mark.parametrize(
+    ("at", "entries", "expected"),
+    [
+        pytest.param("ce1", (HUB,), "ce1 discards packets to 10.100.0.4 (blackhole route 10.100.0.0/16)", id="it"),
+        pytest.param("gw", (parse_prefix("10.0.0.0/8"),), "", id="another one is longer"),
+        pytest.param(
+            "msee1",
+            (parse_prefix("10.100.0.0/24"), parse_prefix("10.0.0.0/8")),
+            "msee1 discards packets to 10.100.0.4 (blackhole route 10.100.0.0/24)",
+            id="it is the longest",
+        ),
+    ],
+)
+def test_an_entry_without_next_hops_discards(at: str, entries: tuple[Prefix, ...], expected: str) -> None:
+    """A FIB entry without next hops is a route: packets that it is the longest match for are dropped there."""
+    tables = SAMPLE.tables
+    for prefix in entries:
+        tables = with_fib(tables, at, prefix, FibEntry(prefix=prefix, next_hops=()))
+
+    (walk,) = walks(SAMPLE.plan, tables, "hq", HUB_HOST)
+
+    assert walk.stopped == expected
+    assert not expected or walk.nodes[-1] == at
+
+
+@pytest.mark.parametrize(
+    ("next_hop", "expected"),
+    [
+        pytest.param("172.16.0.2", "172.16.0.2", id="on an own wire"),
+        pytest.param("192.0.2.7", "10.10.0.2", id="by a static route"),
+        pytest.param("192.0.2.65", "172.16.0.2", id="by the longer one"),
+        pytest.param("192.0.2.129", "10.10.0.2", id="by the cheaper one"),
+        pytest.param("203.0.113.1", None, id="by no route"),
+    ],
+)
+def test_a_next_hop_is_reached_by_a_gateway(next_hop: str, expected: str | None) -> None:
+    """Packets by way of a next hop go to it where it is on the wire, else where the best static route leads."""
+    ways = [("192.0.2.0/24", "10.10.0.2", 5), ("192.0.2.64/26", "172.16.0.2", 9)]
+    ways += [("192.0.2.128/26", "172.16.0.2", 9), ("192.0.2.128/26", "10.10.0.2", 1)]
+    static = (StaticRoute(prefix=parse_prefix(p), next_hop=ip_address(hop), metric=cost) for p, hop, cost in ways)
+    node = replace(SAMPLE.plan.node("ce1"), static_routes=tuple(static))
+
+    assert gateway(node, ip_address(next_hop)) == (ip_address(expected) if expected else None)
+
+
 def test_a_host_forwards_nothing() -> None:
     """A host that gets a packet for another address ends the walk."""
     (walk,) = walks(SAMPLE.plan, by(SAMPLE.tables, "msee1", "10.10.0.10"), "msee1", HUB_HOST)
@@ -107,7 +154,7 @@ def test_an_answer_that_finds_no_way_back_is_told() -> None:
 
 def test_one_bad_way_of_several_makes_a_flow_fail() -> None:
     """Where load is shared over a way that loses packets, the flow is predicted to fail."""
-    edges = EdgePolicies(import_policy=OWN_NETWORKS, export_policy=OWN_NETWORKS)
+    edges = SessionRules(import_policies=(OWN_NETWORKS,), export_policies=(OWN_NETWORKS,))
     lab = contoso(ce1=edges, ce2=edges)
     flow = Flow(source="hub", destination="hq", family=Family.IPV4)
     assert len(walks(lab.plan, lab.tables, "hub", HQ_HOST)) == 2

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from lab.bgp import NO_EXPORT, Asn, Community, Family, LargeCommunity, Origin, parse_prefix
+from lab.bgp import (
+    Aggregate,
+    BestPathRules,
+    Community,
+    Counted,
+    Family,
+    LeakedNetwork,
+    MaxPrefix,
+    RemovePrivate,
+    parse_prefix,
+)
 from lab.errors import InputError
 from lab.expectations import (
     ReachabilityExpectation,
@@ -20,9 +30,10 @@ from lab.expectations import (
 )
 from lab.load import load_file, load_policies, load_topology
 from lab.load.source import MAX_BYTES, MAX_VALUES
+from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.plan.point_to_point_ethernet import plan
-from lab.policy import Change, Fate, Match, Policy, PrefixList, PrefixRange, Term
-from lab.topology import Azure, Link, LinkSubnet, Network, Secret, Sku, Topology, VirtualNetwork
+from lab.policy import SessionRules
+from lab.topology import Azure, EdgeBgp, Link, LinkSubnet, Network, Secret, Sku, Topology, VirtualNetwork
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "topologies" / "point_to_point_ethernet.yaml"
@@ -72,8 +83,7 @@ def test_the_shipped_topology_is_read() -> None:
     assert topology.private_peering.md5 == Secret("Contoso123")
     assert topology.private_peering.hold_time_s == 180
     assert topology.azure.regional_community == Community("12076:50002")
-    export = topology.private_peering.policies_of("ce2").export_policy
-    assert export is not None
+    (export,) = topology.private_peering.rules_of("ce2").export_policies
     assert export.name == "own-networks-prepended"
 
 
@@ -84,8 +94,7 @@ def test_expectations_name_the_place_that_they_were_written_in(monkeypatch: pyte
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     first = lines.index("  - session: ce1 - msee1") + 1
     assert topology.expectations[0].where == f"topologies/point_to_point_ethernet.yaml:{first}"
-    policy = topology.private_peering.policies_of("ce1").import_policy
-    assert policy is not None
+    (policy,) = topology.private_peering.rules_of("ce1").import_policies
     lines = (ROOT / "policies" / "customer_edge.yaml").read_text(encoding="utf-8").splitlines()
     assert policy.source == f"policies/customer_edge.yaml:{lines.index('  prefer-this-link:') + 1}"
 
@@ -107,7 +116,6 @@ def test_every_key_reaches_the_model(everything: Path) -> None:
     assert topology.private_peering.md5_at("ce1") == Secret("0123")
     assert topology.private_peering.md5_at("ce2") == Secret("Other")
     assert topology.private_peering.hold_time_s == 30
-    assert topology.private_peering.policies_of("ce1").import_policy is None
     assert topology.azure == Azure(
         region="Italy North",
         regional_community=Community("12076:50099"),
@@ -119,6 +127,68 @@ def test_every_key_reaches_the_model(everything: Path) -> None:
             ),
         ),
     )
+
+
+def test_every_key_of_an_edge_reaches_the_model(everything: Path) -> None:
+    """What a customer edge does beside its sessions with Microsoft is in the model, with the usual where nothing is."""
+    customer = load_topology(everything).customer
+    ce1, ce2 = customer.bgp_of("ce1"), customer.bgp_of("ce2")
+    assert ce1 is not None
+    assert replace(ce1, ibgp=SessionRules()) == EdgeBgp(
+        networks=(parse_prefix("10.20.0.0/16"), parse_prefix("0.0.0.0/0")),
+        leaked_networks=(
+            LeakedNetwork(prefix=parse_prefix("10.30.0.0/16"), vrf="branch"),
+            LeakedNetwork(prefix=parse_prefix("2001:db8:30::/48"), vrf="branch"),
+            LeakedNetwork(prefix=parse_prefix("10.31.0.0/16"), vrf="7"),
+        ),
+        aggregates=(
+            Aggregate(prefix=parse_prefix("10.0.0.0/8")),
+            Aggregate(prefix=parse_prefix("10.10.0.0/16"), summary_only=True, as_set=True),
+        ),
+        best_path=BestPathRules(
+            always_compare_med=True, missing_med_as_worst=True, maximum_paths=4, multipath_relax=True
+        ),
+    )
+    assert [policy.name for policy in ce1.ibgp.import_policies] == ["all"]
+    assert [policy.name for policy in ce1.ibgp.export_policies] == ["on", "all"]
+    assert not ce1.ibgp.next_hop_self
+    assert ce2 == EdgeBgp(
+        networks=(parse_prefix("10.20.0.0/16"),),
+        aggregates=(Aggregate(prefix=parse_prefix("10.0.0.0/8")),),
+        best_path=BestPathRules(maximum_paths=EDGE_MAXIMUM_PATHS),
+        ibgp=SessionRules(next_hop_self=True),
+    )
+
+
+def test_every_rule_of_a_session_reaches_the_model(everything: Path) -> None:
+    """A session has the policies of its chains in their order, and every rule beside them."""
+    rules = load_topology(everything).private_peering.rules_of
+    assert rules("ce1") == SessionRules(export_policies=rules("ce1").export_policies)
+    assert [policy.name for policy in rules("ce1").export_policies] == ["all"]
+    assert [policy.name for policy in rules("ce2").import_policies] == ["on", "all"]
+    assert replace(rules("ce2"), import_policies=()) == SessionRules(
+        max_prefix=MaxPrefix(limit=4000, counted=Counted.ACCEPTED, warning_percent=80, restart_s=None),
+        allowas_in=1,
+        as_override=True,
+        remove_private_asns=RemovePrivate.LEADING,
+        default_originate=True,
+        accept_blackhole=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("10", MaxPrefix(limit=10)),
+        ("{limit: 10, warning_only: true}", MaxPrefix(limit=10, warning_only=True)),
+        ("{limit: 10, restart: 5 s, counted: received}", MaxPrefix(limit=10, restart_s=5)),
+        ("{limit: 10, warning_only: false, restart: never}", MaxPrefix(limit=10, restart_s=None)),
+    ],
+)
+def test_forms_of_a_prefix_limit(everything: Path, written: str, meant: MaxPrefix) -> None:
+    """A prefix limit is a number, or a mapping in which the usual need not be said."""
+    before = "{limit: 4000, counted: accepted, warning: 80 %, restart: never}"
+    assert changed(everything, (before, written)).private_peering.rules_of("ce2").max_prefix == meant
 
 
 def test_every_key_of_an_expectation_reaches_the_model(everything: Path) -> None:
@@ -140,6 +210,25 @@ def test_every_key_of_an_expectation_reaches_the_model(everything: Path) -> None
                 ("large_communities", ""),
                 ("weight", "7"),
             ),
+        ),
+        RouteExpectation(
+            where="",
+            at="ce1",
+            prefix=parse_prefix("10.100.0.0/16"),
+            attributes=(
+                ("communities", "12076:50002"),
+                ("extended_communities", "target:1:2"),
+                ("atomic_aggregate", "set"),
+                ("aggregator", "65010:10.0.0.1"),
+                ("originator_id", "10.0.0.1"),
+                ("cluster_list", "10.0.0.2 10.0.0.3"),
+            ),
+        ),
+        RouteExpectation(
+            where="",
+            at="ce1",
+            prefix=parse_prefix("10.100.0.0/16"),
+            attributes=(("atomic_aggregate", ""), ("cluster_list", "")),
         ),
         RouteExpectation(
             where="",
@@ -187,11 +276,15 @@ def test_long_and_short_forms_mean_the_same(everything: Path) -> None:
 
 def test_policies_and_expectations_may_be_left_out(everything: Path) -> None:
     """A circuit without policies and expectations is a topology, one of which nothing passes (RFC 8212)."""
-    text = EVERYTHING[: EVERYTHING.index("policies: [more")].replace("    policies: {ce1: {export: all}}\n", "")
+    text = EVERYTHING[: EVERYTHING.index("policies: [more")]
+    text = text[: text.index("  bgp:")] + text[text.index("peerings:") :]
+    text = text[: text.index("    policies:")] + text[text.index("azure:") :]
     everything.write_text(text, encoding="utf-8")
     topology = load_topology(everything)
     assert topology.expectations == ()
-    assert topology.private_peering.policies == ()
+    assert topology.private_peering.rules == ()
+    assert topology.private_peering.rules_of("ce1") == SessionRules()
+    assert topology.customer.bgp_of("ce1") is None
 
 
 def test_one_router_may_have_both_links(everything: Path) -> None:
@@ -199,6 +292,9 @@ def test_one_router_may_have_both_links(everything: Path) -> None:
     topology = changed(
         everything,
         ("[ce1, ce2]", "[ce1]"),
+        ("      ibgp: {import: all, export: [on, all], next_hop_self: false}\n", ""),
+        ("    ce2: {networks: 10.20.0.0/16, aggregates: 10.0.0.0/8}\n", ""),
+        ("      ce1: {export: all}\n      ce2:\n", "      ce1:\n"),
         ("customer_md5: {ce2", "customer_md5: {ce1"),
         ("session: gw - msee2", "session: ce1 - msee2"),
         ("{at: ce2, prefix: 0.0.0.0/0, table: adj_rib_out, neighbor: ce1", "{at: ce1, prefix: 0.0.0.0/0"),
@@ -225,56 +321,6 @@ def test_a_byte_order_mark_and_windows_line_ends_mean_nothing(everything: Path) 
 
 
 # policies
-
-
-def test_every_key_of_a_policy_reaches_the_model(everything: Path) -> None:
-    """Each key of a policy file is in the model, and prefix lists are resolved."""
-    v4, v6, anything = (parse_prefix(text) for text in ("10.0.0.0/8", "2001:db8::/32", "0.0.0.0/0"))
-    ranges = (
-        PrefixRange(prefix=anything, at_least=0, at_most=32),
-        PrefixRange(prefix=v4, at_least=8, at_most=8),
-        PrefixRange(prefix=v4, at_least=16, at_most=32),
-        PrefixRange(prefix=v4, at_least=8, at_most=24),
-        PrefixRange(prefix=v6, at_least=33, at_most=48),
-    )
-    file = everything.with_name("more.yaml")
-    assert load_policies(file) == (
-        Policy(
-            name="all",
-            source=f"{file}:5",
-            terms=(
-                Term(
-                    fate=Fate.NEXT_TERM,
-                    match=Match(
-                        prefix_list=PrefixList(name="all", ranges=ranges),
-                        any_community=(NO_EXPORT,),
-                        any_large_community=(LargeCommunity("1:2:3"), LargeCommunity("2:3:4")),
-                        family=Family.IPV4,
-                    ),
-                    change=Change(
-                        communities=(),
-                        add_communities=(Community("65001:30"),),
-                        remove_communities=(Community("1:1"),),
-                        prepend=(Asn(65010), Asn(65010)),
-                    ),
-                ),
-                Term(
-                    fate=Fate.ACCEPT,
-                    match=Match(as_path_contains=Asn(65546)),
-                    change=Change(
-                        local_pref=4294967295,
-                        multi_exit_disc=0,
-                        weight=65535,
-                        origin=Origin.EGP,
-                        large_communities=(LargeCommunity("1:1:1"),),
-                        add_large_communities=(LargeCommunity("1:1:2"),),
-                        remove_large_communities=(LargeCommunity("1:1:3"),),
-                    ),
-                ),
-                Term(fate=Fate.REJECT),
-            ),
-        ),
-    )
 
 
 def test_a_file_tells_what_it_is(everything: Path) -> None:

@@ -8,14 +8,16 @@ from itertools import combinations
 
 import pytest
 
+from builders import P1, A, mirror, set_to, with_rules
+from builders import node as router_plan
 from contoso import HQ, HQ6, HUB, HUB6, SAMPLE, contoso
 from lab import predict as module
-from lab.bgp import Asn, Family, Prefix, parse_prefix
+from lab.bgp import Asn, Family, MaxPrefix, Prefix, parse_prefix
 from lab.errors import LabBroken
 from lab.plan import BgpPlan, InterfacePlan, NodePlan, Plan, Role, SessionPlan
-from lab.policy import Change, Fate, Match, Policy, Term
+from lab.policy import Asked, AsPathEntry, AsPathSet, Change, Fate, Match, Policy, SessionRules, Term
 from lab.predict import predict
-from lab.tables import RouterTables, SessionTables
+from lab.tables import ClosedSession, RouterTables, SessionTables
 
 
 def loc_rib(tables: RouterTables) -> dict[Prefix, tuple[str, int | None]]:
@@ -56,7 +58,7 @@ def test_at_the_fixpoint_what_one_end_sent_is_what_the_other_received() -> None:
     for (router, name), (far_router, far_session) in SAMPLE.plan.far_ends().items():
         sent = session(SAMPLE.tables.of(far_router), far_session.name).adj_rib_out
         received = session(SAMPLE.tables.of(router), name).adj_rib_in
-        assert received == tuple(replace(route, weight=0) for route in sent), (router, name)
+        assert received == sent, (router, name)
 
 
 def test_prediction_is_deterministic() -> None:
@@ -76,6 +78,52 @@ def test_keys_that_differ_keep_a_session_down() -> None:
     assert loc_rib(lab.tables.of("ce1"))[HUB] == ("12076", 100)
 
 
+# sessions that an end closes
+
+
+FAR = (parse_prefix("10.8.0.0/16"), parse_prefix("10.9.0.0/16"))
+
+
+def pair(near: SessionPlan) -> Plan:
+    """The router `r` and its neighbour, which originates two networks; `r` originates one."""
+    far = mirror(near)
+    if far.bgp is None:
+        raise ValueError(far.name)
+    nodes = (router_plan(near, networks=(P1,)), replace(far, bgp=replace(far.bgp, networks=FAR)))
+    return Plan(name="pair", nodes=nodes, wires=())
+
+
+def test_a_session_past_its_limit_is_down_at_both_ends() -> None:
+    """The end whose limit was passed says so, the other that it was closed, and no route crosses (RFC 4486 §4)."""
+    reason = "more than 1 prefixes were received (RFC 4486 §4, subcode 1)"
+
+    prediction = predict(pair(with_rules(A, max_prefix=MaxPrefix(limit=1))))
+
+    near, far = session(prediction.tables.of("r"), "a/ipv4"), session(prediction.tables.of("a"), "r/ipv4")
+    assert (near.established, near.why_down, near.adj_rib_in, near.adj_rib_out) == (False, reason, (), ())
+    assert (far.established, far.why_down, far.adj_rib_in, far.adj_rib_out) == (False, f"r closed it: {reason}", (), ())
+    assert prediction.closed == (ClosedSession(router="r", session="a/ipv4", reason=reason),)
+    assert [route.prefix for route in prediction.tables.of("r").loc_rib] == [P1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "warning"),
+    [
+        (MaxPrefix(limit=2), "2 prefixes received, of at most 2"),
+        (MaxPrefix(limit=1, warning_only=True), "2 prefixes received, of at most 1"),
+        (MaxPrefix(limit=3), "2 prefixes received, of at most 3"),
+        (MaxPrefix(limit=4), ""),
+    ],
+)
+def test_a_session_within_its_limit_stays_and_may_warn(limit: MaxPrefix, warning: str) -> None:
+    """At its limit, or where it only warns, a session is up, and from the level on there is a warning."""
+    prediction = predict(pair(with_rules(A, max_prefix=limit)))
+
+    near = session(prediction.tables.of("r"), "a/ipv4")
+    assert (near.established, near.warning, prediction.closed) == (True, warning, ())
+    assert [route.prefix for route in near.adj_rib_in] == list(FAR)
+
+
 # three ASes around an origin
 
 
@@ -90,14 +138,19 @@ def asn(number: int) -> Asn:
     return Asn(64500 + number)
 
 
+def through(one: Asn) -> Asked[AsPathSet]:
+    """A condition that a path holds an AS."""
+    return Asked(sets=(AsPathSet(name=f"through-{one}", entries=(AsPathEntry(pattern=f"_{one}_"),)),))
+
+
 def preferred(number: int, local_pref: int) -> Policy:
     """Take the path over the next router around the ring where it is short, at a local preference."""
     two_further = (number + 1) % 3 + 1
     return Policy(
         name="over-the-next",
         terms=(
-            Term(fate=Fate.REJECT, match=Match(as_path_contains=asn(two_further))),
-            Term(fate=Fate.ACCEPT, change=Change(local_pref=local_pref)),
+            Term(fate=Fate.REJECT, match=Match(as_path=through(asn(two_further)))),
+            Term(fate=Fate.ACCEPT, change=Change(local_pref=set_to(local_pref))),
         ),
     )
 
@@ -123,8 +176,7 @@ def gadget(local_pref: int) -> Plan:
             peer_asn=asn(other),
             passive=number < other,
             hold_time_s=180,
-            import_policy=accepts if number else NOTHING,
-            export_policy=ACCEPT,
+            rules=SessionRules(import_policies=(accepts if number else NOTHING,), export_policies=(ACCEPT,)),
         )
 
     def node(number: int) -> NodePlan:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from itertools import permutations
 
 import pytest
 
 from builders import path
-from lab.bgp import Asn, AsPath, Origin, Segment, SegmentKind
+from lab.bgp import Asn, AsPath, BestPathRules, Origin, RouteSource, Segment, SegmentKind
 from lab.rib import Because, Decision, Lost, Path, decide
 
 BEST = path("a")
@@ -21,6 +21,15 @@ def other(**attributes: object) -> Path:
     return replace(path("b"), route=replace(BEST.route, **attributes))  # type: ignore[arg-type]  # mypy checks no **kwargs
 
 
+def aggregated() -> Path:
+    """The router's own aggregate, which draws with everything."""
+    own = path(None)
+    return replace(own, route=replace(own.route, source=RouteSource.AGGREGATE))
+
+
+CLUSTERS = (IPv4Address(1), IPv4Address(2))
+
+
 @pytest.mark.parametrize(
     ("winner", "loser", "because", "values"),
     [
@@ -28,7 +37,7 @@ def other(**attributes: object) -> Path:
             BEST,
             replace(other(weight=9, local_pref=900), interface=None),
             Because.NEXT_HOP_UNREACHABLE,
-            "198.51.100.2 is in no connected network",
+            "there is no way to 198.51.100.2 but by BGP, or none at all",
             id="RFC 4271 §9.1.2.1: before every other step",
         ),
         pytest.param(
@@ -102,11 +111,60 @@ def other(**attributes: object) -> Path:
             id="RFC 4271 §9.1.2.2 c: MED, before eBGP over iBGP; absent it is 0",
         ),
         pytest.param(
+            aggregated(),
+            BEST,
+            Because.NOT_OWN_ROUTE,
+            "learned against aggregated",
+            id="an own aggregate, before what others say",
+        ),
+        pytest.param(
+            path(None),
+            aggregated(),
+            Because.NOT_OWN_ROUTE,
+            "aggregated against own",
+            id="an own network, before an own aggregate",
+        ),
+        pytest.param(
             replace(BEST, peer_router_id=9),
             replace(other(), ebgp=False),
             Because.IBGP,
             "iBGP against eBGP",
             id="RFC 4271 §9.1.2.2 d: eBGP over iBGP, before router id",
+        ),
+        pytest.param(
+            replace(BEST, igp_cost=7),
+            replace(other(), ebgp=False, igp_cost=5),
+            Because.IBGP,
+            "iBGP against eBGP",
+            id="RFC 4271 §9.1.2.2 d: eBGP over iBGP, before the cost of the next hop",
+        ),
+        pytest.param(
+            replace(BEST, peer_router_id=9, igp_cost=5),
+            replace(other(), igp_cost=7),
+            Because.HIGHER_IGP_COST,
+            "7 against 5",
+            id="RFC 4271 §9.1.2.2 e: the cost of the next hop, before router id",
+        ),
+        pytest.param(
+            replace(BEST, peer_router_id=9, route=replace(BEST.route, originator_id=IPv4Address("0.0.0.4"))),
+            replace(other(), peer_router_id=5),
+            Because.HIGHER_ROUTER_ID,
+            "0.0.0.5 against 0.0.0.4",
+            id="RFC 4456 §9: the ORIGINATOR_ID counts as the router id",
+        ),
+        pytest.param(
+            replace(BEST, peer_router_id=9, route=replace(BEST.route, cluster_list=CLUSTERS)),
+            replace(other(), peer_router_id=10),
+            Because.HIGHER_ROUTER_ID,
+            "0.0.0.10 against 0.0.0.9",
+            id="RFC 4456 §9: router id, before the length of the CLUSTER_LIST",
+        ),
+        pytest.param(
+            replace(BEST, peer_address=ip_address("198.51.100.10")),
+            other(cluster_list=CLUSTERS),
+            Because.LONGER_CLUSTER_LIST,
+            "2 against 0",
+            id="RFC 4456 §9: the length of the CLUSTER_LIST, before peer address; absent it is 0",
         ),
         pytest.param(
             BEST,
@@ -148,11 +206,17 @@ def test_no_path_is_no_best_path() -> None:
 
 def test_a_path_with_an_unreachable_next_hop_is_never_best() -> None:
     """A route whose next hop cannot be resolved is left out of the decision (RFC 4271 §9.1.2.1)."""
-    decision = decide([replace(BEST, interface=None)], maximum_paths=4)
+    decision = decide([replace(BEST, interface=None)], BestPathRules(maximum_paths=4))
     assert decision.best is None
     assert decision.multipath == ()
     assert decision.because is Because.NEXT_HOP_UNREACHABLE
     assert len(decision.lost) == 1
+
+
+def test_a_path_whose_packets_are_dropped_needs_no_next_hop() -> None:
+    """A blackhole is where it is, whatever next hop its route has (RFC 7999 §3.3)."""
+    dropped = replace(BEST, interface=None, discard=True)
+    assert decide([dropped]) == Decision(best=dropped, multipath=(dropped,), lost=(), because=Because.ONLY_PATH)
 
 
 def test_the_own_route_needs_no_next_hop() -> None:
@@ -214,42 +278,3 @@ def test_losers_are_listed_in_the_order_of_elimination() -> None:
         ("b", Because.HIGHER_ROUTER_ID),
     ]
     assert decision.because is Because.HIGHER_ROUTER_ID
-
-
-def equals(count: int) -> list[Path]:
-    """Paths that differ in tie-breaks only, best first."""
-    return [replace(path(f"n{number}"), peer_router_id=number) for number in range(1, count + 1)]
-
-
-@pytest.mark.parametrize(("maximum_paths", "used"), [(1, 1), (2, 2), (3, 3), (8, 3)])
-def test_equal_paths_share_the_load_up_to_the_maximum(maximum_paths: int, used: int) -> None:
-    """Paths that lost only a tie-break are used too, best first, however they arrived."""
-    paths = equals(3)
-    for order in permutations(paths):
-        assert decide(order, maximum_paths=maximum_paths).multipath == tuple(paths[:used])
-
-
-def test_ibgp_paths_share_the_load_among_themselves() -> None:
-    """All paths of a multipath may be iBGP."""
-    paths = [replace(one, ebgp=False) for one in equals(2)]
-    assert decide(paths, maximum_paths=2).multipath == tuple(paths)
-
-
-@pytest.mark.parametrize(
-    "rival",
-    [
-        pytest.param(replace(path("b"), ebgp=False), id="iBGP beside eBGP"),
-        pytest.param(other(as_path=AsPath.of(65002, 64999)), id="another AS path of the same length"),
-        pytest.param(other(multi_exit_disc=1), id="higher MED"),
-        pytest.param(other(local_pref=99), id="lower local preference"),
-        pytest.param(replace(path("b"), interface=None), id="unreachable"),
-    ],
-)
-def test_unequal_paths_do_not_share_the_load(rival: Path) -> None:
-    """A path that lost before the tie-breaks, or has another AS path, is not used."""
-    assert decide([BEST, replace(rival, peer_router_id=7)], maximum_paths=8).multipath == (BEST,)
-
-
-def test_a_route_of_the_router_itself_is_used_alone() -> None:
-    """The own route is not shared with learned ones."""
-    assert decide([BEST, path(None), path("b")], maximum_paths=8).multipath == (path(None),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 REFERENCE = ROOT / "docs" / "reference"
 TOPOLOGIES = [*sorted((ROOT / "topologies").glob("*.yaml")), GOLDEN / "right" / "everything.yaml"]
-POLICIES = [*sorted((ROOT / "policies").glob("*.yaml")), GOLDEN / "right" / "more.yaml"]
+CASES = ".cases.yaml"
+POLICIES = [file for file in sorted((ROOT / "policies").glob("*.yaml")) if not file.name.endswith(CASES)]
+POLICIES.append(GOLDEN / "right" / "more.yaml")
 OF_FORM = ("key_unknown", "key_missing", "value_quoted_number", "value_wrong_kinds", "circuit_values", "expect_keys")
 """Wrong files whose mistakes an editor can show."""
+POLICIES_OF_FORM = ("policy_unknown_keys", "policy_then", "policy_asked", "policy_mapping", "policy_empty")
+"""Wrong policy files whose mistakes an editor can show."""
 
 
 def problems(schema: dict[str, Any], file: Path) -> list[str]:
@@ -43,6 +48,33 @@ def test_right_policies_satisfy_their_schema(file: Path) -> None:
     assert problems(policy_schema(), file) == []
 
 
+@pytest.mark.parametrize("name", POLICIES_OF_FORM)
+def test_mistakes_of_form_break_the_schema_of_policies(name: str) -> None:
+    """What is wrong in the form of a policy file is so to its schema too."""
+    assert problems(policy_schema(), GOLDEN / "mistakes" / f"{name}.yaml")
+
+
+def test_editors_know_the_names_of_communities() -> None:
+    """An editor can complete every name that stands for a community, and every example of a schema satisfies it."""
+    (names,) = [one["enum"] for one in policy_schema()["$defs"]["community"]["anyOf"] if "enum" in one]
+    assert {"no-export", "westeurope.private", "exchange-online.usgov"} < set(names)
+    for schema in with_examples(policy_schema()):
+        whole = {**schema, "$defs": policy_schema()["$defs"]}
+        assert [one for one in schema["examples"] if not Draft202012Validator(whole).is_valid(one)] == []
+
+
+def with_examples(schema: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # any part of a schema
+    """Every part of a schema that has examples."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from with_examples(one)
+    elif isinstance(schema, dict):
+        if "examples" in schema:
+            yield schema
+        for one in schema.values():
+            yield from with_examples(one)
+
+
 @pytest.mark.parametrize("name", OF_FORM)
 def test_mistakes_of_form_break_the_schema(name: str) -> None:
     """What is wrong in form is so to the schema too, so an editor shows it while it is written."""
@@ -60,5 +92,5 @@ def test_the_published_schemas_are_current(name: str, tmp_path: Path) -> None:
 def test_every_key_is_described() -> None:
     """Every key has words that an editor can show."""
     models = [*topology_schema()["$defs"].values(), *policy_schema()["$defs"].values()]
-    keys = [key for model in models for key in model["properties"].values()]
+    keys = [key for model in models for key in model.get("properties", {}).values()]
     assert [key for key in keys if "description" not in key] == []
