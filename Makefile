@@ -35,6 +35,7 @@ fmt: ## Format the code and fix what ruff can
 bench: ## Measure the lab
 	@.ci/setup demo
 	@$(BIN)/python benchmarks/whole_command.py $(ARGS)
+	@$(BIN)/python benchmarks/policy_engine.py
 
 schemas: ## Write the JSON Schemas of the files anew (docs/reference)
 	@.ci/setup demo
