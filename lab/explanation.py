@@ -11,10 +11,14 @@ from lab.rib import Decision, Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedRule:
-    """A rule beside the policies that changed a route, such as the AS that eBGP puts before the path."""
+    """A rule beside the policies that changed a route, such as the AS that eBGP puts before the path.
+
+    `chosen` is for those that somebody asked for, by configuration or by a community; the others are BGP's own.
+    """
 
     rule: str
     changes: tuple[AttributeChange, ...]
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,6 @@ NEVER_LEAVE = {*LOCAL}
 """What no neighbour sees."""
 NEVER_LEAVE_BY_EBGP = {*LOCAL, "local_pref", "multi_exit_disc", "originator_id", "cluster_list", "next_hop"}
 """What no neighbour in another AS sees (RFC 4271 §5.1.3 to §5.1.5, RFC 4456 §8)."""
-_CONFIGURED = (
-    "next_hop_self",
-    "as_override",
-    "remove_private_asns",
-    "default_originate",
-    "BLACKHOLE",
-    "GRACEFUL_SHUTDOWN",
-)
-"""How the rules begin that somebody chose, by the configuration or by a community. The others are BGP's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +31,9 @@ class Crossing:
     def setter(self, attribute: str) -> Cause | None:
         """The last choice that set an attribute here: a rule that somebody chose, or else a term of a policy."""
         for one in reversed(self.applied):
-            if one.rule.startswith("default_originate"):
+            if one.chosen and not one.changes:
                 return self._cause(f"default_originate at {self.router} makes the route")
-            if one.rule.startswith(_CONFIGURED):
+            if one.chosen:
                 for change in one.changes:
                     if change.attribute == attribute:
                         return self._cause(f"{one.rule} at {self.router} set {attribute} {change.after or 'none'}")

@@ -70,12 +70,13 @@ class _Journey:
     outcome: Outcome | None = None
     next_hop_set: bool = False
 
-    def apply(self, rule: str, **changes: object) -> None:
-        """Change attributes by a rule."""
+    def apply(self, rule: str, *, chosen: bool = False, **changes: object) -> None:
+        """Change attributes by a rule, which is BGP's own or was `chosen` by somebody."""
         before = self.route
         self.route = replace(before, **changes)  # type: ignore[arg-type]  # the callers name attributes of Route
         if self.traced and self.route != before:
-            self.applied.append(AppliedRule(rule=rule, changes=changes_between(before, self.route)))
+            told = changes_between(before, self.route)
+            self.applied.append(AppliedRule(rule=rule, changes=told, chosen=chosen))
 
     def run(self, fast: Compiled, policies: tuple[Policy, ...], context: Context) -> str:
         """Run a chain of policies; returns why it did not accept the route, empty where it did."""
@@ -182,9 +183,9 @@ class Session:
         discard = rules.accept_blackhole and BLACKHOLE in journey.route.communities
         if discard:
             kept = (*journey.route.communities, NO_EXPORT)
-            journey.apply("BLACKHOLE keeps it in this AS (RFC 7999 §3.2)", communities=kept)
+            journey.apply("BLACKHOLE keeps it in this AS (RFC 7999 §3.2)", chosen=True, communities=kept)
         if plan.ebgp and GRACEFUL_SHUTDOWN in journey.route.communities:
-            journey.apply("GRACEFUL_SHUTDOWN (RFC 8326 §4.1)", local_pref=GRACEFUL_SHUTDOWN_LOCAL_PREF)
+            journey.apply("GRACEFUL_SHUTDOWN (RFC 8326 §4.1)", chosen=True, local_pref=GRACEFUL_SHUTDOWN_LOCAL_PREF)
         way = speaker.way_to(journey.route.next_hop)
         path = Path(
             route=journey.route,
@@ -256,7 +257,7 @@ class Session:
             as_path=AsPath.of(plan.local_asn) if plan.ebgp else AsPath(),
             local_pref=None if plan.ebgp else DEFAULT_LOCAL_PREF,
         )
-        return Exported(route=route, applied=(AppliedRule(rule="default_originate makes it", changes=()),))
+        return Exported(route=route, applied=(AppliedRule(rule="default_originate makes it", changes=(), chosen=True),))
 
     def _withheld(self, best: Path) -> str:
         """Why the session never sees this path, whatever its policy; empty where the policy has the say."""
@@ -283,16 +284,16 @@ class Session:
         elif self.plan.ebgp:
             journey.apply("eBGP (RFC 4271 §5.1.3)", next_hop=self.plan.local_address)
         elif self.plan.rules.next_hop_self and best.ebgp:
-            journey.apply("next_hop_self", next_hop=self.plan.local_address)
+            journey.apply("next_hop_self", chosen=True, next_hop=self.plan.local_address)
 
     def _leave_the_as(self, journey: _Journey) -> None:
         plan, rules = self.plan, self.plan.rules
         if rules.remove_private_asns is not None:
             path = journey.route.as_path.without_private(rules.remove_private_asns, plan.local_asn)
-            journey.apply(f"remove_private_asns {rules.remove_private_asns.value}", as_path=path)
+            journey.apply(f"remove_private_asns {rules.remove_private_asns.value}", chosen=True, as_path=path)
         if rules.as_override:
             path = journey.route.as_path.replaced({plan.peer_asn: plan.local_asn})
-            journey.apply("as_override", as_path=path)
+            journey.apply("as_override", chosen=True, as_path=path)
         journey.apply(
             "eBGP (RFC 4271 §5.1.2)",
             as_path=journey.route.as_path.without_confederation().prepend(plan.local_asn),

@@ -290,7 +290,7 @@ def test_a_default_route_is_made_for_a_neighbour(plan: SessionPlan, route: Route
         outcome=None,
         refused="",
         route=route,
-        applied=(AppliedRule(rule="default_originate makes it", changes=()),),
+        applied=(AppliedRule(rule="default_originate makes it", changes=(), chosen=True),),
     )
     assert r.tables().loc_rib == ()
     assert fib(r) == {}
@@ -387,6 +387,7 @@ def test_next_hop_self_is_for_routes_from_outside() -> None:
     assert export(r, I).applied[0] == AppliedRule(
         rule="next_hop_self",
         changes=(AttributeChange(attribute="next_hop", before="198.51.100.2", after="192.0.2.1"),),
+        chosen=True,
     )
 
 

@@ -266,6 +266,7 @@ def test_graceful_shutdown_makes_a_route_the_last_choice() -> None:
         AppliedRule(
             rule="GRACEFUL_SHUTDOWN (RFC 8326 §4.1)",
             changes=(AttributeChange(attribute="local_pref", before="300", after="0"),),
+            chosen=True,
         ),
     )
     unlearn(r, B, P1)
@@ -303,6 +304,7 @@ def test_a_blackhole_discards_and_stays_in_the_as() -> None:
         AppliedRule(
             rule="BLACKHOLE keeps it in this AS (RFC 7999 §3.2)",
             changes=(AttributeChange(attribute="communities", before="65535:666", after="65535:666 65535:65281"),),
+            chosen=True,
         ),
     )
     assert unlearn(r, A, HOST)[0] == RemoveRoute(prefix=HOST)
