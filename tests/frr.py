@@ -113,9 +113,12 @@ class Neighbor:
         """Send UPDATEs."""
         self._connection.sendall(b"".join(message(UPDATE, body) for body in bodies))
 
-    def table(self, *, ebgp: bool) -> dict[Prefix, Route]:
-        """All routes that bgpd has for this neighbour, asked for anew (RFC 2918) and marked at their end (RFC 7313)."""
+    def ask_for_table(self) -> None:
+        """Ask bgpd for all routes that it has for this neighbour (RFC 2918)."""
         self._connection.sendall(message(ROUTE_REFRESH, struct.pack(">HBB", 1, 0, 1)))
+
+    def table(self, *, ebgp: bool) -> dict[Prefix, Route]:
+        """The routes that were asked for; bgpd marks their beginning and their end (RFC 7313)."""
         found: dict[Prefix, Route] = {}
         begun = False
         for kind, body in self._messages():
@@ -173,37 +176,23 @@ class FrrPath:
     because: str
 
 
-class Frr:
-    """A running bgpd."""
+class Bgpd:
+    """A running bgpd, and the way to its command line: `directory` has its socket."""
 
-    def __init__(self, directory: Path, control: socket.socket) -> None:
-        self.directory, self._control = directory, control
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._vty = socket.socket(socket.AF_UNIX)
         self._vty.settimeout(_DEADLINE_S)
-        self._neighbors: list[Neighbor] = []
 
     def begin(self) -> None:
         """Wait until bgpd listens."""
-        where = str(self.directory / "bgpd.vty")
+        where = str(self._directory / "bgpd.vty")
         await_(lambda: self._vty.connect_ex(where) == 0, f"bgpd at {where}")
         self.ask("enable")
 
-    def disconnect(self) -> None:
-        """Close the sessions of all neighbours."""
-        for neighbor in self._neighbors:
-            neighbor.close()
-        self._neighbors.clear()
-
     def close(self) -> None:
-        """Close every connection."""
-        self.disconnect()
+        """Leave the command line."""
         self._vty.close()
-        self._control.close()
-
-    def log(self) -> str:
-        """What bgpd said of itself."""
-        file = self.directory / "bgpd.log"
-        return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def ask(self, command: str) -> str:
         """The answer to a command that bgpd must take."""
@@ -217,7 +206,7 @@ class Frr:
         answer = bytearray()
         while len(answer) < 4 or answer[-4:-1] != b"\0\0\0":
             data = self._vty.recv(65536)
-            assert data, f"bgpd ended: {self.log()}"
+            assert data, f"bgpd ended; its log is in {self._directory}"
             answer += data
         return answer[-1], answer[:-4].decode()
 
@@ -241,13 +230,6 @@ class Frr:
         finally:
             self.ask("end")
 
-    def connect(self, address: str, asn: int, router_id: str = "") -> Neighbor:
-        """A session with bgpd from an address, established."""
-        self._control.send(f"{address} {ROUTER}".encode())
-        _, files, _, _ = socket.recv_fds(self._control, 64, 1)
-        self._neighbors.append(Neighbor(socket.socket(fileno=files[0]), asn, router_id or address))
-        return self._neighbors[-1]
-
     def paths(self) -> dict[Prefix, list[FrrPath]]:
         """All paths in bgpd's table, after every decision that is due."""
         return await_(self._settled_paths, "bgpd's decisions")
@@ -258,6 +240,34 @@ class Frr:
         if any(path.get("processScheduled") for paths in found.values() for path in paths):
             return None
         return {parse_prefix(prefix): [_path(prefix, path) for path in paths] for prefix, paths in found.items()}
+
+
+class Frr(Bgpd):
+    """A bgpd in namespaces of its own, and the neighbours that it has there."""
+
+    def __init__(self, directory: Path, control: socket.socket) -> None:
+        super().__init__(directory)
+        self._control = control
+        self._neighbors: list[Neighbor] = []
+
+    def connect(self, address: str, asn: int, router_id: str = "") -> Neighbor:
+        """A session with bgpd from an address, established."""
+        self._control.send(f"{address} {ROUTER}".encode())
+        _, files, _, _ = socket.recv_fds(self._control, 64, 1)
+        self._neighbors.append(Neighbor(socket.socket(fileno=files[0]), asn, router_id or address))
+        return self._neighbors[-1]
+
+    def disconnect(self) -> None:
+        """Close the sessions of all neighbours."""
+        for neighbor in self._neighbors:
+            neighbor.close()
+        self._neighbors.clear()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.disconnect()
+        super().close()
+        self._control.close()
 
 
 def _path(prefix: str, path: dict[str, Any]) -> FrrPath:

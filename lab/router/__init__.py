@@ -294,10 +294,10 @@ class Router:
     def _decide(self, prefixes: Iterable[Prefix], *, aggregates_anew: bool = False) -> list[Effect]:
         effects: list[Effect] = []
         changed = self._choose(prefixes, effects)
-        renewed = self._renew_aggregates([*changed, *self._decisions] if aggregates_anew else changed)
-        changed += self._choose(renewed, effects)
-        if renewed:
-            changed += [prefix for prefix in self._decisions if covering(renewed, prefix)]
+        news = [*changed, *self._decisions] if aggregates_anew else list(changed)
+        while renewed := self._renew_aggregates(news):
+            news = self._choose(renewed, effects)  # one that takes a learned route's place is in no wider one
+            changed += news
         up = [session for session in self._sessions.values() if session.established]
         self._advertise(up, dict.fromkeys(changed), effects)
         return effects

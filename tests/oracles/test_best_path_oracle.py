@@ -9,53 +9,25 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
-from frr import ROUTER, Frr, Neighbor, body_of, running_frr
-from lab.bgp import (
-    RFC_4271_BEST_PATH,
-    Asn,
-    AsPath,
-    BestPathRules,
-    Community,
-    Family,
-    Origin,
-    Prefix,
-    Route,
-    parse_prefix,
-)
-from lab.events import Reconfigured, SessionUp, UpdateReceived
-from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan
+from frr import Frr, Neighbor, body_of, running_frr
+from lab.bgp import RFC_4271_BEST_PATH, AsPath, BestPathRules, Community, Origin, Prefix, Route, parse_prefix
+from lab.events import Reconfigured
+from lab.plan import BgpPlan
 from lab.policy import SessionRules
 from lab.rib import Because, Decision
 from lab.router import Router
-from lab.wire import decode_update
 from lab_processes import await_
 from networks import policies
+from oracle_router import OWN_ASN, ROUTER_ID, Peer, bgp_plan, neighbor_lines, receive, started
 
-OWN_ASN = Asn(65010)
 OWN = "own"
 """In the place of a neighbour: the router's own network."""
 MANY = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """A neighbour of the router under test."""
-
-    address: str
-    asn: int
-    router_id: str
-    client: bool = False
-
-    @property
-    def ebgp(self) -> bool:
-        """Whether it is in another AS."""
-        return self.asn != OWN_ASN
-
 
 PEERS = {
     "a1": Peer(address="192.0.2.11", asn=65001, router_id="10.0.0.4"),
@@ -361,42 +333,19 @@ def updates(cases: Mapping[str, Mapping[str, Route]]) -> dict[str, list[bytes]]:
 
 def plan(rules: BestPathRules) -> BgpPlan:
     """The plan of the router under test."""
-    return BgpPlan(
-        asn=OWN_ASN,
-        router_id=IPv4Address("10.255.0.1"),
-        networks=OWN_NETWORKS,
-        sessions=tuple(_session(name, peer) for name, peer in PEERS.items()),
-        best_path=rules,
-    )
-
-
-def _session(name: str, peer: Peer) -> SessionPlan:
-    return SessionPlan(
-        neighbor=name,
-        family=Family.IPV4,
-        interface="lan",
-        local_address=IPv4Address(ROUTER),
-        peer_address=IPv4Address(peer.address),
-        local_asn=OWN_ASN,
-        peer_asn=Asn(peer.asn),
-        passive=True,
-        hold_time_s=180,
-        rules=SessionRules(import_policies=(WEIGHT_POLICY,), route_reflector_client=peer.client),
-    )
+    session_rules = {
+        name: SessionRules(import_policies=(WEIGHT_POLICY,), route_reflector_client=peer.client)
+        for name, peer in PEERS.items()
+    }
+    return bgp_plan(PEERS, session_rules, OWN_NETWORKS, best_path=rules)
 
 
 def our_router(cases: Mapping[str, Mapping[str, Route]]) -> Router:
     """Our router, having received everything."""
-    lan = InterfacePlan(name="lan", addresses=(ip_interface(f"{ROUTER}/24"),))
-    made = Router(NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(lan,), bgp=plan(RFC_4271_BEST_PATH)))
+    router, _ = started(PEERS, plan(RFC_4271_BEST_PATH))
     for name, bodies in updates(cases).items():
-        peer = PEERS[name]
-        made.handle(SessionUp(session=f"{name}/ipv4", peer_router_id=int(IPv4Address(peer.router_id))))
-        for body in bodies:
-            decoded = decode_update(body, ebgp=peer.ebgp, peer_asn=peer.asn if peer.ebgp else None)
-            assert decoded.withdrawn == (), decoded.faults
-            made.handle(UpdateReceived(session=f"{name}/ipv4", announced=decoded.announced))
-    return made
+        receive(router, name, PEERS[name], bodies)
+    return router
 
 
 def our_choices(router: Router, rules: BestPathRules) -> dict[str, Choice]:
@@ -422,13 +371,8 @@ def _decision(router: Router, prefix: Prefix) -> Decision:
 
 def configuration() -> str:
     """FRR's configuration of the router under test."""
-    lines = [ROUTE_MAP, f"router bgp {OWN_ASN}", " bgp router-id 10.255.0.1", " no bgp network import-check"]
-    for peer in PEERS.values():
-        lines += [
-            f" neighbor {peer.address} remote-as {peer.asn}",
-            f" neighbor {peer.address} passive",
-            f" neighbor {peer.address} disable-connected-check" if peer.ebgp else "",
-        ]
+    lines = [ROUTE_MAP, f"router bgp {OWN_ASN}", f"bgp router-id {ROUTER_ID}", "no bgp network import-check"]
+    lines += neighbor_lines(PEERS)
     lines.append(" address-family ipv4 unicast")
     lines += [f"  network {prefix}" for prefix in OWN_NETWORKS]
     for peer in PEERS.values():

@@ -6,346 +6,79 @@ with real sessions, our router in memory. Where FRR means something else, `DIFFE
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, ip_interface
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
-from frr import ROUTER, Frr, Neighbor, body_of, running_frr
-from lab.bgp import (
-    Aggregate,
-    Aggregator,
-    Asn,
-    AsPath,
-    Community,
-    Counted,
-    ExtendedCommunity,
-    Family,
-    LargeCommunity,
-    MaxPrefix,
-    Origin,
-    Prefix,
-    RemovePrivate,
-    Route,
-    UnknownAttribute,
-    changes_between,
-    parse_prefix,
-)
-from lab.events import CloseSession, Effect, SessionUp, UpdateReceived
-from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan
+from frr import Frr, Neighbor, body_of, running_frr
+from lab.bgp import AsPath, Counted, MaxPrefix, Prefix, Route, changes_between, parse_prefix
+from lab.events import CEASE_MAXIMUM_PREFIXES, CloseSession, Effect
 from lab.policy import SessionRules
 from lab.router import Router
-from lab.wire import decode_update
 from lab_processes import await_
-from networks import OPEN
+from networks import OPEN, policies
+from oracle_router import OWN_ASN, ROUTER_ID, bgp_plan, neighbor_lines, receive, started
+from session_scenarios import PEERS, SCENARIOS, Scenario, route, tagged
 
-OWN_ASN = Asn(65010)
-ROUTER_ID = IPv4Address("10.255.0.1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """A neighbour of the router."""
-
-    address: str
-    asn: int
-    router_id: str
-
-    @property
-    def ebgp(self) -> bool:
-        """Whether it is in another AS."""
-        return self.asn != OWN_ASN
-
-
-PEERS = {
-    "a": Peer(address="192.0.2.11", asn=65001, router_id="10.0.0.1"),
-    "a2": Peer(address="192.0.2.12", asn=65001, router_id="10.0.0.2"),
-    "b": Peer(address="192.0.2.13", asn=65002, router_id="10.0.0.3"),
-    "p": Peer(address="192.0.2.14", asn=7, router_id="10.0.0.4"),
-    "i": Peer(address="192.0.2.21", asn=65010, router_id="10.0.0.5"),
-    "j": Peer(address="192.0.2.22", asn=65010, router_id="10.0.0.6"),
+OWN_MED = "FRR gives what it originates a MED of 0; we give it none (RFC 4271 §5.1.4 asks for none)"
+REFLECTED_MED = "FRR adds a MED of 0 to what it reflects without one; a reflector changes no MED (RFC 4456 §10)"
+OUTSIDE_LOOP = "FRR looks for loops in attributes that an external neighbour sent; RFC 7606 §7.9 and §7.10 discard them"
+ALL_PRIVATE = "FRR's plain form acts on paths that are private as a whole; our `leading` on the front of every path"
+RESERVED = "FRR takes 65535 for private; it is reserved (RFC 6996 §5, RFC 7300)"
+PEER_STAYS = "FRR leaves the neighbour's own AS in the path, so that the neighbour refuses its own routes"
+ATOMIC = "FRR marks every aggregate without as-set, and none with it; we follow RFC 4271 §5.1.6 and §9.2.2.2"
+DIFFERENCES: Mapping[str, tuple[tuple[str, ...], Mapping[str, int]]] = {
+    "an own network": ((OWN_MED,), {"multi_exit_disc": 6}),
+    "graceful shutdown": ((REFLECTED_MED,), {"multi_exit_disc": 1}),
+    "reflection to a client": ((REFLECTED_MED,), {"multi_exit_disc": 2}),
+    "reflection from a client": ((REFLECTED_MED,), {"multi_exit_disc": 1}),
+    "reflection attributes from outside": ((OUTSIDE_LOOP,), {"fate": 5}),
+    "next-hop-self": ((REFLECTED_MED,), {"multi_exit_disc": 1}),
+    "remove-private-AS": ((ALL_PRIVATE,), {"as_path": 2}),
+    "remove-private-AS all": ((RESERVED,), {"as_path": 1}),
+    "remove-private-AS all replace-AS": ((RESERVED,), {"as_path": 1}),
+    "remove-private-AS all to one of them": ((RESERVED, PEER_STAYS), {"as_path": 4}),
+    "default-originate": ((OWN_MED,), {"multi_exit_disc": 2}),
+    "default-originate beside a learned default": ((OWN_MED,), {"multi_exit_disc": 1}),
+    "aggregate": ((OWN_MED,), {"multi_exit_disc": 6}),
+    "aggregate summary-only": ((OWN_MED,), {"multi_exit_disc": 6}),
+    "aggregate as-set": ((OWN_MED, ATOMIC), {"multi_exit_disc": 6, "atomic_aggregate": 6}),
+    "aggregate of an own network": ((OWN_MED, ATOMIC), {"multi_exit_disc": 12, "atomic_aggregate": 6}),
+    "aggregate inside an aggregate": ((OWN_MED,), {"multi_exit_disc": 12}),
+    "aggregate of a prefix that is learned too": ((OWN_MED,), {"multi_exit_disc": 6}),
 }
-"""Two in AS 65001, one in AS 65002, one in a public AS, and two inside."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """What is configured, in our words and in FRR's, and who sends what."""
-
-    sent: Mapping[str, tuple[Route, ...]]
-    rules: Mapping[str, SessionRules] = field(default_factory=dict)
-    networks: tuple[str, ...] = ()
-    aggregates: tuple[Aggregate, ...] = ()
-    frr: str = ""
-
-
-def route(prefix: str, path: str = "", **attributes: object) -> Route:
-    """A route; its next hop is its sender's address."""
-    made = Route(prefix=parse_prefix(prefix), next_hop=IPv4Address(0), as_path=AsPath.parse(path))
-    return replace(made, **attributes)  # type: ignore[arg-type]  # names of Route
-
-
-def inside(prefix: str, path: str = "", **attributes: object) -> Route:
-    """A route that a neighbour inside sends."""
-    return route(prefix, path, **{"local_pref": 100, **attributes})
-
-
-def tagged(*communities: str) -> Mapping[str, tuple[Community, ...]]:
-    """The attribute COMMUNITIES."""
-    return {"communities": tuple(map(Community, communities))}
-
-
-EVERYTHING: Mapping[str, object] = {
-    "origin": Origin.INCOMPLETE,
-    "multi_exit_disc": 50,
-    "communities": (Community("1:2"), Community("65535:1")),
-    "large_communities": (LargeCommunity("1:2:3"),),
-    "extended_communities": (ExtendedCommunity("target:1:2"), ExtendedCommunity("origin:192.0.2.9:1")),
-    "atomic_aggregate": True,
-    "aggregator": Aggregator(Asn(65099), IPv4Address("10.9.9.9")),
-    "unknown": (UnknownAttribute(99, "0102"),),
-}
-CONTRIBUTORS = {
-    "a": (
-        route("10.1.1.0/24", "65001 9 10", **tagged("1:1")),
-        route("10.1.2.0/24", "65001 9 11", origin=Origin.EGP, **tagged("1:2")),
-        route("10.2.1.0/24", "65001 9"),
-    ),
-    "b": (route("10.1.3.0/24", "65002 9", atomic_aggregate=True),),
-}
-PRIVATE = {
-    "p": (
-        route("10.1.0.0/16", "7 64512 8 64513"),
-        route("10.2.0.0/16", "7 {64512,8}"),
-        route("10.3.0.0/16", "7 4200000000 65535 65534 64511"),
-    ),
-    "a": (
-        route("10.4.0.0/16", "65001 64512"),
-        route("10.5.0.0/16", "65001 8 64512"),
-        route("10.6.0.0/16", "65001 64512 {64513,9} 65001"),
-    ),
-}
-OWN_CLUSTER = (ROUTER_ID,)
-
-SCENARIOS: Mapping[str, Scenario] = {
-    "every attribute from outside": Scenario(sent={"a": (route("10.1.0.0/16", "65001 {1,2} 3", **EVERYTHING),)}),
-    "every attribute from inside": Scenario(sent={"i": (inside("10.1.0.0/16", "65001 3", **EVERYTHING),)}),
-    "a route that begins inside": Scenario(sent={"i": (inside("10.1.0.0/16", local_pref=200),)}),
-    "a confederation's path": Scenario(sent={"i": (inside("10.1.0.0/16", "(65101) 65001"),)}),
-    "an own network": Scenario(sent={}, networks=("10.1.0.0/16",), frr="network 10.1.0.0/16"),
-    "well-known communities": Scenario(
-        sent={
-            "a": tuple(
-                route(f"10.{number}.0.0/16", "65001", **tagged(f"65535:{value}"))
-                for number, value in enumerate((65281, 65282, 65283, 65284, 6, 7))
-            )
-        }
-    ),
-    "graceful shutdown": Scenario(
-        sent={
-            "a": (route("10.1.0.0/16", "65001", **tagged("65535:0")),),
-            "b": (route("10.1.0.0/16", "65002 1"),),
-            "j": (inside("10.2.0.0/16", "65003", **tagged("65535:0")),),
-        },
-        rules={"i": SessionRules(route_reflector_client=True)},
-        frr="neighbor i route-reflector-client",
-    ),
-    "blackhole": Scenario(
-        sent={"a": (route("10.1.1.1/32", "65001", **tagged("65535:666")),)},
-        rules={"a": replace(OPEN, accept_blackhole=True)},
-    ),
-    "no reflection": Scenario(sent={"i": (inside("10.1.0.0/16", "65001"),)}),
-    "reflection to a client": Scenario(
-        sent={"j": (inside("10.1.0.0/16", "65001"), inside("10.2.0.0/16"))},
-        rules={"i": SessionRules(route_reflector_client=True)},
-        frr="neighbor i route-reflector-client",
-    ),
-    "reflection from a client": Scenario(
-        sent={
-            "i": (
-                inside("10.1.0.0/16", "65001"),
-                inside("10.2.0.0/16", originator_id=IPv4Address("10.0.0.77"), cluster_list=(IPv4Address("10.7.7.7"),)),
-            )
-        },
-        rules={"i": SessionRules(route_reflector_client=True)},
-        frr="neighbor i route-reflector-client",
-    ),
-    "reflection loops": Scenario(
-        sent={
-            "i": (
-                inside("10.1.0.0/16", originator_id=ROUTER_ID),
-                inside("10.2.0.0/16", originator_id=IPv4Address("10.0.0.77"), cluster_list=OWN_CLUSTER),
-            )
-        },
-        rules={"i": SessionRules(route_reflector_client=True)},
-        frr="neighbor i route-reflector-client",
-    ),
-    "reflection attributes from outside": Scenario(
-        sent={"a": (route("10.1.0.0/16", "65001", originator_id=ROUTER_ID, cluster_list=OWN_CLUSTER),)}
-    ),
-    "next-hop-self": Scenario(
-        sent={"a": (route("10.1.0.0/16", "65001"),), "j": (inside("10.2.0.0/16", "65003"),)},
-        rules={"i": SessionRules(next_hop_self=True, route_reflector_client=True)},
-        frr="neighbor i next-hop-self\nneighbor i route-reflector-client",
-    ),
-    "no next-hop-self": Scenario(sent={"a": (route("10.1.0.0/16", "65001"),)}),
-    "AS loop": Scenario(sent={"a": (route("10.1.0.0/16", "65001 65010"), route("10.2.0.0/16", "65001 {1,65010}"))}),
-    "AS loop inside": Scenario(sent={"i": (inside("10.1.0.0/16", "65001 65010"),)}),
-    "allowas-in 1": Scenario(
-        sent={"a": (route("10.1.0.0/16", "65001 65010"), route("10.2.0.0/16", "65001 65010 1 65010"))},
-        rules={"a": replace(OPEN, allowas_in=1)},
-        frr="neighbor a allowas-in 1",
-    ),
-    "allowas-in 2": Scenario(
-        sent={"a": (route("10.1.0.0/16", "65001 65010 65010"), route("10.2.0.0/16", "65001 65010 65010 {65010}"))},
-        rules={"a": replace(OPEN, allowas_in=2)},
-        frr="neighbor a allowas-in 2",
-    ),
-    "no as-override": Scenario(sent={"a": (route("10.1.0.0/16", "65001 1 65001"),)}),
-    "as-override": Scenario(
-        sent={
-            "a": (route("10.1.0.0/16", "65001 1 65001"), route("10.2.0.0/16", "65001 {1,65001}")),
-            "b": (route("10.3.0.0/16", "65002 65001 65002"),),
-        },
-        rules={"a2": replace(OPEN, as_override=True)},
-        frr="neighbor a2 as-override",
-    ),
-    "remove-private-AS": Scenario(
-        sent=PRIVATE,
-        rules={"b": replace(OPEN, remove_private_asns=RemovePrivate.LEADING)},
-        frr="neighbor b remove-private-AS",
-    ),
-    "remove-private-AS all": Scenario(
-        sent=PRIVATE,
-        rules={"b": replace(OPEN, remove_private_asns=RemovePrivate.ALL)},
-        frr="neighbor b remove-private-AS all",
-    ),
-    "remove-private-AS all replace-AS": Scenario(
-        sent=PRIVATE,
-        rules={"b": replace(OPEN, remove_private_asns=RemovePrivate.REPLACE)},
-        frr="neighbor b remove-private-AS all replace-AS",
-    ),
-    "remove-private-AS all to one of them": Scenario(
-        sent=PRIVATE,
-        rules={"a2": replace(OPEN, remove_private_asns=RemovePrivate.ALL)},
-        frr="neighbor a2 remove-private-AS all",
-    ),
-    "default-originate": Scenario(
-        sent={"a": (route("10.1.0.0/16", "65001"),)},
-        rules={"b": replace(OPEN, default_originate=True), "i": SessionRules(default_originate=True)},
-        frr="neighbor b default-originate\nneighbor i default-originate",
-    ),
-    "default-originate beside a learned default": Scenario(
-        sent={"a": (route("0.0.0.0/0", "65001"),)},
-        rules={"b": replace(OPEN, default_originate=True)},
-        frr="neighbor b default-originate",
-    ),
-    "aggregate": Scenario(
-        sent=CONTRIBUTORS,
-        aggregates=(Aggregate(prefix=parse_prefix("10.1.0.0/16")),),
-        frr="aggregate-address 10.1.0.0/16",
-    ),
-    "aggregate summary-only": Scenario(
-        sent=CONTRIBUTORS,
-        aggregates=(Aggregate(prefix=parse_prefix("10.1.0.0/16"), summary_only=True),),
-        frr="aggregate-address 10.1.0.0/16 summary-only",
-    ),
-    "aggregate as-set": Scenario(
-        sent=CONTRIBUTORS,
-        aggregates=(Aggregate(prefix=parse_prefix("10.1.0.0/16"), summary_only=True, as_set=True),),
-        frr="aggregate-address 10.1.0.0/16 as-set summary-only",
-    ),
-    "aggregate without contributors": Scenario(
-        sent=CONTRIBUTORS,
-        aggregates=(Aggregate(prefix=parse_prefix("10.8.0.0/16")),),
-        frr="aggregate-address 10.8.0.0/16",
-    ),
-    "aggregate of an own network": Scenario(
-        sent={},
-        networks=("10.1.1.0/24",),
-        aggregates=(Aggregate(prefix=parse_prefix("10.1.0.0/16")),),
-        frr="network 10.1.1.0/24\naggregate-address 10.1.0.0/16",
-    ),
-    "aggregate inside an aggregate": Scenario(
-        sent={"a": (route("10.1.1.0/25", "65001"),)},
-        aggregates=(
-            Aggregate(prefix=parse_prefix("10.1.0.0/16")),
-            Aggregate(prefix=parse_prefix("10.1.1.0/24"), summary_only=True),
-        ),
-        frr="aggregate-address 10.1.0.0/16\naggregate-address 10.1.1.0/24 summary-only",
-    ),
-    "aggregate of a prefix that is learned too": Scenario(
-        sent={"a": (route("10.1.1.0/24", "65001"), route("10.1.0.0/16", "65001 5"))},
-        aggregates=(Aggregate(prefix=parse_prefix("10.1.0.0/16")),),
-        frr="aggregate-address 10.1.0.0/16",
-    ),
-}
+"""In which attributes of how many routes FRR differs, and why; `fate` stands for routes that only one of both sends."""
 
 Tables = Mapping[str, Mapping[str, Route]]
 """What each neighbour has been sent, by prefix."""
 MARK = parse_prefix("223.255.255.0/24")
-"""What a neighbour sends last; it is left out of the tables."""
+"""What a neighbour sends last. It is left out of the tables, as is the next one."""
+OWN = parse_prefix("223.255.254.0/24")
+"""A network of FRR's own: it marks no end of a table that is empty."""
 
 
 def bodies(scenario: Scenario) -> Iterator[tuple[str, list[bytes]]]:
     """The UPDATEs of each neighbour that sends some."""
     for name, routes in scenario.sent.items():
         hop = IPv4Address(PEERS[name].address)
-        mark = Route(prefix=MARK, next_hop=hop, as_path=AsPath.of(PEERS[name].asn), local_pref=100)
+        path = AsPath.of(PEERS[name].asn) if PEERS[name].ebgp else AsPath()
+        mark = Route(prefix=MARK, next_hop=hop, as_path=path, local_pref=100)
         yield name, [body_of(replace(one, next_hop=hop)) for one in (*routes, mark)]
 
 
 # our router
 
 
-def our_plan(scenario: Scenario) -> NodePlan:
-    """The router of a scenario."""
-    sessions = tuple(_session(name, peer, scenario) for name, peer in PEERS.items())
-    return NodePlan(
-        name="r",
-        role=Role.CUSTOMER_EDGE,
-        interfaces=(InterfacePlan(name="lan", addresses=(ip_interface(f"{ROUTER}/24"),)),),
-        bgp=BgpPlan(
-            asn=OWN_ASN,
-            router_id=ROUTER_ID,
-            networks=tuple(map(parse_prefix, scenario.networks)),
-            sessions=sessions,
-            aggregates=scenario.aggregates,
-        ),
-    )
-
-
-def _session(name: str, peer: Peer, scenario: Scenario) -> SessionPlan:
-    return SessionPlan(
-        neighbor=name,
-        family=Family.IPV4,
-        interface="lan",
-        local_address=IPv4Address(ROUTER),
-        peer_address=IPv4Address(peer.address),
-        local_asn=OWN_ASN,
-        peer_asn=Asn(peer.asn),
-        passive=True,
-        hold_time_s=180,
-        rules=scenario.rules.get(name, OPEN if peer.ebgp else SessionRules()),
-    )
-
-
 def play(scenario: Scenario) -> tuple[Router, list[Effect]]:
     """Our router after a scenario, and all that it wanted done."""
-    router = Router(our_plan(scenario))
-    effects = router.begin()
-    for name, peer in PEERS.items():
-        up = SessionUp(session=f"{name}/ipv4", peer_router_id=int(IPv4Address(peer.router_id)))
-        effects += router.handle(up)
+    rules = {name: OPEN if peer.ebgp else SessionRules() for name, peer in PEERS.items()} | dict(scenario.rules)
+    networks = map(parse_prefix, scenario.networks)
+    router, effects = started(PEERS, bgp_plan(PEERS, rules, networks, scenario.aggregates))
     for name, sent in bodies(scenario):
-        peer = PEERS[name]
-        for body in sent:
-            decoded = decode_update(body, ebgp=peer.ebgp, peer_asn=peer.asn if peer.ebgp else None)
-            received = UpdateReceived(
-                session=f"{name}/ipv4", announced=decoded.announced, withdrawn=decoded.withdrawn
-            )
-            effects += router.handle(received)
+        effects += receive(router, name, PEERS[name], sent)
     return router, effects
 
 
@@ -356,7 +89,7 @@ def by_us(scenario: Scenario) -> Tables:
 
 
 def _by_prefix(routes: Mapping[Prefix, Route]) -> Mapping[str, Route]:
-    return {str(prefix): one for prefix, one in sorted(routes.items(), key=str) if prefix != MARK}
+    return {str(prefix): one for prefix, one in sorted(routes.items(), key=str) if prefix not in (MARK, OWN)}
 
 
 # FRR
@@ -365,14 +98,9 @@ def _by_prefix(routes: Mapping[Prefix, Route]) -> Mapping[str, Route]:
 def configuration(scenario: Scenario) -> str:
     """FRR's configuration of a scenario; in its lines neighbours stand by name."""
     lines = [f"router bgp {OWN_ASN}", f"bgp router-id {ROUTER_ID}", "no bgp ebgp-requires-policy"]
-    lines += ["no bgp network import-check", "bgp bestpath compare-routerid"]
-    for peer in PEERS.values():
-        lines += [
-            f"neighbor {peer.address} remote-as {peer.asn}",
-            f"neighbor {peer.address} passive",
-            f"neighbor {peer.address} disable-connected-check" if peer.ebgp else "",
-        ]
-    lines.append("address-family ipv4 unicast")
+    lines += ["no bgp network import-check", "bgp bestpath compare-routerid", "coalesce-time 0"]
+    lines += neighbor_lines(PEERS)
+    lines += ["address-family ipv4 unicast", f"network {OWN}"]
     lines += [_with_addresses(line) for line in scenario.frr.splitlines()]
     return "\n".join(lines)
 
@@ -403,8 +131,116 @@ def prepare(frr: Frr, scenario: Scenario) -> dict[str, Neighbor]:
 
 
 def by_frr(frr: Frr, scenario: Scenario) -> Tables:
-    """What FRR sends each neighbour."""
+    """What FRR sends each neighbour. It sends one outside its own routes back too, which are left out."""
     speakers = prepare(frr, scenario)
     senders = {PEERS[name].address for name in scenario.sent}
     await_(lambda: {path.peer for path in frr.paths().get(MARK, ())} >= senders, "the routes")
-    return {name: _by_prefix(one.table(ebgp=PEERS[name].ebgp)) for name, one in speakers.items()}
+    for one in speakers.values():
+        one.ask_for_table()
+    best = {prefix: path.peer for prefix, paths in frr.paths().items() for path in paths if path.best}
+    tables = {name: one.table(ebgp=PEERS[name].ebgp) for name, one in speakers.items()}
+    return {
+        name: _by_prefix({one: found for one, found in table.items() if best.get(one) != PEERS[name].address})
+        for name, table in tables.items()
+    }
+
+
+def apart(one: Tables, other: Tables) -> Mapping[str, int]:
+    """In how many routes two sets of tables differ, by attribute; `fate` where only one of them has the route."""
+    count: Counter[str] = Counter()
+    for name in PEERS:
+        count["fate"] += len(one[name].keys() ^ other[name].keys())
+        for prefix in one[name].keys() & other[name].keys():
+            count.update(change.attribute for change in changes_between(one[name][prefix], other[name][prefix]))
+    return dict(+count)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_neighbour_is_sent_the_same(frr: Frr, name: str) -> None:
+    """FRR and our router send each neighbour the same routes, but for the differences that are explained."""
+    _, expected = DIFFERENCES.get(name, ((), {}))
+    assert apart(by_frr(frr, SCENARIOS[name]), by_us(SCENARIOS[name])) == expected
+
+
+def test_every_difference_is_of_a_scenario() -> None:
+    """The list of differences names scenarios that there are."""
+    assert DIFFERENCES.keys() - SCENARIOS.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("as-override", "no as-override"),
+        ("next-hop-self", "no next-hop-self"),
+        ("reflection to a client", "no reflection"),
+        ("aggregate summary-only", "aggregate"),
+    ],
+)
+def test_the_comparison_can_fail(frr: Frr, name: str, other: str) -> None:
+    """The negative control: a router without the rule does not send the same."""
+    without = replace(SCENARIOS[other], sent=SCENARIOS[name].sent, networks=SCENARIOS[name].networks)
+    _, explained = DIFFERENCES.get(name, ((), {}))
+    assert apart(by_frr(frr, SCENARIOS[name]), by_us(without)) not in ({}, explained)
+
+
+THREE = {"a": tuple(route(f"10.{number}.0.0/16", "65001", **tagged(f"1:{number}")) for number in (1, 2, 3))}
+ONLY_TWO = policies("policies: {two: [{match: {community: 1:3}, then: reject}, {then: accept}]}")["two"]
+FRR_ONLY_TWO = """
+bgp community-list standard three permit 1:3
+route-map two deny 10
+ match community three
+route-map two permit 20
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "closes"),
+    [
+        ("maximum-prefix 4", MaxPrefix(limit=4, counted=Counted.ACCEPTED), False),
+        ("maximum-prefix 2", MaxPrefix(limit=2, counted=Counted.ACCEPTED), True),
+        ("maximum-prefix 3", MaxPrefix(limit=3, counted=Counted.ACCEPTED), False),
+        ("maximum-prefix 3 force", MaxPrefix(limit=3), True),
+        ("maximum-prefix 4 force", MaxPrefix(limit=4), False),
+        ("maximum-prefix 2 warning-only", MaxPrefix(limit=2, counted=Counted.ACCEPTED, warning_only=True), False),
+    ],
+)
+def test_a_prefix_limit(frr: Frr, words: str, limit: MaxPrefix, *, closes: bool) -> None:
+    """Of four prefixes the policy accepts three; more than the limit end the session with Cease, subcode 1.
+
+    FRR counts before it adds, and so sees one prefix too many only with the next UPDATE.
+    """
+    rules = SessionRules(import_policies=(ONLY_TWO,), export_policies=OPEN.export_policies, max_prefix=limit)
+    lines = f"neighbor a soft-reconfiguration inbound\nneighbor a route-map two in\nneighbor a {words}"
+    scenario = Scenario(sent=THREE, rules={"a": rules}, frr=lines)
+    frr.configure(FRR_ONLY_TWO)
+    speakers = prepare(frr, scenario)
+    if closes:
+        speakers["a"].send(*dict(bodies(scenario))["a"])
+        assert speakers["a"].awaits_notification() == (6, CEASE_MAXIMUM_PREFIXES)
+    else:
+        await_(lambda: len(_learned(frr)) == 3, "the accepted routes")
+    _, effects = play(scenario)
+    closed = [effect.subcode for effect in effects if isinstance(effect, CloseSession)]
+    assert closed == [CEASE_MAXIMUM_PREFIXES] * closes
+
+
+def _learned(frr: Frr) -> list[Prefix]:
+    address = PEERS["a"].address
+    return [prefix for prefix, paths in frr.paths().items() if address in {path.peer for path in paths}]
+
+
+def test_a_soft_clear_asks_for_all_routes(frr: Frr) -> None:
+    """FRR asks a neighbour for its routes by the message that our speaker answers (RFC 2918)."""
+    speakers = prepare(frr, SCENARIOS["no next-hop-self"])
+    frr.ask(f"clear bgp ipv4 unicast {PEERS['a'].address} soft in")
+    speakers["a"].awaits_refresh()
+
+
+def test_frr_leaves_an_empty_segment(frr: Frr) -> None:
+    """Where `remove-private-AS all` takes a whole segment FRR sends it empty, which we refuse (RFC 7606 §7.2)."""
+    scenario = replace(
+        SCENARIOS["remove-private-AS all"], sent={"a": (route("10.1.0.0/16", "65001 64512 {64513,9} 65001"),)}
+    )
+    with pytest.raises(AssertionError, match="a segment without AS numbers"):
+        by_frr(frr, scenario)
+    assert str(by_us(scenario)["b"]["10.1.0.0/16"].as_path) == "65010 {9}"

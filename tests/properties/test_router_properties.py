@@ -263,7 +263,7 @@ def without_reasons(tables: RouterTables) -> RouterTables:
     return replace(tables, sessions=tuple(replace(session, why_down="", refreshes=0) for session in tables.sessions))
 
 
-@given(stories(), st.data())
+@given(stories() | stories_of_aggregates(), st.data())
 @settings(max_examples=100, deadline=None)
 def test_tables_depend_on_the_present_and_not_on_the_past(story: Story, data: st.DataObject) -> None:
     """After any history the tables equal those of a router that was told only what is left, in any order.
@@ -284,7 +284,7 @@ def test_tables_depend_on_the_present_and_not_on_the_past(story: Story, data: st
     ]
 
 
-@given(stories())
+@given(stories() | stories_of_aggregates())
 @settings(max_examples=100, deadline=None)
 def test_effects_add_up_to_the_tables(story: Story) -> None:
     """Carrying out all effects gives exactly Adj-RIB-Out and FIB, without one effect that changes nothing."""
@@ -320,7 +320,7 @@ def test_what_leaves_the_as_is_clean(story: Story) -> None:
         assert route.next_hop == A.local_address
 
 
-@given(stories())
+@given(stories() | stories_of_aggregates())
 @settings(max_examples=60, deadline=None)
 def test_explain_agrees_with_the_tables(story: Story) -> None:
     """What explain says is sent is what Adj-RIB-Out holds, and its best path is that of the Loc-RIB and its paths."""

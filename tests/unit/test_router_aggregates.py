@@ -45,6 +45,7 @@ from lab.bgp import (
     parse_prefix,
 )
 from lab.events import InstallRoute, LinkChanged, RemoveRoute, Withdraw
+from lab.plan import SessionPlan
 from lab.policy import Change, Match
 from lab.rib import Because
 from lab.router import Router
@@ -218,6 +219,13 @@ def test_atomic_aggregate_is_kept_where_it_was(as_set: object, path: str, *, ato
     assert made.atomic_aggregate is is_atomic
 
 
+def test_one_path_that_is_left_out_is_enough() -> None:
+    """An aggregate of an own network and of a learned one has left out an AS (RFC 4271 §5.1.6)."""
+    r = router(A, networks=(P2,), aggregates=(PLAIN,))
+    learn(r, A, route_from(A, P1))
+    assert aggregate_of(r) == own()
+
+
 @pytest.mark.parametrize(
     ("origins", "origin"),
     [
@@ -289,6 +297,16 @@ def test_nested_aggregates_are_each_made_of_routes() -> None:
     assert [route.prefix for route in adj_rib_out(r, B)] == [WIDER]
     unlearn(r, A, P1)
     assert r.tables().loc_rib == ()
+
+
+@pytest.mark.parametrize("first", [A, B])
+def test_a_learned_route_that_an_aggregate_replaces_is_in_no_wider_one(first: SessionPlan) -> None:
+    """Whichever comes first, the wider aggregate is made of the best routes as they are in the end."""
+    r = router(A, B, aggregates=(PLAIN, Aggregate(prefix=WIDER, as_set=True)))
+    told = {A.name: route_from(A, P1), B.name: route_from(B, WIDE)}
+    for plan in (A, B) if first is A else (B, A):
+        learn(r, plan, told[plan.name])
+    assert aggregate_of(r, WIDER) == own(WIDER, as_path=AsPath.of(65001), atomic_aggregate=False)
 
 
 def test_an_aggregate_is_better_than_a_learned_route() -> None:

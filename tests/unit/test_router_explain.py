@@ -20,6 +20,7 @@ from builders import (
     B,
     I,
     J,
+    accept,
     adj_rib_out,
     bring_up,
     learn,
@@ -27,6 +28,7 @@ from builders import (
     node,
     route_from,
     router,
+    set_to,
     sole,
     tear_down,
     with_rules,
@@ -38,6 +40,7 @@ from lab.bgp import (
     Aggregator,
     Asn,
     AsPath,
+    AttributeChange,
     Community,
     ExtendedCommunity,
     LargeCommunity,
@@ -52,8 +55,8 @@ from lab.events import (
     SessionUp,
     UpdateReceived,
 )
-from lab.explanation import Candidate
-from lab.policy import Outcome, evaluate
+from lab.explanation import AppliedRule, Candidate, Export
+from lab.policy import Change, Outcome, evaluate
 from lab.rib import Because, Decision, Path
 from lab.router import Router, fingerprint
 from lab.router.speaker import OWN_ROUTE_WEIGHT
@@ -209,6 +212,30 @@ def test_the_path_of_a_learned_route() -> None:
     )
     assert accepted == Candidate(
         session=J.name, received=route_from(J), outcome=evaluate(ACCEPT_ALL, route_from(J)), refused="", path=path
+    )
+
+
+def test_the_story_of_what_is_sent() -> None:
+    """What a session is sent comes with the trace of its policy and with every rule beside it."""
+    tagging = accept(Change(weight=set_to(7)))
+    r = router(with_rules(A, export_policies=(tagging,)), networks=(P1,))
+    own = Route(prefix=P1, next_hop=IPv4Address(0), weight=OWN_ROUTE_WEIGHT, source=RouteSource.STATIC)
+    (told,) = r.explain(P1).exports
+    assert told == Export(
+        session=A.name,
+        outcome=evaluate(tagging, own),
+        refused="",
+        route=Route(prefix=P1, next_hop=A.local_address, as_path=AsPath.of(65010)),
+        applied=(
+            AppliedRule(
+                rule="the router's own route (RFC 4271 §5.1.3)",
+                changes=(AttributeChange(attribute="next_hop", before="0.0.0.0", after="198.51.100.1"),),  # noqa: S104  # no socket
+            ),
+            AppliedRule(
+                rule="eBGP (RFC 4271 §5.1.2)",
+                changes=(AttributeChange(attribute="as_path", before="", after="65010"),),
+            ),
+        ),
     )
 
 

@@ -41,7 +41,7 @@ from lab.bgp import BLACKHOLE, GRACEFUL_SHUTDOWN, NO_EXPORT, Address, AsPath, At
 from lab.events import Announce, InstallRoute, LinkChanged, RemoveRoute, UpdateReceived, Withdraw
 from lab.explanation import AppliedRule, Candidate
 from lab.plan import SessionPlan, StaticRoute
-from lab.policy import Change, CommunityChange, Fate, NextHopRule, Policy, Term
+from lab.policy import Change, CommunityChange, Fate, Match, NextHopRule, Policy, Term
 from lab.rib import Because
 from lab.wire import Fault
 
@@ -213,6 +213,16 @@ def test_what_an_external_peer_has_no_say_in_is_ignored() -> None:
             ),
         ),
     )
+
+
+@pytest.mark.parametrize("asked", ["a", "198.51.100.2"])
+def test_a_policy_knows_the_neighbour_of_its_session(asked: str) -> None:
+    """One policy may serve several sessions and tell their neighbours apart, by name and by address."""
+    policy = accept(Change(), Match(neighbor=(asked,)))
+    r = router(*(with_rules(plan, import_policies=(policy,)) for plan in (A, B)))
+    learn(r, A, route_from(A, P1))
+    learn(r, B, route_from(B, P2))
+    assert r.tables().loc_rib == (route_from(A, P1),)
 
 
 def test_a_chain_of_import_policies_is_run_in_order() -> None:
