@@ -36,7 +36,7 @@ from lab.policy import (
     compiled,
     evaluate,
 )
-from lab.policy.conditions import NOWHERE
+from lab.policy.aspects import NOWHERE
 from lab.rib import Path, decide
 from lab.wire import decode_update
 

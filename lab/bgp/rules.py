@@ -32,6 +32,10 @@ class MaxPrefix:
     warning_only: bool = False
     restart_s: int | None = 60
 
+    def __post_init__(self) -> None:
+        if self.limit < 1 or not 1 <= self.warning_percent <= 100 or (self.restart_s is not None and self.restart_s < 1):
+            raise ValueError(f"{self} is no prefix limit: at least 1 prefix, 1 to 100 percent, at least 1 second")
+
     @property
     def warning_at(self) -> int:
         """The number of prefixes from which on a warning is given."""

@@ -5,6 +5,7 @@ without the trace, for a router that asks it of every route. A route that nothin
 vendor's route map.
 """
 
+from lab.policy.aspects import NOWHERE, Context
 from lab.policy.changes import (
     NO_CHANGE,
     Change,
@@ -15,7 +16,7 @@ from lab.policy.changes import (
     Operation,
 )
 from lab.policy.compiled import Compiled, compiled
-from lab.policy.conditions import NOWHERE, Condition, Context, Match
+from lab.policy.conditions import Condition, Match
 from lab.policy.evaluation import DECIDED, Fate, Outcome, Policy, Step, Term, evaluate
 from lab.policy.session import NO_RULES, SessionRules
 from lab.policy.sets import (

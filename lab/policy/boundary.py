@@ -15,6 +15,7 @@ from itertools import chain, combinations, islice, product
 from typing import Any
 
 from lab.bgp import Address, Asn, AsPath, Family, Prefix, Route, family_of
+from lab.policy.aspects import Aspect, Context
 from lab.policy.boundary_values import (
     ATTRIBUTES,
     COMMUNITIES,
@@ -26,7 +27,7 @@ from lab.policy.boundary_values import (
     values_of,
 )
 from lab.policy.changes import ContextMissingError
-from lab.policy.conditions import Aspect, Context, Match
+from lab.policy.conditions import Match
 from lab.policy.coverage import matched, with_called
 from lab.policy.evaluation import Policy, Term, evaluate
 from lab.policy.sets import NumberRange

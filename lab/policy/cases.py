@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.bgp import Route, text_of
-from lab.policy.conditions import NOWHERE, Context
+from lab.policy.aspects import NOWHERE, Context
 from lab.policy.coverage import Coverage
 from lab.policy.evaluation import Fate, Outcome, Policy, evaluate
 

@@ -21,7 +21,7 @@ from lab.bgp import (
     in_order,
     is_route_target,
 )
-from lab.policy.conditions import NOWHERE, Context
+from lab.policy.aspects import NOWHERE, Context
 from lab.policy.sets import NUMBER_MAX, CommunitySet
 
 WEIGHT_MAX = 0xFFFF
@@ -46,6 +46,10 @@ class NumberChange:
 
     operation: Operation
     value: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= NUMBER_MAX:
+            raise ValueError(f"{self.value} is no number from 0 to {NUMBER_MAX}")
 
     def apply(self, number: int | None, default: int = 0) -> int | None:
         """The number afterwards; `default` is what an absent one counts as."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab.bgp import Route
+from lab.policy.aspects import Aspect, Context
 from lab.policy.changes import NO_CHANGE
-from lab.policy.conditions import Aspect, Context
 from lab.policy.evaluation import Fate, Policy, Term
 
 Answer = tuple[Route | None, bool]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lab.bgp import AttributeChange, Route, changes_between
+from lab.policy.aspects import NOWHERE, Context
 from lab.policy.changes import NO_CHANGE, Change
-from lab.policy.conditions import EVERY_ROUTE, NOWHERE, Condition, Context, Match
+from lab.policy.conditions import EVERY_ROUTE, Condition, Match
 
 
 class Fate(Enum):

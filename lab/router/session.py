@@ -134,7 +134,8 @@ class Session:
         limit = self.plan.rules.max_prefix
         if limit is None or limit.warning_only or self._counted(limit) <= limit.limit:
             return None
-        return limit, f"more than {limit.limit} prefixes were {limit.counted.value} (RFC 4486 §4, subcode 1)"
+        prefixes = "1 prefix was" if limit.limit == 1 else f"{limit.limit} prefixes were"
+        return limit, f"more than {prefixes} {limit.counted.value} (RFC 4486 §4, subcode 1)"
 
     @property
     def warning(self) -> str:

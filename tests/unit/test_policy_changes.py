@@ -359,3 +359,10 @@ def test_changes_are_told_in_the_order_of_the_attributes() -> None:
         AttributeChange(attribute="vrf", before="", after="lab"),
     )
     assert changes_between(before, before) == ()
+
+
+@pytest.mark.parametrize("value", [-1, 0x100000000])
+def test_a_change_by_no_number_is_refused(value: int) -> None:
+    """A number of 32 bits is changed by one of 32 bits."""
+    with pytest.raises(ValueError, match="is no number from 0 to 4294967295"):
+        NumberChange(operation=Operation.PLUS, value=value)

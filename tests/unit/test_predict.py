@@ -95,7 +95,7 @@ def pair(near: SessionPlan) -> Plan:
 
 def test_a_session_past_its_limit_is_down_at_both_ends() -> None:
     """The end whose limit was passed says so, the other that it was closed, and no route crosses (RFC 4486 §4)."""
-    reason = "more than 1 prefixes were received (RFC 4486 §4, subcode 1)"
+    reason = "more than 1 prefix was received (RFC 4486 §4, subcode 1)"
 
     prediction = predict(pair(with_rules(A, max_prefix=MaxPrefix(limit=1))))
 

@@ -75,7 +75,7 @@ def test_the_limit_stays_the_reason_that_a_session_is_down() -> None:
     learn(r, A, route_from(A, P1), route_from(A, P2))
     assert tear_down(r, A) == []
     assert learn(r, A, route_from(A, P1)) == []
-    assert state(r, A) == (False, "more than 1 prefixes were received (RFC 4486 §4, subcode 1)")
+    assert state(r, A) == (False, "more than 1 prefix was received (RFC 4486 §4, subcode 1)")
 
 
 def test_a_session_that_was_cut_off_may_return() -> None:
@@ -177,10 +177,30 @@ def test_a_new_limit_is_enforced_at_once(rules: dict[str, object], counted: str)
     r = router(plan, B)
     learn(r, A, route_from(A, P1), route_from(A, P2))
     assert state(r, A) == (True, "")
-    reason = f"more than 1 prefixes were {counted} (RFC 4486 §4, subcode 1)"
+    reason = f"more than 1 prefix was {counted} (RFC 4486 §4, subcode 1)"
     assert configure(r, with_rules(plan, **rules), B) == [
         CloseSession(session=A.name, subcode=CEASE_MAXIMUM_PREFIXES, reason=reason, hold_down_s=60.0),
         RemoveRoute(prefix=P1),
         Withdraw(session=B.name, prefixes=(P1,)),
     ]
     assert state(r, A) == (False, reason)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"limit": 0},
+        {"limit": 1, "warning_percent": 0},
+        {"limit": 1, "warning_percent": 101},
+        {"limit": 1, "restart_s": 0},
+    ],
+)
+def test_a_limit_that_means_nothing_is_refused(wrong: dict[str, int]) -> None:
+    """No prefixes, no percent and no time are no limit."""
+    with pytest.raises(ValueError, match="is no prefix limit"):
+        MaxPrefix(**wrong)  # type: ignore[arg-type]  # names of its numbers
+
+
+def test_a_limit_at_its_edges_is_one() -> None:
+    """One prefix, one and a hundred percent, one second."""
+    assert [MaxPrefix(limit=1, warning_percent=p, restart_s=1).warning_at for p in (1, 100)] == [1, 1]
