@@ -191,7 +191,8 @@ def decide(paths: Iterable[Path], rules: BestPathRules = RFC_4271_BEST_PATH) -> 
     """Choose among the paths to one prefix.
 
     Up to `rules.maximum_paths` are used for forwarding where they are equal down to the cost of the next hop, so all
-    eBGP or all iBGP, and have the same AS path, or, with `multipath_relax`, one of the same length.
+    eBGP or all iBGP, and have the same AS path, or, with `multipath_relax`, one of the same length. Each has a next hop
+    of its own.
     """
     lost: list[Lost] = []
     left: list[Path] = []
@@ -218,9 +219,8 @@ def _multipath(best: Path, equal: Iterable[Path], rules: BestPathRules) -> tuple
     """The paths that forwarding uses, the best one first."""
     if not _learned(best) or best.discard:
         return (best,)
-    alike = [
-        path
-        for path in equal
-        if path is not best and not path.discard and (rules.multipath_relax or path.route.as_path == best.route.as_path)
-    ]
-    return (best, *alike)[: rules.maximum_paths]
+    used = {best.route.next_hop: best}
+    for path in equal:
+        if not path.discard and (rules.multipath_relax or path.route.as_path == best.route.as_path):
+            used.setdefault(path.route.next_hop, path)  # two ways to one next hop are one
+    return tuple(used.values())[: rules.maximum_paths]

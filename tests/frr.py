@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -21,6 +21,7 @@ from typing import Any
 
 from lab.bgp import Prefix, Route, SegmentKind, extended_community_octets, parse_prefix
 from lab.load.frr_routes import frr_routes
+from lab.plan import StaticRoute
 from lab.wire import DecodedUpdate, decode_update
 from lab_processes import await_
 from raw_speaker import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, message, messages, open_body
@@ -50,13 +51,24 @@ from wire_octets import (
     update,
 )
 
-ROUTER = "192.0.2.1"
-"""Where bgpd listens; every other address of 192.0.2.0/24 is there for neighbours."""
+VERSION = "8.4"
+"""That of Debian 12 and Ubuntu 24.04: what FRR does otherwise than we do changes from version to version."""
+ROUTER, _NEIGHBORS = "192.0.2.254", "192.0.2.253"
+"""Where bgpd listens; the addresses below 192.0.2.128 are there for neighbours."""
 ENHANCED_REFRESH = 70
 _START_OF_REFRESH, _END_OF_REFRESH = 1, 2  # RFC 7313 §3
 _DEADLINE_S = 20.0
 _UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child")
-_IN_NAMESPACES = 'mount -t tmpfs none /var/tmp && ip link set lo up && ip address add 192.0.2.1/24 dev lo && exec "$@"'
+_ALONE = f"mount -t tmpfs none /var/tmp && ip link set lo up && ip address add {ROUTER}/24 dev lo"
+"""For bgpd without zebra: all of the network is its own, neighbours included."""
+_GROUPS = "root:x:0:\\nfrrvty:x:0:root\\n"  # zebra insists that its user is in this group
+_BESIDE_ZEBRA = f"""
+    mount -t tmpfs none /var/tmp && mount -t tmpfs none /run && printf '{_GROUPS}' >/run/group &&
+    mount --bind /run/group /etc/group && ip link set lo up && ip netns add frr &&
+    ip link add v1 type veth peer name v0 netns frr && ip -n frr address add {ROUTER}/24 dev v0 &&
+    ip -n frr link set v0 up && ip address add {_NEIGHBORS}/24 dev v1 && ip link set v1 up &&
+    ip route add local 192.0.2.0/25 dev lo"""
+"""For both: they have a namespace of their own at one end of a wire, and the neighbours are at the other."""
 _KINDS = {
     SegmentKind.SEQUENCE: SEQUENCE,
     SegmentKind.SET: SET,
@@ -189,6 +201,8 @@ class Bgpd:
         where = str(self._directory / "bgpd.vty")
         await_(lambda: self._vty.connect_ex(where) == 0, f"bgpd at {where}")
         self.ask("enable")
+        shown = self.ask("show version").split(" (")[0]
+        assert shown.startswith(f"FRRouting {VERSION}"), f"what differs is known of FRR {VERSION}, and this is {shown}"
 
     def close(self) -> None:
         """Leave the command line."""
@@ -283,13 +297,27 @@ def _path(prefix: str, path: dict[str, Any]) -> FrrPath:
 
 @contextmanager
 def running_frr(directory: Path) -> Iterator[Frr]:
-    """One bgpd in namespaces of its own; the directory is for its files."""
+    """One bgpd without zebra in namespaces of its own; the directory is for its files. Every next hop is reachable."""
+    with _running(directory, _ALONE, ()) as frr:
+        yield frr
+
+
+@contextmanager
+def running_frr_with_zebra(directory: Path, routes: Iterable[StaticRoute]) -> Iterator[Frr]:
+    """One bgpd with zebra, which tells it of these routes: they are in the kernel, whose metric counts as cost."""
+    lines = [f"ip -n frr route add {one.prefix} via {one.next_hop} metric {one.metric}" for one in routes]
+    with _running(directory, " && ".join([_BESIDE_ZEBRA, *lines]), ("/run/netns/frr",)) as frr:
+        yield frr
+
+
+@contextmanager
+def _running(directory: Path, prepare: str, namespace: tuple[str, ...]) -> Iterator[Frr]:
     user = ("--user", "--map-root-user") if os.geteuid() else ()
-    host = (sys.executable, str(Path(__file__).with_name("frr_host.py")), str(directory))
+    host = (sys.executable, str(Path(__file__).with_name("frr_host.py")), str(directory), *namespace)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(  # noqa: S603
-            [*_UNSHARE, *user, "sh", "-c", _IN_NAMESPACES, "sh", *host],
+            [*_UNSHARE, *user, "sh", "-c", f'{prepare} && exec "$@"', "sh", *host],
             stdin=theirs.fileno(),
             env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
         )

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_interface
 
-from frr import ROUTER
+from frr import ROUTER, FrrPath
 from lab.bgp import RFC_4271_BEST_PATH, Aggregate, Asn, BestPathRules, Family, Prefix
 from lab.events import Effect, SessionUp, UpdateReceived
-from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan
+from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan, StaticRoute
 from lab.policy import SessionRules
+from lab.rib import Decision
 from lab.router import Router
 from lab.wire import decode_update
 
@@ -67,9 +68,12 @@ def _session(name: str, peer: Peer, rules: SessionRules) -> SessionPlan:
     )
 
 
-def started(peers: Mapping[str, Peer], plan: BgpPlan) -> tuple[Router, list[Effect]]:
+def started(
+    peers: Mapping[str, Peer], plan: BgpPlan, static_routes: tuple[StaticRoute, ...] = ()
+) -> tuple[Router, list[Effect]]:
     """The router with all its sessions up, and what it wanted done until then."""
-    router = Router(NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(_LAN,), bgp=plan))
+    node = NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(_LAN,), bgp=plan, static_routes=static_routes)
+    router = Router(node)
     effects = router.begin()
     for name, peer in peers.items():
         up = SessionUp(session=f"{name}/ipv4", peer_router_id=int(IPv4Address(peer.router_id)))
@@ -95,3 +99,48 @@ def neighbor_lines(peers: Mapping[str, Peer]) -> list[str]:
         if peer.ebgp:
             lines.append(f"neighbor {peer.address} disable-connected-check")
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The neighbours with the best path to a prefix, and with all paths that are used; `own` is the router itself."""
+
+    best: str
+    used: frozenset[str]
+
+
+OWN = "own"
+
+
+def choice(best: str, *others: str) -> Choice:
+    """A best path and those beside it."""
+    return Choice(best, frozenset((best, *others)))
+
+
+NO_CHOICE = Choice("", frozenset())
+
+
+def our_decision(router: Router, prefix: Prefix) -> Decision:
+    """Our router's decision about a prefix that it was told of."""
+    decision = router.explain(prefix).decision
+    assert decision is not None
+    return decision
+
+
+def our_choice(router: Router, prefix: Prefix) -> Choice:
+    """What our router chose."""
+    decision = our_decision(router, prefix)
+    if decision.best is None:
+        return NO_CHOICE
+    return Choice(decision.best.neighbor or OWN, frozenset(one.neighbor or OWN for one in decision.multipath))
+
+
+def frr_choice(paths: Iterable[FrrPath], peers: Mapping[str, Peer]) -> Choice:
+    """What FRR chose among the paths to a prefix. It marks those that it uses only where there are several."""
+    names = {peer.address: name for name, peer in peers.items()}
+    found = list(paths)
+    best = [names.get(one.peer, OWN) for one in found if one.best]
+    if not best:
+        return NO_CHOICE
+    (chosen,) = best
+    return Choice(chosen, frozenset({chosen, *(names.get(one.peer, OWN) for one in found if one.multipath)}))

@@ -33,7 +33,8 @@ class MaxPrefix:
     restart_s: int | None = 60
 
     def __post_init__(self) -> None:
-        if self.limit < 1 or not 1 <= self.warning_percent <= 100 or (self.restart_s is not None and self.restart_s < 1):
+        restarts = self.restart_s is None or self.restart_s >= 1
+        if self.limit < 1 or not 1 <= self.warning_percent <= 100 or not restarts:
             raise ValueError(f"{self} is no prefix limit: at least 1 prefix, 1 to 100 percent, at least 1 second")
 
     @property

@@ -8,25 +8,37 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
 from frr import Frr, Neighbor, body_of, running_frr
-from lab.bgp import RFC_4271_BEST_PATH, AsPath, BestPathRules, Community, Origin, Prefix, Route, parse_prefix
+from lab.bgp import RFC_4271_BEST_PATH, AsPath, BestPathRules, Community, Origin, Route, parse_prefix
 from lab.events import Reconfigured
 from lab.plan import BgpPlan
 from lab.policy import SessionRules
-from lab.rib import Because, Decision
+from lab.rib import Because
 from lab.router import Router
 from lab_processes import await_
 from networks import policies
-from oracle_router import OWN_ASN, ROUTER_ID, Peer, bgp_plan, neighbor_lines, receive, started
+from oracle_router import (
+    OWN,
+    OWN_ASN,
+    ROUTER_ID,
+    Choice,
+    Peer,
+    bgp_plan,
+    choice,
+    frr_choice,
+    neighbor_lines,
+    our_choice,
+    our_decision,
+    receive,
+    started,
+)
 
-OWN = "own"
-"""In the place of a neighbour: the router's own network."""
 MANY = 8
 
 PEERS = {
@@ -226,19 +238,6 @@ BASE = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The neighbours with the best path and with all paths that are used."""
-
-    best: str
-    used: frozenset[str]
-
-
-def choice(best: str, *others: str) -> Choice:
-    """A best path and those beside it."""
-    return Choice(best, frozenset((best, *others)))
-
-
 SET_FIRST = (
     "RFC 4271 §9.1.2.2 c: the AS of a path inside that begins with a set is the own one; FRR compares no MED there"
 )
@@ -351,19 +350,7 @@ def our_router(cases: Mapping[str, Mapping[str, Route]]) -> Router:
 def our_choices(router: Router, rules: BestPathRules) -> dict[str, Choice]:
     """What our router chooses by some rules, by the name of the case."""
     router.handle(Reconfigured(bgp=plan(rules)))
-    return {name: _our_choice(router, prefix) for name, prefix in PREFIXES.items()}
-
-
-def _our_choice(router: Router, prefix: Prefix) -> Choice:
-    decision = _decision(router, prefix)
-    assert decision.best is not None
-    return Choice(decision.best.neighbor or OWN, frozenset(one.neighbor or OWN for one in decision.multipath))
-
-
-def _decision(router: Router, prefix: Prefix) -> Decision:
-    decision = router.explain(prefix).decision
-    assert decision is not None
-    return decision
+    return {name: our_choice(router, prefix) for name, prefix in PREFIXES.items()}
 
 
 # FRR
@@ -393,14 +380,8 @@ def decide_by(frr: Frr, rules: str) -> None:
 
 def frr_choices(frr: Frr) -> dict[str, Choice]:
     """What FRR chose, by the name of the case."""
-    names = {peer.address: name for name, peer in PEERS.items()}
     found = frr.paths()
-    chosen = {}
-    for case, prefix in PREFIXES.items():
-        (best,) = (names.get(one.peer, OWN) for one in found[prefix] if one.best)
-        used = frozenset(names[one.peer] for one in found[prefix] if one.multipath)
-        chosen[case] = Choice(best, used | {best})
-    return chosen
+    return {name: frr_choice(found[prefix], PEERS) for name, prefix in PREFIXES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -427,7 +408,7 @@ def router() -> Router:
 def test_the_cases_reach_every_step(router: Router) -> None:
     """Each case of the table is decided at the step that it is there for, and together they reach all of them."""
     our_choices(router, RFC_4271_BEST_PATH)
-    decided = {case: _decision(router, PREFIXES[case]).because for case in TABLE}
+    decided = {case: our_decision(router, PREFIXES[case]).because for case in TABLE}
     assert decided == {case: because for case, (_, because) in TABLE.items()}
     assert set(Because) - set(decided.values()) == {
         Because.NO_PATH,

@@ -17,13 +17,17 @@ BEST = path("a")
 
 def other(**attributes: object) -> Path:
     """A path from `b` that loses to `BEST` by its router id only, but for some attributes of its route."""
-    route: Route = replace(BEST.route, **attributes)  # type: ignore[arg-type]  # mypy checks no **kwargs
+    next_hop = IPv4Address("198.51.100.6")
+    route: Route = replace(BEST.route, **{"next_hop": next_hop, **attributes})  # type: ignore[arg-type]  # of Route
     return replace(path("b"), peer_router_id=7, route=route)
 
 
 def equals(count: int) -> list[Path]:
-    """Paths that differ in tie-breaks only, best first."""
-    return [replace(path(f"n{number}"), peer_router_id=number) for number in range(1, count + 1)]
+    """Paths that differ in tie-breaks and next hops only, best first."""
+    return [
+        replace(path(f"n{number}"), peer_router_id=number, route=replace(BEST.route, next_hop=IPv4Address(number)))
+        for number in range(1, count + 1)
+    ]
 
 
 @pytest.mark.parametrize(("maximum_paths", "used"), [(1, 1), (2, 2), (3, 3), (8, 3)])
@@ -32,6 +36,14 @@ def test_equal_paths_share_the_load_up_to_the_maximum(maximum_paths: int, used: 
     paths = equals(3)
     for order in permutations(paths):
         assert decide(order, BestPathRules(maximum_paths=maximum_paths)).multipath == tuple(paths[:used])
+
+
+def test_a_second_path_to_a_next_hop_takes_no_place() -> None:
+    """Of paths to one next hop the best counts, so that the maximum is of next hops, however they arrived."""
+    first, second, third = equals(3)
+    again = replace(second, route=replace(second.route, next_hop=first.route.next_hop))
+    for order in permutations((first, again, third)):
+        assert decide(order, BestPathRules(maximum_paths=2)).multipath == (first, third)
 
 
 def test_ibgp_paths_share_the_load_among_themselves() -> None:
@@ -43,15 +55,16 @@ def test_ibgp_paths_share_the_load_among_themselves() -> None:
 @pytest.mark.parametrize(
     "rival",
     [
-        pytest.param(replace(path("b"), ebgp=False), id="iBGP beside eBGP"),
+        pytest.param(replace(other(), ebgp=False), id="iBGP beside eBGP"),
         pytest.param(other(as_path=AsPath.of(65002, 64999)), id="another AS path of the same length"),
         pytest.param(other(multi_exit_disc=1), id="higher MED"),
         pytest.param(other(local_pref=99), id="lower local preference"),
-        pytest.param(replace(path("b"), interface=None), id="unreachable"),
+        pytest.param(replace(other(), interface=None), id="unreachable"),
+        pytest.param(other(next_hop=BEST.route.next_hop), id="the same next hop"),
     ],
 )
 def test_unequal_paths_do_not_share_the_load(rival: Path) -> None:
-    """A path that lost before the tie-breaks, or has another AS path, is not used."""
+    """A path that lost before the tie-breaks, or has another AS path or no next hop of its own, is not used."""
     assert decide([BEST, replace(rival, peer_router_id=7)], BestPathRules(maximum_paths=8)).multipath == (BEST,)
 
 
