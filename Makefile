@@ -1,6 +1,6 @@
 # Everyday commands. Each sets up what it needs first (.ci/setup), from nothing but python3, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check fmt bench schemas constraints clean
+.PHONY: help demo test lint check fmt bench fuzz mutants schemas constraints clean
 
 BIN := .venv/bin
 .NOTPARALLEL:
@@ -36,6 +36,16 @@ bench: ## Measure the lab
 	@.ci/setup demo
 	@$(BIN)/python benchmarks/whole_command.py $(ARGS)
 	@$(BIN)/python benchmarks/policy_engine.py
+
+fuzz: ## Throw malformed input at every parser; COUNT=100000 for more
+	@.ci/setup test
+	@for target in update mrt as_path_pattern as_path_text communities policy_file routes_file route_words; do \
+	  $(BIN)/python tests/fuzz/fuzz.py $$target --count $(or $(COUNT),10000) --seed $$$$ || exit 1; done
+
+mutants: ## Change the policy engine in a thousand ways, and list the changes that no test notices
+	@.ci/setup test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	@$(BIN)/mutmut run >/dev/null; $(BIN)/mutmut results
 
 schemas: ## Write the JSON Schemas of the files anew (docs/reference)
 	@.ci/setup demo

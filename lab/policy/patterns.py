@@ -1,7 +1,7 @@
 """Regular expressions on AS paths and communities, matched by RE2 in time linear in the text.
 
 A backtracking matcher takes exponential time on expressions that look harmless; a policy file is data from a user and
-must not be able to stop a router (docs/decisions/0010-re2.md).
+must not be able to stop a router (docs/decisions/0010-re2-for-patterns.md).
 """
 
 from __future__ import annotations

@@ -366,3 +366,9 @@ def test_a_change_by_no_number_is_refused(value: int) -> None:
     """A number of 32 bits is changed by one of 32 bits."""
     with pytest.raises(ValueError, match="is no number from 0 to 4294967295"):
         NumberChange(operation=Operation.PLUS, value=value)
+
+
+def test_a_number_is_changed_by_any_number_of_its_width() -> None:
+    """The least and the greatest number are numbers too."""
+    made = [NumberChange(operation=Operation.SET, value=value).apply(5) for value in (0, 0xFFFFFFFF)]
+    assert made == [0, 0xFFFFFFFF]

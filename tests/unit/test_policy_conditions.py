@@ -319,3 +319,10 @@ def test_all_conditions_of_a_term_must_hold() -> None:
         ("family ipv4", True),
     ]
     assert outcome.steps[0].fate is None
+
+
+def test_a_literal_prefix_is_named_once() -> None:
+    """A list that is one literal range says nothing that its range does not."""
+    literal = PrefixList(name="10.1.0.0/16", ranges=(PrefixRange(prefix=P1, at_least=16, at_most=16),))
+    (condition,) = Match(prefix_list=Asked(sets=(literal,))).test(Route(prefix=P1, next_hop=IPv4Address("192.0.2.2")))
+    assert condition == Condition(text="prefix_list 10.1.0.0/16", holds=True, because="10.1.0.0/16 is in 10.1.0.0/16")

@@ -344,3 +344,13 @@ def test_one_policy_is_a_chain_of_one() -> None:
     """A policy alone may stand where a chain may."""
     alone = policy(Term(fate=ACCEPT, change=WEIGHTED))
     assert evaluate(alone, ROUTE) == evaluate((alone,), ROUTE)
+
+
+def test_a_called_policy_knows_where_it_runs() -> None:
+    """What a policy asks of the session it asks of the same one where it is called, in both forms."""
+    called = Policy(name="called", terms=(Term(fate=Fate.ACCEPT, match=Match(neighbor=("msee1",))),))
+    calling = Policy(name="calling", terms=(Term(fate=Fate.ACCEPT, call=called),))
+    here, elsewhere = replace(NOWHERE, neighbor="msee1"), replace(NOWHERE, neighbor="msee2")
+    route = Route(prefix=P1, next_hop=IPv4Address("192.0.2.2"))
+    assert [evaluate(calling, route, context).accepted for context in (here, elsewhere)] == [True, False]
+    assert [compiled([calling])(route, context)[0] for context in (here, elsewhere)] == [route, None]

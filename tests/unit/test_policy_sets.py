@@ -256,3 +256,12 @@ def test_any_all_and_none_of_some_sets(
     routes = {"one": ["1:1"], "two": ["2:2"], "both": ["1:1", "2:2"], "neither": ["3:3"]}
     found = [name for name, has in routes.items() if holds(asked, has)]
     assert (str(asked), found) == (text, true_for)
+
+
+def test_prefixes_of_one_family_are_in_no_list_of_the_other() -> None:
+    """An IPv6 prefix is looked for among IPv6 ranges only, however long the IPv4 ones are, and the other way round."""
+    host = PrefixList(name="x", ranges=(PrefixRange(prefix=parse_prefix("10.0.0.1/32"), at_least=32, at_most=32),))
+    wide = PrefixList(name="y", ranges=(PrefixRange(prefix=parse_prefix("2001:db8::/32"), at_least=32, at_most=128),))
+    assert host.find(parse_prefix("2001:db8::1/128")) is None
+    assert wide.find(parse_prefix("10.0.0.1/32")) is None
+    assert wide.find(parse_prefix("2001:db8::1/128")) is wide.ranges[0]
