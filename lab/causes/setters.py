@@ -50,7 +50,7 @@ class Crossing:
             for change in one.changes:
                 if change.attribute == attribute:
                     values = f"{attribute} {change.before or 'none'} -> {change.after or 'none'}"
-                    return self._cause(f"at {self.router} {values}: {one.rule}")
+                    return self._cause(f"no policy on its way sets it; at {self.router} {values}: {one.rule}")
         return None
 
     def would_set(self, attribute: str, wanted: str) -> Cause | None:

@@ -91,7 +91,7 @@ CONTROLS = {
     "route in the Adj-RIB-In, wrong export policy": Control(
         broken=replace(CONTOSO, policies_of=policies(ce2="accept-azure, own")),
         fails=f"route: {{at: msee2, prefix: 10.10.0.0/16, table: adj_rib_in, neighbor: ce2, {PREPENDED}}}",
-        cause="Adj-RIB-In: as_path of 10.10.0.0/16 at msee2 is 65010, not 65010 65010 65010 65010: no policy",
+        cause="Adj-RIB-Out: as_path of 10.10.0.0/16 at msee2 is 65010, not 65010 65010 65010 65010: no policy",
         holds=(*SESSIONS, CE1_PREFERS, *ANY_WAY),
     ),
     "route in the Adj-RIB-In, nothing exported": Control(

@@ -228,7 +228,8 @@ def _bgpd(erlab: Erlab, directory: Path) -> Iterator[Bgpd]:
         yield frr
     finally:
         frr.close()
-        erlab.shell("x", "kill", (directory / "bgpd.pid").read_text(encoding="utf-8").strip())
+        pid = (directory / "bgpd.pid").read_text(encoding="utf-8").strip()
+        erlab.shell("x", "sh", "-c", f"kill {pid}")  # the shell's own kill: a bare Debian has no other
         started.wait(timeout=10)
 
 

@@ -141,7 +141,7 @@ def test_prefixes_are_ordered_by_family_address_and_length() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "percent", "warns_at"),
-    [(4000, 75, 3000), (3, 75, 2), (1, 75, 1), (1, 1, 1), (100, 100, 100), (4000, 0, 1)],
+    [(4000, 75, 3000), (3, 75, 2), (1, 75, 1), (1, 1, 1), (100, 100, 100)],
 )
 def test_a_prefix_limit_warns_below_itself(limit: int, percent: int, warns_at: int) -> None:
     """The warning level is a part of the limit, rounded down, and at least one prefix."""
