@@ -50,7 +50,8 @@ class Crossing:
             for change in one.changes:
                 if change.attribute == attribute:
                     values = f"{attribute} {change.before or 'none'} -> {change.after or 'none'}"
-                    return self._cause(f"no policy on its way sets it; at {self.router} {values}: {one.rule}")
+                    policies = "" if change.before else "no policy on its way sets it; "
+                    return self._cause(f"{policies}at {self.router} {values}: {one.rule}")
         return None
 
     def would_set(self, attribute: str, wanted: str) -> Cause | None:

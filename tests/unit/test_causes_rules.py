@@ -199,7 +199,7 @@ def test_what_a_rule_originates_is_explained(where: Contoso, expectation: RouteE
             lab(tagged(GRACEFUL_SHUTDOWN)),
             replace(AT_CE1, attributes=(("local_pref", "50"),)),
             "Adj-RIB-Out: local_pref of 10.100.0.0/16 at ce1 is 100, not 50: "
-            "at ce2 local_pref none -> 100: iBGP (RFC 4271 §5.1.5)",
+            "no policy on its way sets it; at ce2 local_pref none -> 100: iBGP (RFC 4271 §5.1.5)",
             id="a rule of BGP itself, where nobody chose",
         ),
         pytest.param(
