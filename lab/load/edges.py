@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lab.bgp import Aggregate, BestPathRules, LeakedNetwork, MaxPrefix
 from lab.errors import Mistake
-from lab.load.names import Names, unknown
+from lab.load.names import Names, names_of, unknown
 from lab.load.reading import Reading
 from lab.load.source import Step
 from lab.load.topology_documents import (
@@ -18,6 +18,7 @@ from lab.load.topology_documents import (
     MaxPrefixDocument,
     TopologyDocument,
 )
+from lab.load.values import as_address
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.policy import Fate, Policy, SessionRules
 from lab.topology import EdgeBgp
@@ -79,15 +80,43 @@ def _announced(reading: TopologyReading, path: Path) -> Iterator[Mistake]:
 
 
 def check_chains(reading: TopologyReading, policies: Mapping[str, Policy]) -> Iterator[Mistake]:
-    """Every policy of a chain is reached: the one before it goes on to the next for some routes."""
+    """Every policy of a chain is reached and leads somewhere, and asks only for routers and VRFs that there are."""
+    names = names_of(reading)
     for path in _chains(reading):
         chain = [reading.part(*path, index) for index in range(reading.count(*path))]
+        for index, name in enumerate(chain):
+            for what, meant in _asks_for_nobody(policies[name], reading, names) if name in policies else ():
+                yield reading.source.mistake((*path, index), what, meant)
+        if chain and chain[-1] in policies and _leads_nowhere(policies[chain[-1]]):
+            what = f"policy {chain[-1]!r} accepts nothing: it goes on to a next policy, and is the last"
+            yield reading.source.mistake((*path, len(chain) - 1), what, "name the policy that has the say behind it")
         for index, name in enumerate(chain[:-1]):
             if {name, chain[index + 1]} <= policies.keys() and not _goes_on(policies[name]):
                 what = f"policy {chain[index + 1]!r} is never reached"
                 meant = f"{name} decides every route: give it `default: next_policy`, or a term that says so"
                 yield reading.source.mistake((*path, index + 1), what, meant)
                 break
+
+
+def _asks_for_nobody(policy: Policy, reading: TopologyReading, names: Names) -> Iterator[tuple[str, str]]:
+    """The neighbours and VRFs that a policy, or one that it calls, asks for and that the topology does not have."""
+    vrfs = [vrf for edge in reading.keys(*BGP) or () for vrf in reading.keys(*BGP, edge, "leaked_networks") or ()]
+    for term in policy.terms:
+        for neighbor in term.match.neighbor:
+            wrong = unknown(neighbor, names.routers, "router") if as_address(neighbor) is None else None
+            if wrong:
+                yield f"policy {policy.name!r} asks for a neighbor: {wrong[0]}", wrong[1]
+        for vrf in term.match.vrf:
+            wrong = unknown(vrf, vrfs, "VRF of leaked_networks", plural="VRFs")
+            if wrong:
+                yield f"policy {policy.name!r} asks for a vrf: {wrong[0]}", wrong[1]
+        if term.call is not None:
+            yield from _asks_for_nobody(term.call, reading, names)
+
+
+def _leads_nowhere(policy: Policy) -> bool:
+    accepts = policy.default is Fate.ACCEPT or any(term.fate is Fate.ACCEPT for term in policy.terms)
+    return _goes_on(policy) and not accepts
 
 
 def _goes_on(policy: Policy) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from ipaddress import IPv4Address
 
 from lab.bgp import Address, ExtendedCommunity, is_route_target, parse_extended_community
@@ -83,17 +84,26 @@ def as_path_entry(value: str) -> AsPathEntry:
         return AsPathEntry(length=number_range(words[1] if len(words) > 1 else ""))
     if not value:
         raise Wrong("is empty", "write ^$ for the empty path")
+    if _LETTER.search(_SIGNS.sub("", value)) or ", " in value:
+        near = get_close_matches(words[0].rstrip("<>=0123456789"), ["length"], n=1)
+        meant = "did you mean 'length >= 4'?" if near else "AS numbers and Cisco's signs, such as _65001_ or ^12076$"
+        raise Wrong(f"{shown(value)} can match no AS path, whose text is digits, blanks, commas and brackets", meant)
     return AsPathEntry(pattern=value)
+
+
+_SIGNS = re.compile(r"\\[a-zA-Z]|\[:\^?[a-z]+:\]")
+"""What stands for kinds of characters: an escape such as \\d, and a POSIX class such as [:digit:]."""
+_LETTER = re.compile(r"[a-zA-Z]")
 
 
 def standard_pattern(value: str) -> CommunityPattern:
     """A standard community, a wildcard or a regular expression."""
-    return _pattern(value, community, _standard_wildcard)
+    return _pattern(value, community, _standard_wildcard, letters=False)
 
 
 def large_pattern(value: str) -> CommunityPattern:
     """A large community, a wildcard or a regular expression."""
-    return _pattern(value, large_community, _large_wildcard)
+    return _pattern(value, large_community, _large_wildcard, letters=False)
 
 
 def extended_pattern(value: str) -> CommunityPattern:
@@ -125,11 +135,17 @@ def route_target_pattern(value: str) -> CommunityPattern:
     return _pattern(value, route_target, wildcard)
 
 
-def _pattern(value: str, literal: Callable[[str], str], wildcard: Callable[[str], str]) -> CommunityPattern:
+def _pattern(
+    value: str, literal: Callable[[str], str], wildcard: Callable[[str], str], *, letters: bool = True
+) -> CommunityPattern:
     if value.startswith("/"):
         if len(value) < 3 or not value.endswith("/"):
             raise Wrong(f"{shown(value)} is no regular expression", "write it between two slashes: /^65010:1[0-9]+$/")
-        return CommunityPattern(kind=PatternKind.REGULAR_EXPRESSION, text=value[1:-1])
+        expression = value[1:-1]
+        if " " in expression or "_" in expression or (not letters and _LETTER.search(_SIGNS.sub("", expression))):
+            meant = "it is asked of each community alone, by its numbers: /^65010:1[0-9]+$/"
+            raise Wrong(f"{shown(value)} can match no community", meant)
+        return CommunityPattern(kind=PatternKind.REGULAR_EXPRESSION, text=expression)
     if "*" in value:
         return CommunityPattern(kind=PatternKind.WILDCARD, text=wildcard(value))
     return CommunityPattern(kind=PatternKind.EXACT, text=literal(value))

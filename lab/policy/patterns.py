@@ -7,7 +7,7 @@ must not be able to stop a router (docs/decisions/0010-re2-for-patterns.md).
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Protocol
 
 import re2
@@ -46,13 +46,13 @@ def community_matches(pattern: str, text: str) -> bool:
     return _community_matcher(pattern).search(text) is not None
 
 
-@lru_cache(maxsize=4096)
+@cache  # as many as the policies have: one that fell out would be compiled for every route
 def _as_path_matcher(pattern: str) -> _Matcher:
     _check(pattern)
     return _matcher(pattern, _CLASS_OR_ESCAPE.sub(_translated, pattern))
 
 
-@lru_cache(maxsize=4096)
+@cache  # as many as the policies have: one that fell out would be compiled for every route
 def _community_matcher(pattern: str) -> _Matcher:
     _check(pattern)
     return _matcher(pattern, pattern)
