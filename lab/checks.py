@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from lab.bgp import ATTRIBUTES, Family, Route, text_of
+from lab.bgp import ATTRIBUTES, Family, Route, text_of, title_of
 from lab.expectations import (
     Expectation,
     ReachabilityExpectation,
@@ -133,7 +133,7 @@ def describe(expectation: Expectation) -> str:
         case SessionExpectation(routers=(one, other), family=family, state=state):
             return f"session {one} - {other}{f' {family.value}' if family else ''} {state.value}"
         case RouteExpectation():
-            wants = "".join(f", {name} {value or 'empty'}" for name, value in expectation.attributes)
+            wants = "".join(f", {title_of(name)} {value or 'empty'}" for name, value in expectation.attributes)
             where = f" {'to' if expectation.table is Table.ADJ_RIB_OUT else 'from'} {expectation.neighbor}"
             where = f"{expectation.table.value}{where if expectation.neighbor else ''}"
             no = "" if expectation.present else "no "
@@ -253,7 +253,7 @@ def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan
     if "next_hop" in shown:
         shown["next_hop"] = named(shown["next_hop"], plan)
     nothing = "none, packets are discarded" if expectation.table is Table.FIB else "none"
-    return ", ".join(f"{name} {value or nothing}" for name, value in shown.items())
+    return ", ".join(f"{title_of(name)} {value or nothing}" for name, value in shown.items())
 
 
 # reachability

@@ -91,9 +91,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("file", metavar="FILE", help="a topology file")
     up.set_defaults(run=_live("up"))
 
-    apply = waits(
-        live(command("apply", "Give a running lab the policies and rules of a changed file."))
-    )
+    apply = waits(live(command("apply", "Give a running lab the policies and rules of a changed file.")))
     apply.add_argument("file", metavar="FILE", help="a topology file")
     apply.set_defaults(run=_live("apply"))
 
@@ -163,9 +161,13 @@ def _policy_commands(policy: argparse.ArgumentParser) -> None:
         "--route", action="append", metavar="ATTRIBUTES", help="a route, such as 'prefix=10.0.0.0/8 as_path=12076'"
     )
     evaluate.add_argument("--routes", metavar="FILE", help="the routes of a file: YAML, JSON or an MRT dump")
-    evaluate.add_argument("--neighbor", metavar="NAME", help="the neighbour, by name or address")
-    evaluate.add_argument("--asn", metavar="ASN", help="the own AS number")
-    evaluate.add_argument("--address", metavar="ADDRESS", help="the own address on the session")
+    for one in (diff, evaluate):
+        one.add_argument("--neighbor", metavar="NAME", help="the neighbour of all routes given, by name or address")
+        one.add_argument("--peer-address", metavar="ADDRESS", help="its address, where --neighbor is its name")
+        one.add_argument("--asn", metavar="ASN", help="the own AS number")
+        one.add_argument(
+            "--address", action="append", metavar="ADDRESS", help="the own address on the session, one of each family"
+        )
 
 
 def _policy(name: str) -> Callable[[argparse.Namespace], int]:

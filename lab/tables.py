@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.bgp import Address, Prefix, Route, changes_between
+from lab.bgp import Address, Prefix, Route, changes_between, title_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ def _route_differences(
             yield Difference(
                 router=router,
                 table=table,
-                what=f"{prefix} {change.attribute}",
+                what=f"{prefix} {title_of(change.attribute)}",
                 predicted=change.before or "none",
                 observed=change.after or "none",
             )

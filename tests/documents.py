@@ -30,6 +30,7 @@ from lab.bgp import (
     parse_large_community,
     parse_prefix,
     text_of,
+    title_of,
 )
 from lab.load.values import community
 from lab.policy import Context, Policy, compiled, evaluate
@@ -149,7 +150,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
     "origin": Origin,
     "as_path": AsPath.parse,
     "local_pref": int,
-    "multi_exit_disc": int,
+    "med": int,
     "communities": _each(community),
     "large_communities": _each(parse_large_community),
     "extended_communities": _each(parse_extended_community),
@@ -173,8 +174,9 @@ def _route(prefix: str, attributes: str) -> tuple[Route, Context]:
     given = [one.split(" ", 1) for one in attributes.split(", ") if one]
     values: dict[str, object] = {name: _READ[name](text) for name, text in given}
     values.setdefault("next_hop", ip_address("172.16.0.2" if network.version == 4 else "2001:db8:ffff::2"))
-    of_route = {name: value for name, value in values.items() if name in ATTRIBUTES}
-    of_session = {name: value for name, value in values.items() if name not in ATTRIBUTES}
+    fields = {title_of(name): name for name in ATTRIBUTES}
+    of_route = {fields[name]: value for name, value in values.items() if name in fields}
+    of_session = {name: value for name, value in values.items() if name not in fields}
     return Route(prefix=network, **of_route), Context(**of_session)  # type: ignore[arg-type]  # _READ gives their types
 
 
@@ -185,4 +187,4 @@ def _answer(chain: Sequence[Policy], before: Route, context: Context) -> str:
     if outcome.route is None:
         return "rejected"
     names = dict.fromkeys(change.attribute for step in outcome.steps for change in step.changes)
-    return ", ".join(["accepted", *(f"{name} {text_of(outcome.route, name) or 'none'}" for name in names)])
+    return ", ".join(["accepted", *(f"{title_of(name)} {text_of(outcome.route, name) or 'none'}" for name in names)])

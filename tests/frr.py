@@ -288,7 +288,7 @@ def _path(prefix: str, path: dict[str, Any]) -> FrrPath:
     chosen = path.get("bestpath", {})
     return FrrPath(
         peer=path["peer"]["peerId"],
-        route=next(frr_routes({"routes": {prefix: [path]}})),
+        route=next(frr_routes({"routes": {prefix: [path]}})).route,
         best=bool(chosen.get("overall")),
         multipath=bool(path.get("multipath")),
         because=chosen.get("selectionReason", ""),

@@ -39,6 +39,7 @@ from lab.bgp.route import (
     UnknownAttribute,
     changes_between,
     text_of,
+    title_of,
 )
 from lab.bgp.rules import RFC_4271_BEST_PATH, Aggregate, BestPathRules, Counted, LeakedNetwork, MaxPrefix
 
@@ -93,4 +94,5 @@ __all__ = [
     "parse_prefix",
     "prefix_order",
     "text_of",
+    "title_of",
 ]

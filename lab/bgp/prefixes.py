@@ -26,7 +26,7 @@ def family_of(value: Address | Prefix) -> Family:
 def parse_prefix(text: str) -> Prefix:
     """A prefix without host bits, such as 10.0.0.0/8. Raises ValueError, naming the prefix that was meant."""
     address, slash, length = text.partition("/")
-    if not slash:
+    if not slash and _is_address(text):
         raise ValueError(f"{text!r} is not a prefix: it has no length, such as {text}/{128 if ':' in text else 32}")
     try:
         meant = ip_network(text, strict=False)
@@ -37,6 +37,14 @@ def parse_prefix(text: str) -> Prefix:
     if ip_address(address) != meant.network_address:
         raise ValueError(f"{text} has host bits set: the prefix is {meant}")
     return meant
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def prefix_order(prefix: Prefix) -> tuple[int, int, int]:

@@ -126,6 +126,14 @@ LOCAL = ("weight", "source", "vrf")
 ATTRIBUTES = (*ON_THE_WIRE, *LOCAL)
 
 
+_TITLES = {"multi_exit_disc": "med"}
+
+
+def title_of(attribute: str) -> str:
+    """What the files of a user and the reports call an attribute."""
+    return _TITLES.get(attribute, attribute)
+
+
 def text_of(route: Route, attribute: str) -> str:
     """An attribute of a route as text; empty where the route does not have it."""
     value = getattr(route, attribute)

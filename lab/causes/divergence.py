@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.bgp import Address, Prefix, Route, changes_between, family_of
+from lab.bgp import Address, Prefix, Route, changes_between, family_of, title_of
 from lab.causes.stages import Cause, Stage
 from lab.forwarding import gateway
 from lab.plan import Plan
@@ -143,7 +143,7 @@ class Divergence:
         if observed is None:
             return self._lacks(place)
         differing = "; ".join(
-            f"{change.attribute} {change.after or 'none'} where {change.before or 'none'} was predicted"
+            f"{title_of(change.attribute)} {change.after or 'none'} where {change.before or 'none'} was predicted"
             for change in changes_between(predicted, observed)
         )
         return f"{self._has(place)} with {differing}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from lab.bgp import Address, Family, Prefix, Route, family_of, text_of
+from lab.bgp import Address, Family, Prefix, Route, family_of, text_of, title_of
 from lab.causes.setters import NEVER_LEAVE, NEVER_LEAVE_BY_EBGP, Crossing
 from lab.causes.stages import STAGE_OF, Cause, Stage
 from lab.checks import mismatches, named, routes_in
@@ -225,7 +225,7 @@ class Model:
         wanted = dict(expectation.attributes)[name] or "none"
         found = route.get(name) or "none"
         found = named(found, self.plan) if name == "next_hop" else found
-        says = f"{name} of {prefix} at {at} is {found}, not {wanted}"
+        says = f"{title_of(name)} of {prefix} at {at} is {found}, not {wanted}"
         setter = self._setter(expectation, name, dict(expectation.attributes)[name])
         if setter is None:
             return Cause(stage=STAGE_OF[table], text=f"{says}: no policy on its way sets it")

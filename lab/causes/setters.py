@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.bgp import LOCAL, Route, changes_between, text_of
+from lab.bgp import LOCAL, Route, changes_between, text_of, title_of
 from lab.causes.stages import Cause, Stage
 from lab.explanation import AppliedRule
 from lab.policy import ContextMissingError, Outcome, Policy, Term
@@ -36,12 +36,13 @@ class Crossing:
             if one.chosen:
                 for change in one.changes:
                     if change.attribute == attribute:
-                        return self._cause(f"{one.rule} at {self.router} set {attribute} {change.after or 'none'}")
+                        says = f"set {title_of(attribute)} {change.after or 'none'}"
+                        return self._cause(f"{one.rule} at {self.router} {says}")
         for step in reversed(self.outcome.steps if self.outcome else ()):
             for change in step.changes:
                 if change.attribute == attribute:
                     who = self._term(step.policy, step.term, step.name)
-                    return self._cause(f"{who} set {attribute} {change.after or 'none'}")
+                    return self._cause(f"{who} set {title_of(attribute)} {change.after or 'none'}")
         return None
 
     def rule(self, attribute: str) -> Cause | None:
@@ -49,7 +50,7 @@ class Crossing:
         for one in reversed(self.applied):
             for change in one.changes:
                 if change.attribute == attribute:
-                    values = f"{attribute} {change.before or 'none'} -> {change.after or 'none'}"
+                    values = f"{title_of(attribute)} {change.before or 'none'} -> {change.after or 'none'}"
                     policies = "" if change.before else "no policy on its way sets it; "
                     return self._cause(f"{policies}at {self.router} {values}: {one.rule}")
         return None
@@ -64,7 +65,7 @@ class Crossing:
             if value is None or (attribute != "as_path" and value != wanted):
                 continue
             step = tried.get((policy.name, number))
-            says = f"{self._term(policy.name, number, term.name)} would set {attribute} {value or 'none'}"
+            says = f"{self._term(policy.name, number, term.name)} would set {title_of(attribute)} {value or 'none'}"
             if step is None:
                 return self._cause(f"{says}, and is not reached: {self.outcome.because}")
             if step.fate is None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os.path
-from collections.abc import Collection
+import os
 from itertools import islice
 from os import PathLike
 from pathlib import Path
 
-from lab.errors import InputError, Mistake
 from lab.load.cases import CasesFile, cases_of
 from lab.load.edges import check_chains
+from lab.load.library import Library
 from lab.load.policies import check_policies, to_policies
 from lab.load.policy_documents import PolicyFileDocument
-from lab.load.reading import MOST_MISTAKES, Reading
+from lab.load.reading import MOST_MISTAKES, Reading, refusal
 from lab.load.source import SourceFile, read
 from lab.load.topologies import check_topology, to_topology
 from lab.load.topology_documents import TopologyDocument
@@ -59,68 +58,16 @@ def _policies(source: SourceFile) -> tuple[Policy, ...]:
     reading = Reading(source, PolicyFileDocument)
     mistakes = [*reading.mistakes, *islice(check_policies(reading), MOST_MISTAKES)]
     if mistakes or reading.whole is None:
-        raise _refusal(source, mistakes)
+        raise refusal(source, mistakes)
     return to_policies(reading.whole, source)
 
 
 def _topology(source: SourceFile) -> Topology:
     reading = Reading(source, TopologyDocument)
-    library = _Library(reading)
+    library = Library(reading)
     together = islice(check_topology(reading, library.names), MOST_MISTAKES)
     chains = islice(check_chains(reading, library.policies), MOST_MISTAKES)
     mistakes = [*reading.mistakes, *library.mistakes, *together, *chains]
     if mistakes or reading.whole is None:
-        raise _refusal(source, mistakes)
+        raise refusal(source, mistakes)
     return to_topology(reading.whole, source, library.policies)
-
-
-def _refusal(source: SourceFile, mistakes: list[Mistake]) -> InputError:
-    count = len(mistakes)
-    least = "at least " if count >= MOST_MISTAKES else ""
-    return InputError(f"{source.name}: {least}{count} mistake{'s' if count != 1 else ''}", tuple(mistakes))
-
-
-class _Library:
-    """The policies of all the files that a topology names. `names` is None where one of them could not be read."""
-
-    def __init__(self, topology: Reading[TopologyDocument]) -> None:
-        self.policies: dict[str, Policy] = {}
-        self.mistakes: list[Mistake] = []
-        self._where: dict[str, str] = {}
-        self._unread = False
-        directory = Path(topology.source.name).parent
-        files: set[str] = set()
-        for index in range(topology.count("policies")):
-            at = ("policies", index)
-            written = topology.part(*at)
-            if written is None:
-                self._unread = True
-                continue
-            file = os.path.normpath(directory / written)
-            if file in files:
-                self.mistakes.append(topology.source.mistake(at, f"{written} is here twice"))
-                continue
-            files.add(file)
-            try:
-                self._add(Reading(read(directory / written, file), PolicyFileDocument))
-            except InputError as problem:
-                self._unread = True
-                self.mistakes += problem.mistakes or [topology.source.mistake(at, str(problem))]
-
-    @property
-    def names(self) -> Collection[str] | None:
-        """The names of the policies, the wrong ones too."""
-        return None if self._unread else self._where
-
-    def _add(self, reading: Reading[PolicyFileDocument]) -> None:
-        self.mistakes += [*reading.mistakes, *islice(check_policies(reading), MOST_MISTAKES)]
-        for name in reading.keys("policies") or ():
-            path = ("policies", name)
-            if name in self._where:
-                what = f"policy {name!r} has the name of another one"
-                self.mistakes.append(
-                    reading.source.mistake(path, what, f"it is in {self._where[name]} too", at_key=True)
-                )
-            self._where.setdefault(name, reading.source.where(path))
-        if reading.whole is not None and not self.mistakes:
-            self.policies.update({policy.name: policy for policy in to_policies(reading.whole, reading.source)})

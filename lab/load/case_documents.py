@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address
 from typing import Annotated, Any
 
@@ -26,10 +27,12 @@ from lab.load.forms import (
     under,
 )
 from lab.load.scalars import NAME, Scalar, Wrong, choice, parsed, plain_number, schema_of, shown, text, within
-from lab.policy import Fate
+from lab.policy import Fate, NextHopRule
 from lab.policy.sets import NUMBER_MAX
 
 ABSENT = "absent"
+MOST_TERMS = 100_000
+_TERM = re.compile(rf"{NAME.pattern}/([1-9][0-9]{{0,4}}|{NAME.pattern})|{NAME.pattern}", re.ASCII)
 LONGEST_NAME = 200
 
 
@@ -50,19 +53,35 @@ def _number_or_absent(value: object) -> str:
 
 
 def _by(value: object) -> str:
-    """A term by its number or its name, or the default."""
+    """A term by its number or its name, or the default, each of any policy of the chain or of one that is named."""
     if isinstance(value, int):
-        return str(within(value, 1, 100_000))
+        return str(within(value, 1, MOST_TERMS))
     name = text(value)
-    if not NAME.fullmatch(name):
-        raise Wrong(f"{shown(name)} names no term", "write a term's number or its name, or default")
+    if not _TERM.fullmatch(name):
+        raise Wrong(
+            f"{shown(name)} names no term", "write a term's number or its name, default, or with its policy azure/1"
+        )
     return name
+
+
+def _expected_next_hop(value: object) -> str:
+    """An address as text, or the word for the policy's choice."""
+    word = text(value)
+    if word in {rule.value for rule in NextHopRule}:
+        return word
+    try:
+        return str(values.address(word))
+    except Wrong as wrong:
+        raise Wrong(wrong.what, wrong.meant or "write an address, unchanged or self") from None
 
 
 _NUMBER_OR_ABSENT = Scalar(
     _number_or_absent, {"anyOf": [schema_of("integer", minimum=0, maximum=NUMBER_MAX), {"enum": [ABSENT]}]}
 )
-_BY = Scalar(_by, {"anyOf": [schema_of("integer", minimum=1), schema_of("string", pattern=f"^{NAME.pattern}$")]})
+_BY = Scalar(_by, {"anyOf": [schema_of("integer", minimum=1), schema_of("string", pattern=f"^({_TERM.pattern})$")]})
+_EXPECTED_NEXT_HOP = Scalar(
+    _expected_next_hop, schema_of("string", examples=["172.16.0.2", *(rule.value for rule in NextHopRule)])
+)
 _FATE = Annotated[Fate, choice((Fate.ACCEPT, Fate.REJECT), "fate")]
 
 
@@ -103,6 +122,7 @@ class ContextDocument(Document):
     neighbor: Annotated[str, policy_values.NEIGHBOR] | None = Field(
         None, description="the session's neighbour, by name or address: what match neighbor asks about"
     )
+    peer_address: AnyAddress | None = Field(None, description="its address, where neighbor is its name")
     asn: AsNumber | None = Field(None, description="the own AS: what remove_private_asns replace puts in")
     address: AnyAddress | None = Field(None, description="the own address on the session: what next_hop self means")
 
@@ -110,6 +130,8 @@ class ContextDocument(Document):
     def _says_something(self) -> ContextDocument:
         if not self.model_fields_set:
             raise Wrong("says nothing", "leave it out")
+        if self.peer_address is not None and values.as_address(self.neighbor or ""):
+            raise Wrong("neighbor and peer_address are two addresses", "write the neighbour's name, or one of them")
         return self
 
 
@@ -117,9 +139,11 @@ class ExpectedDocument(Document):
     """What must come out. Of the attributes only those that are named are compared."""
 
     fate: _FATE = Field(description="accept or reject, which alone is enough")
-    by: Annotated[str, _BY] | None = Field(None, description="the term that decides, by number or name, or default")
-    next_hop: Annotated[str, parsed(lambda value: str(values.address(value)))] | None = Field(
-        None, description="its next hop"
+    by: Annotated[str, _BY] | None = Field(
+        None, description="the term that decides, by number or name, or default; in a chain azure/1 or azure/default"
+    )
+    next_hop: Annotated[str, _EXPECTED_NEXT_HOP] | None = Field(
+        None, description="its next hop; unchanged or self where the policy has to choose the route's or the own one"
     )
     origin: OriginName | None = Field(None, description="its origin: igp, egp or incomplete")
     as_path: Annotated[str, values.AS_PATH_TEXT] | None = Field(None, description="its whole AS path, '' for none")
@@ -143,10 +167,15 @@ class ExpectedDocument(Document):
         return self
 
     @property
+    def next_hop_rule(self) -> NextHopRule | None:
+        """What the policy has to choose as next hop."""
+        return next((rule for rule in NextHopRule if rule.value == self.next_hop), None)
+
+    @property
     def attributes(self) -> tuple[tuple[str, str], ...]:
         """The attributes that are named, in the words of `lab.bgp.text_of`."""
         written = {
-            "next_hop": self.next_hop,
+            "next_hop": None if self.next_hop_rule else self.next_hop,
             "origin": None if self.origin is None else self.origin.value,
             "as_path": self.as_path,
             "local_pref": self.local_pref,

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from lab.bgp import Address, Aggregator, Asn, AsPath, Route, family_of, parse_asn
-from lab.errors import InputError, Mistake
+from lab.errors import Mistake
 from lab.load.case_documents import CaseDocument, CasesDocument, ContextDocument, GivenRouteDocument
+from lab.load.library import Library
 from lab.load.names import unknown
-from lab.load.policies import check_policies, to_policies
-from lab.load.policy_documents import PolicyFileDocument
-from lab.load.reading import MOST_MISTAKES, Reading
+from lab.load.reading import MOST_MISTAKES, Reading, refusal
 from lab.load.scalars import did_you_mean
 from lab.load.source import SourceFile, Step, read
 from lab.load.values import as_address, router_id
-from lab.policy import NOWHERE, Context, ContextMissingError, Policy, compiled
+from lab.policy import DECIDED, NOWHERE, Context, ContextMissingError, Fate, NextHopRule, Policy, evaluate
 from lab.policy.boundary_values import ordinary_next_hop
 from lab.policy.cases import DEFAULT, Case, Expected
-from lab.policy.coverage import WrittenTerm
+from lab.policy.conditions import EVERY_ROUTE
+from lab.policy.coverage import DEFAULT as DEFAULT_TERM
+from lab.policy.coverage import WrittenTerm, lets_through
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,60 +40,35 @@ def load_cases(path: str) -> CasesFile:
 
 def cases_of(source: SourceFile) -> CasesFile:
     """The cases of a file that was read. Raises InputError as `load_cases` does."""
+    if _is_policy_file(source):
+        meant = "give a file of cases, which names it: policies: edge.yaml"
+        raise refusal(source, [source.mistake((), "this is a policy file, not a file of cases", meant)])
     reading = Reading(source, CasesDocument)
-    library = _Library(reading)
+    library = Library(reading)
     found = [*reading.mistakes, *library.mistakes]
     found += islice(_check(reading, None if library.mistakes else library.policies), MOST_MISTAKES)
     if found or reading.whole is None:
-        raise _refusal(source, found)
+        raise refusal(source, found)
     cases = tuple(_cases(reading.whole, source, library.policies))
     if found := list(islice(_too_little_context(cases, source), MOST_MISTAKES)):
-        raise _refusal(source, found)
-    return CasesFile(name=source.name, cases=cases, terms=tuple(library.terms))
+        raise refusal(source, found)
+    terms = tuple(term for file, policies in library.files for policy in policies for term in _terms(policy, file))
+    return CasesFile(name=source.name, cases=cases, terms=terms)
 
 
-def _refusal(source: SourceFile, mistakes: list[Mistake]) -> InputError:
-    return InputError(f"{source.name}: {len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}", tuple(mistakes))
-
-
-class _Library:
-    """The policies of the files that a file of cases names, and the places of their terms."""
-
-    def __init__(self, reading: Reading[CasesDocument]) -> None:
-        self.policies: dict[str, Policy] = {}
-        self.terms: list[WrittenTerm] = []
-        self.mistakes: list[Mistake] = []
-        directory = Path(reading.source.name).parent
-        for index in range(reading.count("policies")):
-            written = reading.part("policies", index)
-            if written is not None:
-                at = reading.source.mistake(("policies", index), "")
-                self._read(directory / written, at)
-
-    def _read(self, path: Path, at: Mistake) -> None:
-        try:
-            policies = Reading(read(path, os.path.normpath(path)), PolicyFileDocument)
-        except InputError as problem:
-            here = Mistake(file=at.file, line=at.line, column=at.column, what=str(problem))
-            self.mistakes += problem.mistakes or [here]
-            return
-        self.mistakes += [*policies.mistakes, *islice(check_policies(policies), MOST_MISTAKES)]
-        if policies.whole is None or self.mistakes:
-            return
-        for policy in to_policies(policies.whole, policies.source):
-            if policy.name in self.policies:
-                where = ("policies", policy.name)
-                what = f"policy {policy.name!r} has the name of another one"
-                meant = f"it is in {self.policies[policy.name].source} too"
-                self.mistakes.append(policies.source.mistake(where, what, meant, at_key=True))
-            self.policies[policy.name] = policy
-            self.terms += _terms(policy, policies.source)
+def _is_policy_file(source: SourceFile) -> bool:
+    keys = set(source.data) if isinstance(source.data, dict) else set()
+    return "cases" not in keys and (isinstance(source.data, dict) and isinstance(source.data.get("policies"), dict))
 
 
 def _terms(policy: Policy, source: SourceFile) -> Iterator[WrittenTerm]:
+    """The terms of a policy, and its default where that lets a route through."""
+    path = ("policies", policy.name)
     for number, term in enumerate(policy.terms, start=1):
-        where = source.where(("policies", policy.name, "terms", number - 1))
+        where = source.where((*path, "terms", number - 1))
         yield WrittenTerm(policy=policy.name, term=number, name=term.name, where=where)
+    if lets_through(policy):
+        yield WrittenTerm(policy=policy.name, term=DEFAULT_TERM, where=source.where(path))
 
 
 # checks
@@ -128,39 +103,70 @@ def _chain(
 def _decider(
     source: SourceFile, path: tuple[Step, ...], case: CaseDocument, policies: Mapping[str, Policy]
 ) -> Iterator[Mistake]:
-    """The term that is expected to decide is there."""
-    by = case.expect.by
-    terms = [term for name in case.policy for term in policies[name].terms]
-    if by is None or by == DEFAULT:
+    """The term that is expected to decide is there, and is one alone."""
+    if case.expect.by is None:
         return
-    chain = " or ".join(case.policy)
-    most = max(len(policies[name].terms) for name in case.policy)
-    if by.isdecimal() and int(by) > most:
-        yield source.mistake(
-            (*path, "expect", "by"), f"by: there is no term {by} in {chain}", f"the last one is {most}"
-        )
-    elif not by.isdecimal():
-        names = [term.name for term in terms if term.name]
-        if by not in names:
-            meant = did_you_mean(by, [*names, DEFAULT], "terms")
-            yield source.mistake((*path, "expect", "by"), f"by: there is no term {by!r} in {chain}", meant)
+    at = (*path, "expect", "by")
+    named, _, by = case.expect.by.rpartition("/")
+    if named and named not in case.policy:
+        meant = did_you_mean(named, case.policy, "policies of the chain")
+        yield source.mistake(at, f"by: {named!r} is no policy of the chain", meant)
+        return
+    asked = [policies[name] for name in dict.fromkeys([named] if named else case.policy)]
+    chain = " or ".join(one.name for one in asked)
+    having = [one.name for one in asked if _has(one, by, is_last=one.name == case.policy[-1])]
+    if len(having) > 1:
+        what = f"by: {' and '.join(having)} have {_called(by)}"
+        yield source.mistake(at, what, f"say of which policy: {' or '.join(f'{name}/{by}' for name in having)}")
+    elif not having and by.isdecimal():
+        most = max(len(one.terms) for one in asked)
+        yield source.mistake(at, f"by: there is no term {by} in {chain}", f"the last one is {most}")
+    elif not having and by == DEFAULT:
+        yield source.mistake(at, f"by: the default of {chain} never decides", "another policy or a term does")
+    elif not having:
+        names = [term.name for one in asked for term in one.terms if term.name]
+        meant = did_you_mean(by, [*names, DEFAULT], "terms")
+        yield source.mistake(at, f"by: there is no term {by!r} in {chain}", meant)
+
+
+def _called(by: str) -> str:
+    return "a default" if by == DEFAULT else f"a term {by}"
+
+
+def _has(policy: Policy, by: str, *, is_last: bool) -> bool:
+    """Whether a policy of a chain has a term of a number or name, or a default that can decide."""
+    if by == DEFAULT:
+        decided = any(term.match == EVERY_ROUTE and term.fate in DECIDED for term in policy.terms)
+        return not decided and (is_last or policy.default is not Fate.NEXT_POLICY)
+    return int(by) <= len(policy.terms) if by.isdecimal() else any(term.name == by for term in policy.terms)
 
 
 def _families(source: SourceFile, path: tuple[Step, ...], case: CaseDocument) -> Iterator[Mistake]:
+    """Next hops are of the prefix's family, and so is the own address that becomes one."""
     family = family_of(case.route.prefix)
-    if case.route.next_hop is not None and family_of(case.route.next_hop) is not family:
-        what = f"next_hop: {case.route.next_hop} is not of the prefix's family"
-        yield source.mistake((*path, "route", "next_hop"), what, f"write an {family.value} address")
+    own = None if case.context is None else case.context.address
+    for at, address in (((*path, "route", "next_hop"), case.route.next_hop), ((*path, "context", "address"), own)):
+        if address is not None and family_of(address) is not family:
+            what = f"{at[-1]}: {address} is not of the prefix's family"
+            yield source.mistake(at, what, f"write an {family.value} address")
+    if case.expect.next_hop_rule is NextHopRule.SELF and own is None:
+        what, meant = "next_hop: self is an address that the case does not say", _SAY["own_address"]
+        yield source.mistake((*path, "expect", "next_hop"), what, meant)
+
+
+_SAY = {
+    "own_address": "say it in the case: context: {address: 172.16.0.1}",
+    "own_asn": "say it in the case: context: {asn: 65010}",
+}
 
 
 def _too_little_context(cases: tuple[Case, ...], source: SourceFile) -> Iterator[Mistake]:
     """Changes that hang on what a case's context does not say."""
     for index, case in enumerate(cases):
         try:
-            compiled(case.policies)(case.route, case.context)
+            evaluate(case.policies, case.route, case.context)
         except ContextMissingError as problem:
-            meant = "say it in the case: context: {asn: 65010, address: 172.16.0.1}"
-            yield source.mistake(("cases", index, "name"), str(problem), meant)
+            yield source.mistake(("cases", index, "name"), str(problem), _SAY[problem.field])
 
 
 # conversion
@@ -173,19 +179,30 @@ def _cases(document: CasesDocument, source: SourceFile, policies: Mapping[str, P
             where=source.where(("cases", index)),
             policies=tuple(policies[name] for name in case.policy),
             route=to_route(case.route),
-            expected=Expected(fate=case.expect.fate, by=case.expect.by or "", attributes=case.expect.attributes),
-            context=NOWHERE if case.context is None else _context(case.context),
+            expected=Expected(
+                fate=case.expect.fate,
+                by=case.expect.by or "",
+                attributes=case.expect.attributes,
+                next_hop_rule=case.expect.next_hop_rule,
+            ),
+            context=_context(case.context),
         )
 
 
-def _context(written: ContextDocument) -> Context:
-    return context(written.neighbor or "", written.asn, written.address)
+def _context(written: ContextDocument | None) -> Context:
+    if written is None:
+        return NOWHERE
+    return context(written.neighbor, written.peer_address, written.asn, written.address)
 
 
-def context(neighbor: str, asn: Asn | None, address: Address | None) -> Context:
-    """Where policies run; a neighbour is a router's name or its address."""
-    peer = as_address(neighbor)
-    return Context(neighbor="" if peer else neighbor, peer_address=peer, own_asn=asn, own_address=address)
+def context(
+    neighbor: str | None = None, peer: Address | None = None, asn: Asn | None = None, address: Address | None = None
+) -> Context:
+    """Where policies run; a neighbour is a router's name or its address, or both where `peer` is its address."""
+    as_peer = as_address(neighbor or "")
+    return Context(
+        neighbor="" if as_peer else neighbor or "", peer_address=peer or as_peer, own_asn=asn, own_address=address
+    )
 
 
 def to_route(written: GivenRouteDocument) -> Route:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from lab.bgp import Aggregate, BestPathRules, LeakedNetwork, MaxPrefix
 from lab.errors import Mistake
-from lab.load.names import Names, names_of, unknown
+from lab.load.names import LINKS, Names, names_of, unknown
 from lab.load.reading import Reading
+from lab.load.scalars import did_you_mean
 from lab.load.source import Step
 from lab.load.topology_documents import (
     BestPathDocument,
@@ -19,6 +21,7 @@ from lab.load.topology_documents import (
     TopologyDocument,
 )
 from lab.load.values import as_address
+from lab.plan.addressing import MICROSOFT_HOST, host
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.policy import Fate, Policy, SessionRules
 from lab.topology import EdgeBgp
@@ -81,11 +84,11 @@ def _announced(reading: TopologyReading, path: Path) -> Iterator[Mistake]:
 
 def check_chains(reading: TopologyReading, policies: Mapping[str, Policy]) -> Iterator[Mistake]:
     """Every policy of a chain is reached and leads somewhere, and asks only for routers and VRFs that there are."""
-    names = names_of(reading)
+    known = _Known.of(reading, names_of(reading))
     for path in _chains(reading):
         chain = [reading.part(*path, index) for index in range(reading.count(*path))]
         for index, name in enumerate(chain):
-            for what, meant in _asks_for_nobody(policies[name], reading, names) if name in policies else ():
+            for what, meant in _asks_for_nobody(policies[name], known) if name in policies else ():
                 yield reading.source.mistake((*path, index), what, meant)
         if chain and chain[-1] in policies and _leads_nowhere(policies[chain[-1]]):
             what = f"policy {chain[-1]!r} accepts nothing: it goes on to a next policy, and is the last"
@@ -98,20 +101,72 @@ def check_chains(reading: TopologyReading, policies: Mapping[str, Policy]) -> It
                 break
 
 
-def _asks_for_nobody(policy: Policy, reading: TopologyReading, names: Names) -> Iterator[tuple[str, str]]:
-    """The neighbours and VRFs that a policy, or one that it calls, asks for and that the topology does not have."""
-    vrfs = [vrf for edge in reading.keys(*BGP) or () for vrf in reading.keys(*BGP, edge, "leaked_networks") or ()]
-    for term in policy.terms:
-        for neighbor in term.match.neighbor:
-            wrong = unknown(neighbor, names.routers, "router") if as_address(neighbor) is None else None
-            if wrong:
-                yield f"policy {policy.name!r} asks for a neighbor: {wrong[0]}", wrong[1]
-        for vrf in term.match.vrf:
-            wrong = unknown(vrf, vrfs, "VRF of leaked_networks", plural="VRFs")
-            if wrong:
-                yield f"policy {policy.name!r} asks for a vrf: {wrong[0]}", wrong[1]
-        if term.call is not None:
-            yield from _asks_for_nobody(term.call, reading, names)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What policies of customer edges can ask for: their neighbours, and the VRFs that they leak from.
+
+    A policy may run on several edges, so what any of them has is known. None where that cannot be told.
+    """
+
+    neighbors: Collection[str] | None
+    addresses: Collection[str] | None
+    vrfs: Collection[str]
+
+    @staticmethod
+    def of(reading: TopologyReading, names: Names) -> _Known:
+        edges = names.customer_edges
+        return _Known(
+            neighbors=None if edges is None else dict.fromkeys(n for edge in edges for n in names.neighbors_of(edge)),
+            addresses=None if edges is None else _peer_addresses(reading, edges),
+            vrfs=dict.fromkeys(
+                vrf for edge in reading.keys(*BGP) or () for vrf in reading.keys(*BGP, edge, "leaked_networks") or ()
+            ),
+        )
+
+
+def _peer_addresses(reading: TopologyReading, edges: tuple[str, ...]) -> Collection[str] | None:
+    """The other ends of the customer edges' sessions: Microsoft's, and where there are two edges, each other's."""
+    blocks = [
+        reading.part("peerings", "private", link, index)
+        for link in LINKS
+        for index in range(reading.count("peerings", "private", link))
+    ]
+    networks = [("customer", "networks", name) for name in reading.keys("customer", "networks") or ()]
+    prefixes = [reading.part(*path, index) for path in networks for index in range(reading.count(*path))]
+    if None in blocks or None in prefixes:
+        return None
+    lans = {prefix.version: prefix for prefix in reversed(prefixes)} if len(edges) > 1 else {}
+    ends = [host(block.subnet, MICROSOFT_HOST) for block in blocks]
+    ends += [host(lan, number) for lan in lans.values() for number in range(1, len(edges) + 1)]
+    return [str(end.ip) for end in ends]
+
+
+def _asks_for_nobody(policy: Policy, known: _Known) -> Iterator[tuple[str, str]]:
+    """The neighbours and VRFs that a policy, or one that it calls, asks for and that no customer edge has."""
+    for one in _with_called(policy):
+        for term in one.terms:
+            for name in term.match.neighbor:
+                is_name = as_address(name) is None
+                there = known.neighbors if is_name else known.addresses
+                if there is not None and name not in there:
+                    what = f"policy {one.name!r} asks for the neighbor {name!r}, which no customer edge has"
+                    yield what, did_you_mean(name, there, "neighbors" if is_name else "addresses")
+            for vrf in term.match.vrf:
+                if vrf not in known.vrfs:
+                    what = f"policy {one.name!r} asks for the VRF {vrf!r}, which no customer edge leaks from"
+                    yield what, did_you_mean(vrf, known.vrfs, "VRFs")
+
+
+def _with_called(policy: Policy) -> Collection[Policy]:
+    """A policy and those that it calls, each once."""
+    found: dict[str, Policy] = {}
+    waiting = [policy]
+    while waiting:
+        one = waiting.pop()
+        if one.name not in found:
+            found[one.name] = one
+            waiting += [term.call for term in reversed(one.terms) if term.call is not None]
+    return found.values()
 
 
 def _leads_nowhere(policy: Policy) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from ipaddress import ip_address
 
 from lab.bgp import (
-    Address,
     Aggregator,
     AsPath,
     Origin,
@@ -20,12 +18,45 @@ from lab.bgp import (
     parse_large_community,
     parse_prefix,
 )
-from lab.load.json_source import JsonObject, WrongPlace, json_object
+from lab.load.json_source import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
+from lab.load.policy_values import VRF, neighbor
+from lab.load.scalars import shown
 from lab.load.values import router_id
+from lab.policy import NOWHERE, Context
+from lab.policy.boundary import Sample
 from lab.policy.changes import WEIGHT_MAX
 from lab.policy.sets import NUMBER_MAX
 
-_KINDS = ("routes", "rib-in", "rib-out", "prediction")
+_TABLES = {
+    "routes": ("routes",),
+    "rib-in": ("rib_in",),
+    "rib-out": ("rib_out",),
+    "prediction": ("routes", "rib_in", "rib_out"),
+}
+"""The tables with routes that each kind of document has."""
+_VERSION = "1"
+_SESSION_KEYS = ("session", "routes")
+_HOP_KEYS = ("address", "owner")
+_KEYS = (
+    "prefix",
+    "next_hop",
+    "origin",
+    "as_path",
+    "local_pref",
+    "multi_exit_disc",
+    "communities",
+    "large_communities",
+    "extended_communities",
+    "atomic_aggregate",
+    "aggregator",
+    "originator_id",
+    "cluster_list",
+    "unknown",
+    "weight",
+    "source",
+    "vrf",
+)
+"""Of a route: one that is not known may well say what a policy asks about."""
 
 
 def kind_of(data: Mapping[str, object]) -> str:
@@ -34,34 +65,44 @@ def kind_of(data: Mapping[str, object]) -> str:
     return schema.removeprefix("erlab/").partition("/")[0] if schema.startswith("erlab/") else ""
 
 
-def erlab_routes(data: dict[str, object]) -> Iterator[Route]:
-    """The routes of a document, each once. Raises WrongPlace."""
+def erlab_routes(data: dict[str, object]) -> Iterator[Sample]:
+    """The routes of a document with the neighbours of their sessions, each once. Raises WrongPlace."""
     whole = json_object(data, ())
     kind = kind_of(data)
-    if kind == "prediction":
-        tables = list(whole.objects("routers"))
-    elif kind in _KINDS:
-        tables = [whole]
-    else:
+    if kind not in _TABLES:
         meant = "give what erlab show routes, rib-in, rib-out or erlab predict print"
         raise WrongPlace(("schema",), f"a document of the kind {kind!r} has no routes", meant)
-    yield from dict.fromkeys(route for one in tables for route in _routes(one))
+    if data["schema"] != f"erlab/{kind}/{_VERSION}":
+        what = f"{shown(data['schema'])} is of a version that is not known"
+        raise WrongPlace(("schema",), what, f"this version of erlab reads erlab/{kind}/{_VERSION}")
+    tables = list(whole.objects("routers")) if kind == "prediction" else [whole]
+    yield from dict.fromkeys(one for table in tables for key in _TABLES[kind] for one in _samples(table, key))
 
 
-def _routes(table: JsonObject) -> Iterator[Route]:
-    for key in ("rib_in", "rib_out"):
-        if table.has(key):
-            yield from (_route(route) for session in table.objects(key) for route in session.objects("routes"))
-    if table.has("routes"):
-        yield from map(_route, table.objects("routes"))
+def _samples(table: JsonObject, key: str) -> Iterator[Sample]:
+    if key == "routes":
+        yield from (Sample(route=_route(one), context=NOWHERE) for one in table.objects(key))
+        return
+    for session in table.objects(key):
+        session.has_only(_SESSION_KEYS)
+        where = Context(neighbor=session.text("session", _neighbor, ""))
+        yield from (Sample(route=_route(one), context=where) for one in session.objects("routes"))
+
+
+def _neighbor(session: str) -> str:
+    """Whom a session is with: its name is that of the neighbour and the family."""
+    return neighbor(session.partition("/")[0])
 
 
 def _route(one: JsonObject) -> Route:
+    one.has_only(_KEYS)
+    hop = one.object("next_hop")
+    hop.has_only(_HOP_KEYS)
     return Route(
         prefix=one.required("prefix", parse_prefix),
-        next_hop=one.object("next_hop").required("address", _address),
+        next_hop=hop.required("address", shared_address),
         origin=one.text("origin", Origin, Origin.IGP),
-        as_path=one.text("as_path", _as_path, AsPath()),
+        as_path=one.text("as_path", shared_as_path, AsPath()),
         local_pref=one.number("local_pref", NUMBER_MAX),
         multi_exit_disc=one.number("multi_exit_disc", NUMBER_MAX),
         communities=one.texts("communities", parse_community),
@@ -74,18 +115,8 @@ def _route(one: JsonObject) -> Route:
         unknown=one.texts("unknown", _unknown),
         weight=one.number("weight", WEIGHT_MAX) or 0,
         source=one.text("source", RouteSource, RouteSource.BGP),
-        vrf=one.text("vrf", str, ""),
+        vrf=one.text("vrf", _vrf, ""),
     )
-
-
-@lru_cache(maxsize=65536)
-def _address(text: str) -> Address:
-    return ip_address(text)
-
-
-@lru_cache(maxsize=65536)
-def _as_path(text: str) -> AsPath:
-    return AsPath.parse(text)
 
 
 def _aggregator(text: str) -> Aggregator:
@@ -95,6 +126,10 @@ def _aggregator(text: str) -> Aggregator:
 
 def _unknown(text: str) -> UnknownAttribute:
     code, _, value = text.partition(":")
-    if not (code.isascii() and code.isdecimal()):
+    if not re.fullmatch("[0-9]{1,3}:(?:[0-9a-f]{2})*", text, re.ASCII):
         raise ValueError(f"{text!r} is no attribute's code and value")
     return UnknownAttribute(int(code), value)
+
+
+def _vrf(text: str) -> str:
+    return str(VRF.read(text))

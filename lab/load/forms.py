@@ -55,6 +55,7 @@ _ONE = _ShortForm(
 )
 
 OneOrMore = Annotated[list[Item], Field(min_length=1), _ONE]
+AnyNumber = Annotated[list[Item], _ONE]
 
 NodeName = Annotated[
     str,

@@ -7,9 +7,9 @@ unspecified next hop and counts as `static`. A key that is not there means an at
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import ip_address
 
 from lab.bgp import (
     WELL_KNOWN,
@@ -29,8 +29,10 @@ from lab.bgp import (
     parse_large_community,
     parse_prefix,
 )
-from lab.load.json_source import JsonObject, WrongPlace, json_object
-from lab.load.values import router_id
+from lab.load.json_source import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
+from lab.load.values import as_address, router_id
+from lab.policy import Context
+from lab.policy.boundary import Sample
 from lab.policy.changes import WEIGHT_MAX
 from lab.policy.sets import NUMBER_MAX
 
@@ -64,20 +66,31 @@ def is_frr(data: dict[str, object]) -> bool:
 
 def is_brief(data: dict[str, object]) -> bool:
     """Whether it is the form without communities."""
-    for path in _paths(json_object(data, ())):
-        return path[1].has("path")
-    return False
+    first = next(_paths(json_object(data, ()), Counter()), None)
+    return first is not None and first[1].has("path")
 
 
-def frr_routes(data: dict[str, object]) -> Iterator[Route]:
-    """The routes of a document, every path of each prefix. Raises WrongPlace."""
-    return (_route(prefix, path) for prefix, path in _paths(json_object(data, ())))
+def frr_routes(data: dict[str, object], left_out: Counter[str] | None = None) -> Iterator[Sample]:
+    """The routes of a document with the neighbours that sent them, every path of each prefix. Raises WrongPlace.
+
+    `left_out` counts what cannot be read as a route or a community, and is whole once the last route was read.
+    """
+    missing = Counter() if left_out is None else left_out
+    for prefix, path in _paths(json_object(data, ()), missing):
+        yield Sample(route=_route(prefix, path, missing), context=Context(peer_address=_peer(path)))
 
 
-def _paths(whole: JsonObject) -> Iterator[tuple[Prefix, JsonObject]]:
+def _peer(path: JsonObject) -> Address | None:
+    """The neighbour that a path came from; none for the router's own."""
+    peer = path.object("peer") if path.has("peer") else path
+    found = peer.text("peerId", as_address, None)
+    return None if found is None or found.is_unspecified else found
+
+
+def _paths(whole: JsonObject, left_out: Counter[str]) -> Iterator[tuple[Prefix, JsonObject]]:
     """Each path with its prefix."""
     if whole.has("paths"):
-        yield from _listed(whole.required("prefix", parse_prefix), whole.objects("paths"))
+        yield from _listed(whole.required("prefix", parse_prefix), whole.objects("paths"), left_out)
         return
     for key in _ONE_PATH:
         if whole.has(key):
@@ -86,19 +99,27 @@ def _paths(whole: JsonObject) -> Iterator[tuple[Prefix, JsonObject]]:
             return
     if not whole.has("routes"):
         for vrf in whole.entries:
-            yield from _paths(whole.object(vrf))
+            yield from _paths(whole.object(vrf), left_out)
         return
     routes = whole.object("routes")
     for text, paths in routes.entries.items():
         if isinstance(paths, dict):
-            yield from _listed(_parsed_prefix(text, routes), routes.object(text).objects("paths"))
+            yield from _listed(_parsed_prefix(text, routes), routes.object(text).objects("paths"), left_out)
         else:
-            yield from _listed(_parsed_prefix(text, routes), routes.objects(text))
+            yield from _listed(_parsed_prefix(text, routes), routes.objects(text), left_out)
 
 
-def _listed(prefix: Prefix, paths: Iterator[JsonObject]) -> Iterator[tuple[Prefix, JsonObject]]:
+_OF_A_PREFIX = frozenset({"prefix", "version", "advertisedTo"})
+"""The keys of an entry that is about the prefix itself."""
+
+
+def _listed(prefix: Prefix, paths: Iterator[JsonObject], left_out: Counter[str]) -> Iterator[tuple[Prefix, JsonObject]]:
     """The paths of a prefix; an entry that is about the prefix itself is none."""
-    return ((prefix, path) for path in paths if path.has("nexthops") or path.has("aspath"))
+    for path in paths:
+        if path.has("nexthops") or path.has("aspath"):
+            yield prefix, path
+        elif not path.entries.keys() <= _OF_A_PREFIX:
+            left_out["paths without nexthops and aspath"] += 1
 
 
 def _parsed_prefix(text: str, routes: JsonObject) -> Prefix:
@@ -108,8 +129,10 @@ def _parsed_prefix(text: str, routes: JsonObject) -> Prefix:
         raise WrongPlace((*routes.path, text), str(problem)) from None
 
 
-def _route(prefix: Prefix, path: JsonObject) -> Route:
+def _route(prefix: Prefix, path: JsonObject, left_out: Counter[str]) -> Route:
     next_hop = _next_hop(path)
+    extended, unknown = path.object("extendedCommunity").text("string", _extended_communities, ((), ()))
+    left_out.update(f"extended communities {kind}" for kind in unknown)
     detail = path.object("aspath") if path.has("aspath") else None
     return Route(
         prefix=prefix,
@@ -120,7 +143,7 @@ def _route(prefix: Prefix, path: JsonObject) -> Route:
         multi_exit_disc=path.number("metric", NUMBER_MAX),
         communities=path.object("community").text("string", _communities, ()),
         large_communities=path.object("largeCommunity").text("string", _large_communities, ()),
-        extended_communities=path.object("extendedCommunity").text("string", _extended_communities, ()),
+        extended_communities=extended,
         atomic_aggregate=bool(path.entries.get("atomicAggregate")),
         aggregator=_aggregator(path),
         originator_id=path.text("originatorId", router_id, None),
@@ -134,12 +157,12 @@ def _next_hop(path: JsonObject) -> Address:
     """The global next hop of a path: in IPv6 a link-local one may stand beside it (RFC 2545 §3)."""
     for key in ("nextHop", "nextHopGlobal"):
         if path.has(key):
-            return path.required(key, _address)
+            return path.required(key, shared_address)
     hops = list(path.objects("nexthops"))
     chosen = next((one for one in hops if one.entries.get("scope") != "link-local"), None) or next(iter(hops), None)
     if chosen is None:
         raise WrongPlace((*path.path, "nexthops"), "a path without a next hop")
-    return chosen.required("ip", _address)
+    return chosen.required("ip", shared_address)
 
 
 def _origin(path: JsonObject) -> Origin:
@@ -159,14 +182,8 @@ def _aggregator(path: JsonObject) -> Aggregator | None:
     return None if asn is None or router is None else Aggregator(asn, router)
 
 
-@lru_cache(maxsize=65536)
-def _address(text: str) -> Address:
-    return ip_address(text)
-
-
-@lru_cache(maxsize=65536)
 def _as_path(text: str) -> AsPath:
-    return AsPath() if text == "Local" else AsPath.parse(text)
+    return AsPath() if text == "Local" else shared_as_path(text)
 
 
 @lru_cache(maxsize=65536)
@@ -180,15 +197,17 @@ def _large_communities(text: str) -> tuple[LargeCommunity, ...]:
 
 
 _KINDS = {"RT": "target", "SoO": "origin"}
+_KIND = re.compile("[A-Za-z]{1,20}", re.ASCII)
 
 
 @lru_cache(maxsize=65536)
-def _extended_communities(text: str) -> tuple[ExtendedCommunity, ...]:
-    """Route targets and route origins, `RT:65010:100 SoO:192.0.2.1:5`."""
-    found = []
+def _extended_communities(text: str) -> tuple[tuple[ExtendedCommunity, ...], tuple[str, ...]]:
+    """Route targets and route origins, `RT:65010:100 SoO:192.0.2.1:5`, and the kinds that FRR writes without octets."""
+    found, unknown = [], []
     for word in re.split(r"\s+(?=[A-Za-z])", text.strip()):
         kind, _, rest = word.partition(":")
-        if kind not in _KINDS:
-            raise ValueError(f"{word!r} is an extended community of which FRR's text does not tell the octets")
-        found.append(parse_extended_community(f"{_KINDS[kind]}:{rest}"))
-    return tuple(found)
+        if kind in _KINDS:
+            found.append(parse_extended_community(f"{_KINDS[kind]}:{rest}"))
+        else:
+            unknown.append(kind if _KIND.fullmatch(kind) else "of an unknown kind")
+    return tuple(found), tuple(unknown)

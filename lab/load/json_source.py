@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
+from lab.bgp import Address, AsPath
 from lab.errors import InputError, Mistake
-from lab.load.scalars import Wrong, kind, shown
+from lab.load.scalars import Wrong, did_you_mean, kind, shown
+from lab.load.values import address
 
 Step = str | int
 Path = tuple[Step, ...]
@@ -64,6 +67,13 @@ class JsonObject:
     def has(self, key: str) -> bool:
         """Whether a key has a value."""
         return self.entries.get(key) is not None
+
+    def has_only(self, keys: Collection[str]) -> None:
+        """Every key is a known one. Raises WrongPlace."""
+        for key in self.entries:
+            if key not in keys:
+                what = f"unknown key {shown(key)}"
+                raise WrongPlace((*self.path, key), what, did_you_mean(key, keys, "keys here"))
 
     def text(self, key: str, read: Callable[[str], Value], default: Other) -> Value | Other:
         """What a text or number stands for; the default where there is none. Raises WrongPlace."""
@@ -133,6 +143,21 @@ def json_object(value: object, path: Path) -> JsonObject:
     if not isinstance(value, dict):
         raise WrongPlace(path, f"must be an object, not {kind(value)}")
     return JsonObject(value, path)
+
+
+# values that very many routes share
+
+
+@lru_cache(maxsize=65536)
+def shared_address(text: str) -> Address:
+    """An address."""
+    return address(text)
+
+
+@lru_cache(maxsize=65536)
+def shared_as_path(text: str) -> AsPath:
+    """An AS path."""
+    return AsPath.parse(text)
 
 
 # places

@@ -71,10 +71,9 @@ def _terms(reading: PolicyReading, name: str, known: Mapping[str, Collection[str
     first: dict[str, int] = {}
     for index in range(reading.count("policies", name, "terms")):
         path = ("policies", name, "terms", index)
-        if decided:
+        if decided and index == decided:  # told once: what follows is not reached either
             what = f"term {index + 1} of {name} is never reached"
             yield reading.source.mistake(path, what, f"term {decided} decides every route; remove one of them")
-            break
         yield from _items(reading, path, known)
         term: TermDocument | None = reading.part(*path)
         if term is None:
@@ -85,7 +84,7 @@ def _terms(reading: PolicyReading, name: str, known: Mapping[str, Collection[str
             yield reading.source.mistake((*path, "name"), what, meant)
         if term.then is Fate.REJECT:
             yield from _rejects(reading, term, path)
-        if term.match is None and term.then in DECIDED:
+        if term.match is None and term.then in DECIDED and not decided:
             decided = index + 1
 
 
@@ -121,11 +120,21 @@ def _each(
 ) -> Iterator[Mistake]:
     for index, item in enumerate(items):
         try:
-            kind.literal(item, known[kind.key])
+            if kind.literal(item, known[kind.key]) is None and kind is NEXT_HOPS:
+                yield from _without_addresses(reading, (*path, index), item)
         except ValueError as problem:
             what, meant = (problem.what, problem.meant) if isinstance(problem, Wrong) else (str(problem), "")
             what = what if what.startswith("unknown") else f"{reading.source.key_of(path[:6])}: {what}"
             yield reading.source.mistake((*path, index), what, meant)
+
+
+def _without_addresses(reading: PolicyReading, path: Path, name: str) -> Iterator[Mistake]:
+    """A prefix list that next hops are looked up in holds an address: a prefix of full length."""
+    ranges = reading.part("prefix_lists", name) or ()
+    if ranges and not any(one.at_most == one.prefix.max_prefixlen for one in ranges):
+        what = f"next_hop: the prefix list {name!r} holds no address, only shorter prefixes"
+        meant = "put orlonger behind its prefixes, or write prefixes here, which mean every address in them"
+        yield reading.source.mistake(path, what, meant)
 
 
 # conversion

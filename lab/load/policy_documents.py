@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from lab.bgp import Address, AsPath, ExtendedCommunity, RemovePrivate, RouteSource
 from lab.load import policy_values, values
 from lab.load.forms import (
+    AnyNumber,
     AsNumber,
     Document,
     Extended,
@@ -181,24 +182,26 @@ class SetDocument(Document):
     prepend: Annotated[PrependDocument, under("asns")] | None = Field(
         None, description="puts before the path: [65010, 65010], {asn: 65010, times: 2} or {last_asn: 2}"
     )
-    communities: list[Standard] | None = Field(None, description="exactly these communities; [] removes all")
+    communities: AnyNumber[Standard] | None = Field(None, description="exactly these communities; [] removes all")
     add_communities: OneOrMore[Standard] | None = Field(None, description="communities to add")
     remove_communities: OneOrMore[Reference] | None = Field(
         None, description="communities to remove: sets, wildcards, regular expressions, literals"
     )
-    large_communities: list[Large] | None = Field(None, description="exactly these large communities; [] removes all")
+    large_communities: AnyNumber[Large] | None = Field(
+        None, description="exactly these large communities; [] removes all"
+    )
     add_large_communities: OneOrMore[Large] | None = Field(None, description="large communities to add")
     remove_large_communities: OneOrMore[Reference] | None = Field(
         None, description="large communities to remove: sets, wildcards, regular expressions, literals"
     )
-    extended_communities: list[Extended] | None = Field(
+    extended_communities: AnyNumber[Extended] | None = Field(
         None, description="exactly these extended communities; [] removes all"
     )
     add_extended_communities: OneOrMore[Extended] | None = Field(None, description="extended communities to add")
     remove_extended_communities: OneOrMore[Reference] | None = Field(
         None, description="extended communities to remove: sets, wildcards, regular expressions, literals"
     )
-    route_targets: list[RouteTarget] | None = Field(
+    route_targets: AnyNumber[RouteTarget] | None = Field(
         None, description="exactly these route targets; other extended communities stay; [] removes all"
     )
 

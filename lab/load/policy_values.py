@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from ipaddress import IPv4Address
+from typing import TypeVar
 
 from lab.bgp import Address, ExtendedCommunity, is_route_target, parse_extended_community
 from lab.bgp import parse_large_community as large_community
@@ -16,6 +17,8 @@ from lab.policy.sets import NUMBER_MAX
 
 LONGEST_PREPEND = 25
 """AS numbers that one term may put before a path: paths that long are refused or cut by many networks."""
+
+Made = TypeVar("Made", AsPathEntry, CommunityPattern)
 
 # numbers
 
@@ -88,7 +91,16 @@ def as_path_entry(value: str) -> AsPathEntry:
         near = get_close_matches(words[0].rstrip("<>=0123456789"), ["length"], n=1)
         meant = "did you mean 'length >= 4'?" if near else "AS numbers and Cisco's signs, such as _65001_ or ^12076$"
         raise Wrong(f"{shown(value)} can match no AS path, whose text is digits, blanks, commas and brackets", meant)
-    return AsPathEntry(pattern=value)
+    return _read(lambda: AsPathEntry(pattern=value), value)
+
+
+def _read(make: Callable[[], Made], expression: str) -> Made:
+    """What holds a regular expression, or why it holds none."""
+    try:
+        return make()
+    except ValueError as problem:
+        meant = "a group is (65001|65002), with nothing behind its bracket" if "(?" in expression else ""
+        raise Wrong(str(problem), meant) from None
 
 
 _SIGNS = re.compile(r"\\[a-zA-Z]|\[:\^?[a-z]+:\]")
@@ -145,7 +157,7 @@ def _pattern(
         if " " in expression or "_" in expression or (not letters and _LETTER.search(_SIGNS.sub("", expression))):
             meant = "it is asked of each community alone, by its numbers: /^65010:1[0-9]+$/"
             raise Wrong(f"{shown(value)} can match no community", meant)
-        return CommunityPattern(kind=PatternKind.REGULAR_EXPRESSION, text=expression)
+        return _read(lambda: CommunityPattern(kind=PatternKind.REGULAR_EXPRESSION, text=expression), expression)
     if "*" in value:
         return CommunityPattern(kind=PatternKind.WILDCARD, text=wildcard(value))
     return CommunityPattern(kind=PatternKind.EXACT, text=literal(value))

@@ -6,13 +6,13 @@ that what two places say together can be checked too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from lab.errors import Mistake
+from lab.errors import InputError, Mistake
 from lab.load.scalars import NOT_BUILT, Wrong, did_you_mean, kind
 from lab.load.source import Node, SourceFile, Step
 
@@ -36,9 +36,18 @@ _KNOWN_ELSEWHERE = {
     ("PrivatePeeringDocument", "bfd"): f"bfd is {NOT_BUILT}",
     ("ExpectDocument", "failover"): f"failover is {NOT_BUILT}",
     ("MatchDocument", "as_path_contains"): "as_path_contains is gone: as_path: _65099_ asks for an AS in the path",
+    ("GivenRouteDocument", "multi_exit_disc"): "multi_exit_disc is called med here",
+    ("ExpectedDocument", "multi_exit_disc"): "multi_exit_disc is called med here",
     ("UnreachableDocument", "via"): "what is unreachable has no way: via belongs to reachable",
 }
 """Keys that someone may well write, and why they are refused."""
+
+
+def refusal(source: SourceFile, mistakes: Sequence[Mistake]) -> InputError:
+    """The error that ends with how many mistakes there are."""
+    count = len(mistakes)
+    least = "at least " if count >= MOST_MISTAKES else ""
+    return InputError(f"{source.name}: {least}{count} mistake{'s' if count != 1 else ''}", tuple(mistakes))
 
 
 class Reading(Generic[Model]):

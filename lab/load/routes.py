@@ -9,8 +9,10 @@ import bz2
 import gzip
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -22,14 +24,18 @@ from lab.load.cases import to_route
 from lab.load.erlab_routes import erlab_routes, kind_of
 from lab.load.frr_routes import NO_COMMUNITIES, frr_routes, is_brief, is_frr
 from lab.load.json_source import JsonSource, WrongPlace, parse_json
-from lab.load.reading import MOST_MISTAKES, Reading
+from lab.load.reading import MOST_MISTAKES, Reading, refusal
+from lab.load.scalars import shown
 from lab.load.source import Node, SourceFile, parse
+from lab.policy import NOWHERE, Context
+from lab.policy.boundary import Sample
 
 MAX_BYTES = 1_000_000_000
 """Of a file, and of what a compressed one holds: more than the whole Internet's table from some ten peers."""
 MOST_FAULTS = 10
 """Of a dump that are told one by one."""
 _GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
+_LARGE = "give so many routes as JSON of erlab or FRR, or as an MRT dump"
 _FORMS = "a YAML list of routes, erlab show or predict with --format json, show bgp json of FRR, or an MRT dump"
 
 
@@ -37,10 +43,11 @@ _FORMS = "a YAML list of routes, erlab show or predict with --format json, show 
 class GivenRoutes:
     """The routes of a file, which are read while they are gone through. That raises InputError where one is wrong.
 
+    The context of each has the neighbour that it is from, by name or address, where the file says it.
     `notes` is what to know about them; it is whole once the last one was read.
     """
 
-    routes: Iterator[Route]
+    routes: Iterator[Sample]
     notes: list[str] = field(default_factory=list)
 
 
@@ -59,7 +66,19 @@ def read_routes(path: str) -> GivenRoutes:
         raise InputError(f"{path}: cannot be read", (mistake,)) from None
     if text.lstrip()[:1] == "{":
         return _json(parse_json(text, path))
-    return GivenRoutes(routes=iter(_yaml(parse(text, path))))
+    routes = _yaml(_parsed(text, path))
+    return GivenRoutes(routes=(Sample(route=route, context=NOWHERE) for route in routes))
+
+
+def _parsed(text: str, path: str) -> SourceFile:
+    """A YAML text; where it has too many values, with what to give instead."""
+    try:
+        return parse(text, path)
+    except InputError as problem:
+        large = tuple(
+            replace(one, meant=_LARGE) if one.what.startswith("more than") else one for one in problem.mistakes
+        )
+        raise InputError(str(problem).splitlines()[-1], large) from None
 
 
 # octets
@@ -87,10 +106,10 @@ def _read(path: str) -> bytes:
     with Path(path).open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if content.startswith(_GZIP):
-        with gzip.open(path) as unpacked:
+        with gzip.open(BytesIO(content)) as unpacked:
             return unpacked.read(MAX_BYTES + 1)
     if content.startswith(_BZIP2):
-        with bz2.open(path) as unpacked:
+        with bz2.open(BytesIO(content)) as unpacked:
             return unpacked.read(MAX_BYTES + 1)
     return content
 
@@ -100,13 +119,13 @@ def _is_binary(content: bytes) -> bool:
     return b"\0" in content[:12]
 
 
-def _mrt(content: bytes, path: str, notes: list[str]) -> Iterator[Route]:
+def _mrt(content: bytes, path: str, notes: list[str]) -> Iterator[Sample]:
     from lab.mrt import MrtError, read_mrt  # noqa: PLC0415  # only few calls need it
 
     reading = read_mrt(content)
     try:
         for entry in reading:
-            yield entry.route
+            yield Sample(route=entry.route, context=Context(peer_address=entry.peer_address))
     except MrtError as problem:
         raise InputError(f"{path}: {problem}") from None
     for kind, count in reading.skipped.items():
@@ -131,10 +150,16 @@ def _json(source: JsonSource) -> GivenRoutes:
         notes = [f"{source.name}: {NO_COMMUNITIES}"] if is_brief(data) else []
     except WrongPlace as wrong:
         raise source.refusal(wrong) from None
-    return GivenRoutes(routes=_placed(frr_routes(data), source), notes=notes)
+    return GivenRoutes(routes=_placed(_frr(data, source.name, notes), source), notes=notes)
 
 
-def _placed(routes: Iterator[Route], source: JsonSource) -> Iterator[Route]:
+def _frr(data: dict[str, object], path: str, notes: list[str]) -> Iterator[Sample]:
+    left_out: Counter[str] = Counter()
+    yield from frr_routes(data, left_out)
+    notes += [f"{path}: {what}, left out: {count}" for what, count in left_out.items()]
+
+
+def _placed(routes: Iterator[Sample], source: JsonSource) -> Iterator[Sample]:
     try:
         yield from routes
     except WrongPlace as wrong:
@@ -152,8 +177,7 @@ def _yaml(source: SourceFile) -> list[Route]:
 def _routes(source: SourceFile) -> list[Route]:
     reading = Reading(source, RoutesDocument)
     if reading.whole is None or reading.mistakes:
-        found = tuple(islice(reading.mistakes, MOST_MISTAKES))
-        raise InputError(f"{source.name}: {len(found)} mistake{'s' if len(found) != 1 else ''}", found)
+        raise refusal(source, tuple(islice(reading.mistakes, MOST_MISTAKES)))
     return [to_route(one) for one in reading.whole.routes]
 
 
@@ -176,14 +200,11 @@ def route_of(words: str, name: str = "--route") -> Route:
         if found is None:
             column = at + len(words[at:]) - len(words[at:].lstrip()) + 1
             what, meant = f"{words[column - 1 :]!r} is no attribute", 'write key=value, as_path="12076 65010", ...'
-            raise InputError(
-                f"{name}: cannot be read", (Mistake(file=name, line=1, column=column, what=what, meant=meant),)
-            )
+            raise _wrong_words(name, column, what, meant)
         key = found[1]
         if key in root.entries:
-            mistake = Mistake(file=name, line=1, column=found.start(1) + 1, what=f"{key!r} is here twice")
-            raise InputError(f"{name}: cannot be read", (mistake,))
-        value = _value(key, found)
+            raise _wrong_words(name, found.start(1) + 1, f"{key!r} is here twice")
+        value = _value(key, found, name)
         root.entries[key] = (Node(line=1, column=found.start(1) + 1, data=key), value)
         cast("dict[str, object]", root.data)[key] = value.data
         at = found.end()
@@ -192,12 +213,20 @@ def route_of(words: str, name: str = "--route") -> Route:
     return _routes(SourceFile(name=name, root=whole, mistakes=()))[0]
 
 
-def _value(key: str, found: re.Match[str]) -> Node:
+def _value(key: str, found: re.Match[str], name: str) -> Node:
     column = found.start(2) + 1
     written = found[2]
-    if written[:1] in ("'", '"'):
-        return Node(line=1, column=column + 1, data=written[1:-1])
+    if is_quoted := written[:1] in ("'", '"'):
+        written, column = written[1:-1], column + 1
     if key in _LISTS:
-        items = [Node(line=1, column=column, data=one) for one in written.split(",") if one]
+        if any(one.isspace() for one in written.strip()):
+            what, meant = f"{key}: {shown(written)} has blanks", f"separate with commas: {','.join(written.split())}"
+            raise _wrong_words(name, column, what, meant)
+        items = [Node(line=1, column=column, data=one.strip()) for one in written.split(",") if one]
         return Node(line=1, column=column, data=[one.data for one in items], items=items)
-    return Node(line=1, column=column, data=int(written) if _NUMBER.fullmatch(written) else written)
+    is_number = not is_quoted and _NUMBER.fullmatch(written)
+    return Node(line=1, column=column, data=int(written) if is_number else written)
+
+
+def _wrong_words(name: str, column: int, what: str, meant: str = "") -> InputError:
+    return InputError(f"{name}: cannot be read", (Mistake(file=name, line=1, column=column, what=what, meant=meant),))

@@ -54,12 +54,18 @@ def _prefix_list(item: str) -> PrefixList:
     return PrefixList(name=item, ranges=(prefix_range(item),))
 
 
+ORLONGER = "write the prefix alone, or with orlonger behind it"
+"""How the addresses of a prefix are asked for."""
+
+
 def _next_hops(item: str) -> PrefixList:
     address = as_address(item)
     if address is None and "/" in item:
         asked = prefix_range(item)
         if asked.at_least == asked.at_most == asked.prefix.prefixlen:  # alone it means every address in it
             asked = replace(asked, at_most=asked.prefix.max_prefixlen)
+        if asked.at_most < asked.prefix.max_prefixlen:
+            raise Wrong(f"{item!r} holds no address, which is as long as a /{asked.prefix.max_prefixlen}", ORLONGER)
         return PrefixList(name=item, ranges=(asked,))
     if address is None or "%" in item:
         raise Wrong(f"{item!r} is no address and no prefix range", "write 172.16.0.2 or 172.16.0.0/30")

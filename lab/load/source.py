@@ -92,17 +92,32 @@ class SourceFile:
         return entry[0] if entry else self.node(path)
 
 
+_IN_QUOTES = "put it in quotes"
+_LIKELY = (
+    ("mapping values are not allowed", "a colon where no key can be", "put a text with ': ' in it in quotes"),
+    ("scanning an alias", "a text cannot begin with *", _IN_QUOTES),
+    ("scanning a block scalar", "a text cannot begin with > or |", f"{_IN_QUOTES}, such as '>= 3'"),
+    ("unknown escape character", "a backslash between double quotes begins an escape", "put it in single quotes"),
+)
+"""What the parser says, what somebody has most likely written there, and what would be right."""
+
+
 def _words(problem: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
     """What the parser says, and what would be right where that can be told."""
     says, mark, began = problem.problem or "", problem.problem_mark, problem.context_mark
     if "cannot start any token" in says and mark is not None:
         if text[mark.index] == "\t":
             return "not YAML: a tab in the indent", "indent with spaces"
-        return f"not YAML: a text cannot begin with {text[mark.index]}", "put it in quotes"
-    if "mapping values are not allowed" in says:
-        return "not YAML: a colon where no key can be", "put a text with ': ' in it in quotes"
-    what = "not YAML: " + " ".join(part for part in (problem.context, says) if part)
-    return what, f"it began on line {began.line + 1}" if began and mark and began.line != mark.line else ""
+        return f"not YAML: a text cannot begin with {text[mark.index]}", _IN_QUOTES
+    whole = " ".join(part for part in (problem.context, says) if part)
+    for words, what, meant in _LIKELY:
+        if words in whole:
+            return f"not YAML: {what}", meant
+    where = f"it began on line {began.line + 1}" if began and mark and began.line != mark.line else ""
+    if "parsing a flow" in whole and "expected ','" in says:
+        quotes = "put a text that holds one of [ ] { } in quotes, such as '^65[01]$'"
+        return f"not YAML: {says}", f"{where}; {quotes}" if where else quotes
+    return f"not YAML: {whole}", where
 
 
 class _Stop(Exception):  # noqa: N818  # it ends the reading and is never seen outside
@@ -226,7 +241,11 @@ class _Builder:
     def _new(self, event: yaml.NodeEvent) -> Node:
         self._count += 1
         if self._count > MAX_VALUES:
-            raise self._stop(event, f"more than {MAX_VALUES} values in one file")
+            raise self._stop(
+                event,
+                f"more than {MAX_VALUES} values in one file",
+                "write fewer, or several files; tables of routes are read as JSON or MRT too, however many they are",
+            )
         line, column = _start(event)
         return Node(line=line, column=column)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from enum import Enum
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
@@ -190,6 +189,8 @@ _RANGE = re.compile(r"(\S+)(?:\s+ge\s+([0-9]{1,3}))?(?:\s+le\s+([0-9]{1,3}))?", 
 def prefix_range(value: str) -> PrefixRange:
     """A prefix, alone or with lengths behind it."""
     words = value.strip()
+    if words in ("any", "all"):
+        raise Wrong(f"{shown(value)} is not a prefix range", "every prefix is in 0.0.0.0/0 orlonger or ::/0 orlonger")
     longer = words.endswith(" orlonger")
     found = _RANGE.fullmatch(words.removesuffix(" orlonger").strip())
     if not found or (longer and (found[2] or found[3])):
@@ -272,23 +273,6 @@ def community(value: str) -> Community:
     near = get_close_matches(value, [*WELL_KNOWN, *COMMUNITY_NAMES], n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     raise Wrong(f"unknown community {shown(value)}", f"{meant}{COMMUNITY_FORMS}")
-
-
-class CommunityKind(Enum):
-    """The three kinds of communities, by the attribute of a route that holds them."""
-
-    STANDARD = "communities"
-    LARGE = "large_communities"
-    EXTENDED = "extended_communities"
-
-
-def community_of_any_kind(value: str) -> tuple[CommunityKind, str]:
-    """A community in its canonical text, and its kind, which the form of what is written tells."""
-    if value.partition(":")[0] in ("target", "origin", "rt", "soo") or re.fullmatch("[0-9A-Fa-f]{16}", value):
-        return CommunityKind.EXTENDED, parse_extended_community(value)
-    if value.count(":") == 2:
-        return CommunityKind.LARGE, parse_large_community(value)
-    return CommunityKind.STANDARD, community(value)
 
 
 AS_NUMBER = parsed(parse_asn, numeric=True, pattern=r"^[0-9]+(\.[0-9]+)?$")

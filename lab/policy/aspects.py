@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, ClassVar
 
 from lab.bgp import (
     DEFAULT_LOCAL_PREF,
@@ -41,6 +41,9 @@ NOWHERE = Context()
 class Aspect(ABC):
     """One aspect of a route: the field `name` of `Match`, which holds what is asked."""
 
+    cost: ClassVar[int] = 0
+    """What an answer costs: a comparison 0, a prefix list 1, a set of communities 2, a regular expression 3."""
+
     name: str
 
     @abstractmethod
@@ -58,6 +61,8 @@ class Aspect(ABC):
 
 class _InPrefixLists(Aspect):
     """The prefix."""
+
+    cost = 1
 
     @staticmethod
     def _of(route: Route) -> Prefix:
@@ -92,6 +97,8 @@ class _NextHop(_InPrefixLists):
 
 
 class _AsPath(Aspect):
+    cost = 3
+
     def holds(self, asked: Asked[AsPathSet], route: Route, _: Context) -> bool:
         return asked.holds(lambda one: one.find(route.as_path) is not None)
 
@@ -104,6 +111,8 @@ class _AsPath(Aspect):
 @dataclass(frozen=True, slots=True)
 class _Communities(Aspect):
     """The communities of one kind, the field `attribute` of a route."""
+
+    cost: ClassVar[int] = 2
 
     attribute: str
 
@@ -214,4 +223,4 @@ ASPECTS = (
     _OneOf("source"),
     _OneOf("vrf"),
 )
-"""In the order in which a term asks."""
+"""In the order in which traces tell them."""

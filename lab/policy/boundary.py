@@ -8,8 +8,8 @@ on all of these routes is no proof that they are equal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import reduce
 from ipaddress import ip_address, ip_network
 from itertools import chain, combinations, islice, product
 from typing import Any
@@ -27,9 +27,10 @@ from lab.policy.boundary_values import (
     values_of,
 )
 from lab.policy.changes import ContextMissingError
+from lab.policy.compiled import compiled_policy
 from lab.policy.conditions import Match
-from lab.policy.coverage import matched, with_called
-from lab.policy.evaluation import Policy, Term, evaluate
+from lab.policy.coverage import with_called
+from lab.policy.evaluation import Policy, Term
 from lab.policy.sets import NumberRange
 
 MOST_ROUTES = 5000
@@ -40,6 +41,10 @@ _TRIED = 2000
 """Values that are tried to make a route which a term takes."""
 _EVALUATED = 200
 """Routes that are tried to find one which no earlier term decides."""
+MOST_TERMS_ASKED = 1_000_000
+"""Of one policy, by all its boundary routes together: a policy of a thousand terms takes seconds, and not minutes."""
+_MOST_BASES = 2
+"""Of each term."""
 _CROSSED = 40
 _OWN_ASN = Asn(64500)
 _OWN_ADDRESS = {Family.IPV4: ip_address("198.51.100.2"), Family.IPV6: ip_address("2001:db8:c633::2")}
@@ -75,9 +80,35 @@ def sample(route: Route, neighbor: str = "") -> Sample:
     )
 
 
-def boundary(policies: Sequence[Policy]) -> tuple[Sample, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """The boundary routes of several versions of a policy.
+
+    `complete` says that these are all; of policies with very many conditions or terms they are the first ones.
+    `searched` says that for each term a route was looked for that reaches it.
+    """
+
+    samples: tuple[Sample, ...]
+    complete: bool
+    searched: bool
+
+
+def boundary(policies: Sequence[Policy]) -> Boundary:
     """The boundary routes of several versions of a policy, each once and always in the same order."""
-    return tuple(islice(_distinct(_all(policies)), MOST_ROUTES))
+    terms = list(map(_count_terms, policies))
+    most = max(1, min(MOST_ROUTES, MOST_TERMS_ASKED // max(1, *terms, 0)))
+    reaches = list(map(_Reach, policies))
+    samples = tuple(islice(_distinct(_all(policies, reaches)), most))
+    complete = len(samples) < most
+    has_all_bases = complete or len(samples) > len(Family) + _MOST_BASES * sum(terms)
+    return Boundary(
+        samples=samples, complete=complete, searched=has_all_bases and all(reach.is_left for reach in reaches)
+    )
+
+
+def _count_terms(policy: Policy) -> int:
+    """The terms of a policy and of those that it calls."""
+    return sum(len(one.terms) for one in with_called((policy,)))
 
 
 def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -88,7 +119,7 @@ def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:
             yield one
 
 
-def _all(policies: Sequence[Policy]) -> Iterator[Sample]:
+def _all(policies: Sequence[Policy], reaches: Sequence[_Reach]) -> Iterator[Sample]:
     """Every boundary route, first those that tell most: what is not in all versions, and each term's own values."""
     versions = [_version(policy) for policy in policies]
     everywhere = _union(own for version in versions for _, _, own in version)
@@ -96,9 +127,9 @@ def _all(policies: Sequence[Policy]) -> Iterator[Sample]:
     changed = _union(everywhere.without(one) for one in unions)
     terms = {
         (base, term): own
-        for policy, version in zip(policies, versions, strict=True)
+        for reach, version in zip(reaches, versions, strict=True)
         for at, term, own in version
-        for base in _bases(policy, at, term, own, everywhere)
+        for base in _bases(reach, at, term, own, everywhere)
     }
     bases = tuple(dict.fromkeys((*map(_ordinary, Family), *(base for base, _ in terms))))
     yield from bases
@@ -122,7 +153,7 @@ def _version(policy: Policy) -> list[tuple[_Place, Term, BoundaryValues]]:
 
 
 def _union(values: Iterable[BoundaryValues]) -> BoundaryValues:
-    return reduce(BoundaryValues.with_those_of, values, BoundaryValues())
+    return BoundaryValues.union(tuple(values))
 
 
 def _in_turn(every: Iterable[Iterator[Sample]]) -> Iterator[Sample]:
@@ -193,14 +224,37 @@ def _paired(base: Sample, term: Term, own: BoundaryValues) -> Iterator[Sample]:
 # bases
 
 
+class _Reach:
+    """Which terms of a policy a route reaches; nothing is known any more once very many terms were asked."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._places: set[_Place] = set()
+        self._run = compiled_policy(policy, lambda name, number: self._places.add((name, number)))
+        self._terms = _count_terms(policy)
+        self._left = MOST_TERMS_ASKED
+
+    def reaches(self, one: Sample, at: _Place) -> bool:
+        """Whether a term's conditions hold for what becomes of a route on its way to it."""
+        self._places.clear()
+        self._left -= self._terms
+        with suppress(ContextMissingError):  # the context of a sample says everything
+            self._run(one.route, one.context)
+        return at in self._places
+
+    @property
+    def is_left(self) -> bool:
+        """Whether more may be asked."""
+        return self._left > 0
+
+
 def _bases(
-    policy: Policy, at: _Place, term: Term, own: BoundaryValues, everywhere: BoundaryValues
+    reach: _Reach, at: _Place, term: Term, own: BoundaryValues, everywhere: BoundaryValues
 ) -> tuple[Sample, ...]:
     """A route that a term takes, and one that no earlier term decides, where they were found."""
     taken = _taken(term.match, own, everywhere)
     if taken is None:
         return ()
-    return tuple(dict.fromkeys((taken, _reaching(policy, at, term.match, taken, everywhere) or taken)))
+    return tuple(dict.fromkeys((taken, _reaching(reach, at, term.match, taken, everywhere) or taken)))
 
 
 def _attribute(aspect: Aspect) -> str:
@@ -278,18 +332,11 @@ _COMBINED: dict[str, Callable[[Match, Sequence[Any]], Iterable[Any]]] = {
 }
 
 
-def _reaching(policy: Policy, at: _Place, match: Match, base: Sample, values: BoundaryValues) -> Sample | None:
+def _reaching(reach: _Reach, at: _Place, match: Match, base: Sample, values: BoundaryValues) -> Sample | None:
     """A route like the base that a term takes and that no earlier one decides; None where none was found."""
     questions = match.questions()
     taken = (one for one in islice(chain((base,), _varied(base, values)), _TRIED) if _holds(questions, one))
-    return next((one for one in islice(taken, _EVALUATED) if at in _matched(policy, one)), None)
-
-
-def _matched(policy: Policy, one: Sample) -> frozenset[_Place]:
-    try:
-        return frozenset(matched(evaluate(policy, one.route, one.context)))
-    except ContextMissingError:  # not with the context of a sample, which says everything
-        return frozenset()
+    return next((one for one in islice(taken, _EVALUATED) if reach.is_left and reach.reaches(one, at)), None)
 
 
 def _address(text: str) -> Address | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from ipaddress import ip_address, ip_network
-from itertools import product
+from itertools import islice, permutations, product
 from typing import Any, TypeVar
 
 from lab.bgp import (
@@ -38,6 +38,7 @@ from lab.policy.sets import (
     PatternKind,
     PrefixList,
     PrefixRange,
+    Quantifier,
 )
 
 STRANGER = Asn(64496)
@@ -48,6 +49,8 @@ LONGEST_PATH = 300
 _STRANGE_COMMUNITY = Community(f"{STRANGER}:1")
 _PREFIXES = (ip_network("203.0.113.0/24"), ip_network("2001:db8:cb00::/48"))  # for documentation
 _NEXT_HOPS = {Family.IPV4: ip_address("198.51.100.1"), Family.IPV6: ip_address("2001:db8:c633::1")}
+_IN_COMMON = 200
+"""Prefixes of one condition that lie in several lists."""
 Value = TypeVar("Value")
 
 
@@ -84,9 +87,10 @@ class BoundaryValues:
     vrf: tuple[str, ...] = ()
     neighbor: tuple[str, ...] = ()
 
-    def with_those_of(self, other: BoundaryValues) -> BoundaryValues:
-        """The values of both."""
-        return BoundaryValues(**{name: tuple(dict.fromkeys((*self.of(name), *other.of(name)))) for name in ATTRIBUTES})
+    @staticmethod
+    def union(every: Sequence[BoundaryValues]) -> BoundaryValues:
+        """The values of all."""
+        return BoundaryValues(**{name: _once(v for one in every for v in one.of(name)) for name in ATTRIBUTES})
 
     def without(self, other: BoundaryValues) -> BoundaryValues:
         """The values that another one does not have."""
@@ -144,6 +148,7 @@ def _once(values: Iterable[Value]) -> tuple[Value, ...]:
 def _prefixes(match: Match) -> Iterator[Prefix]:
     for one in _ranges(match.prefix_list):
         yield from _around(one)
+    yield from islice(_in_common(match.prefix_list), _IN_COMMON)
     if match.prefix_list is not None or match.family is not None:
         yield from _PREFIXES
 
@@ -152,13 +157,30 @@ def _ranges(asked: Asked[PrefixList] | None) -> Iterator[PrefixRange]:
     return (one for found in (asked.sets if asked else ()) for one in found.ranges)
 
 
+def _in_common(asked: Asked[PrefixList] | None) -> Iterator[Prefix]:
+    """Where all of several lists have to hold a prefix: the ends of the ones in the networks of the others."""
+    if asked is None or asked.quantifier is not Quantifier.ALL:
+        return
+    for inner, outer in permutations(_ranges(asked), 2):
+        if inner.prefix.version == outer.prefix.version and inner.prefix.subnet_of(outer.prefix):  # type: ignore[arg-type]  # of one version
+            for length in (outer.at_least, outer.at_most, outer.at_least - 1, outer.at_most + 1):
+                if inner.prefix.prefixlen <= length <= inner.prefix.max_prefixlen:
+                    yield ip_network((inner.prefix.network_address, length))
+
+
 def _around(one: PrefixRange) -> Iterator[Prefix]:
-    """Each end of the lengths and the one beyond it, the network itself, a shorter one, and what lies beside."""
+    """Each end of the lengths and the one beyond it, the network itself, a shorter one, and what lies beside.
+
+    The longest ones are the first and the last of the network: another range may hold one of them too.
+    """
     prefix, longest = one.prefix, one.prefix.max_prefixlen
     own = prefix.prefixlen
     for length in (one.at_least, one.at_most, one.at_least - 1, one.at_most + 1, own, own + 1):
         if own <= length <= longest:
             yield ip_network((prefix.network_address, length))
+    for length in (one.at_most, one.at_most + 1):
+        if length <= longest:
+            yield ip_network((prefix.broadcast_address, length), strict=False)
     if own > 0:
         yield prefix.supernet()
         beside = type(prefix.network_address)(int(prefix.network_address) ^ 1 << (longest - own))
@@ -209,7 +231,7 @@ def _paths(match: Match, change: Change) -> Iterator[AsPath]:
     tokens += [asn for pattern in patterns for text in _DIGITS.findall(pattern) if (asn := _asn(text)) is not None]
     tokens += [before for before, _ in change.replace_asns]
     tokens += [PRIVATE] if change.remove_private_asns else []
-    yield from (AsPath(), AsPath.of(STRANGER))
+    yield from (AsPath(), AsPath.of(STRANGER), AsPath.parse(f"{{{STRANGER}}}"))
     for asn in dict.fromkeys(tokens):
         yield from shapes(asn)
 
@@ -228,12 +250,13 @@ def paths_like(pattern: str) -> tuple[AsPath, ...]:
 
 
 def shapes(asn: Asn) -> Iterator[AsPath]:
-    """An AS alone, in front, at the end, in the middle and twice, and alone some whose number is nearly the same."""
+    """An AS alone, in front, at the end, in the middle, twice and in a set, and some with nearly the same number."""
     yield AsPath.of(asn)
     yield AsPath.of(asn, STRANGER)
     yield AsPath.of(STRANGER, asn)
     yield AsPath.of(STRANGER, asn, STRANGER)
     yield AsPath.of(asn, asn)
+    yield AsPath.parse(f"{{{asn}}}")
     others = (asn - 1, asn + 1, int(f"1{asn}"), int(f"{asn}1"))
     yield from (AsPath.of(one) for one in others if 1 <= one <= NUMBER_MAX)
 
@@ -272,20 +295,47 @@ def _communities(
     yield stranger
 
 
-_BEFORE = ("", "1", "1:", "1:1:", "target:", "target:1:")
+_BEFORE = ("", "1", "1:", "1:1:", "target:", "target:1:", "origin:")
 _BEHIND = ("", "1", ":1", "1:1", ":1:1", "1:1:1")
 
 
 def communities_like(pattern: CommunityPattern, parse: Callable[[str], Value]) -> tuple[Value, ...]:
-    """A few communities that a pattern matches, and as many that differ from them in their last number."""
+    """A few communities that a pattern matches, and some that differ from them in a number, a digit or the kind."""
+    near: list[str] = []
     if pattern.kind is PatternKind.EXACT:
         like = [pattern.text]
     elif pattern.kind is PatternKind.WILDCARD:
-        like = [pattern.text.replace("*", number) for number in ("0", "100", "65535")]
+        like = list(_in_place_of_stars(pattern.text))
+        near = [
+            f"{_OTHER_KIND[kind]}:{rest}"
+            for kind, _, rest in (one.partition(":") for one in like)
+            if kind in _OTHER_KIND
+        ]
     else:
         like = [whole for text in examples(pattern.text) if (whole := _completed(text, pattern, parse))]
-    near = [f"{rest}{int(last) + 1}" for rest, last in map(_parted, like) if last.isdecimal()]
+        near = [text for one in like for text in _with_a_digit(one)]
+    near += [f"{rest}{int(last) + 1}" for rest, last in map(_parted, like) if last.isdecimal()]
     return _once(one for text in (*like, *near) if (one := _parsed(parse, text)) is not None)
+
+
+_OTHER_KIND = {"target": "origin", "origin": "target"}
+
+
+def _in_place_of_stars(text: str) -> Iterator[str]:
+    """A wildcard with the lowest number, one between and the highest, and with the kinds of extended communities."""
+    for number in ("0", "100", "65535"):
+        yield text.replace("*", number)
+        if text.startswith("*:"):
+            yield from (f"{kind}{text[1:].replace('*', number)}" for kind in _OTHER_KIND)
+
+
+def _with_a_digit(text: str) -> Iterator[str]:
+    """A community with a digit more before or behind each of its numbers."""
+    parts = text.split(":")
+    for at, part in enumerate(parts):
+        if part.isdecimal():
+            for longer in (f"{part}1", f"1{part}"):
+                yield ":".join((*parts[:at], longer, *parts[at + 1 :]))
 
 
 def _completed(text: str, pattern: CommunityPattern, parse: Callable[[str], Value]) -> str:

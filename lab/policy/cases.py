@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lab.bgp import Route, text_of
 from lab.policy.aspects import NOWHERE, Context
+from lab.policy.changes import NextHopRule
 from lab.policy.coverage import Coverage
 from lab.policy.evaluation import Fate, Outcome, Policy, evaluate
 
@@ -18,13 +19,15 @@ DEFAULT = "default"
 class Expected:
     """What a case expects: a fate, and what else it says of it.
 
-    `by` is the number or the name of the term that decides, or `default`; empty where any may. `attributes` are names
-    and texts of `lab.bgp.text_of`; those that are not named may be anything.
+    `by` is the number or the name of the term that decides, or `default`, behind the policy's name and a slash where
+    that is said; empty where any may. `attributes` are names and texts of `lab.bgp.text_of`; those that are not named
+    may be anything. `next_hop_rule` says that the policy chose the next hop, and which.
     """
 
     fate: Fate
     by: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
+    next_hop_rule: NextHopRule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class CaseResult:
 def check(case: Case) -> CaseResult:
     """Run a case. Raises ContextMissingError where its context says too little."""
     outcome = evaluate(case.policies, case.route, case.context)
-    return CaseResult(case=case, outcome=outcome, mismatches=tuple(_mismatches(case.expected, outcome)))
+    return CaseResult(case=case, outcome=outcome, mismatches=tuple(_mismatches(case, outcome)))
 
 
 def decider(outcome: Outcome) -> str:
@@ -84,22 +87,38 @@ def _name(outcome: Outcome) -> str:
     return next((step.name for step in tried), "")
 
 
-def _mismatches(expected: Expected, outcome: Outcome) -> Iterator[Mismatch]:
+def _mismatches(case: Case, outcome: Outcome) -> Iterator[Mismatch]:
+    expected = case.expected
     fate = Fate.ACCEPT if outcome.accepted else Fate.REJECT
     if fate is not expected.fate:
         yield Mismatch(what="fate", expected=expected.fate.value, got=fate.value)
     if expected.by and expected.by not in _names_of_decider(outcome):
-        wanted = f"term {expected.by}" if expected.by.isdecimal() else expected.by
+        policy, _, term = expected.by.rpartition("/")
+        wanted = f"{f'term {term}' if term.isdecimal() else term}{f' of {policy}' if policy else ''}"
         yield Mismatch(what="decided by", expected=wanted, got=decider(outcome))
     if outcome.route is not None:
         for attribute, text in expected.attributes:
             got = text_of(outcome.route, attribute)
             if got != text:
                 yield Mismatch(what=attribute, expected=text, got=got)
+        yield from _next_hop(case, outcome, outcome.route)
+
+
+def _next_hop(case: Case, outcome: Outcome, route: Route) -> Iterator[Mismatch]:
+    """The next hop that the policy must have chosen, whatever the session would put in its place."""
+    rule = case.expected.next_hop_rule
+    if rule is None:
+        return
+    wanted = case.context.own_address if rule is NextHopRule.SELF else case.route.next_hop
+    if outcome.next_hop_set and route.next_hop == wanted:
+        return
+    chosen = "the policy's choice" if outcome.next_hop_set else "the session's choice"
+    yield Mismatch(what="next_hop", expected=f"{rule.value}, {wanted}", got=f"{route.next_hop}, {chosen}")
 
 
 def _names_of_decider(outcome: Outcome) -> tuple[str, ...]:
-    return (str(outcome.term), _name(outcome)) if outcome.term else (DEFAULT,)
+    names = (str(outcome.term), *{_name(outcome)} - {DEFAULT}) if outcome.term else (DEFAULT,)
+    return (*names, *(f"{outcome.policy}/{name}" for name in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,11 @@ WEIGHT_MAX = 0xFFFF
 
 
 class ContextMissingError(ValueError):
-    """A change needs to know where it runs, and does not."""
+    """A change needs to know where it runs, and does not; `field` of `Context` is what would say it."""
+
+    def __init__(self, what: str, field: str) -> None:
+        super().__init__(what)
+        self.field = field
 
 
 class Operation(Enum):
@@ -156,7 +160,7 @@ class Change:
         if self.next_hop_rule is not NextHopRule.SELF:
             return route.next_hop
         if context.own_address is None:
-            raise ContextMissingError("next_hop self needs the router's own address on the session")
+            raise ContextMissingError("next_hop self needs the router's own address on the session", "own_address")
         return context.own_address
 
     def _as_path(self, path: AsPath, context: Context) -> AsPath:
@@ -166,7 +170,7 @@ class Change:
             path = path.replaced(dict(self.replace_asns))
         if self.remove_private_asns is not None:
             if self.remove_private_asns is RemovePrivate.REPLACE and context.own_asn is None:
-                raise ContextMissingError("remove_private_asns replace needs the router's own AS number")
+                raise ContextMissingError("remove_private_asns replace needs the router's own AS number", "own_asn")
             path = path.without_private(self.remove_private_asns, context.own_asn)
         if self.prepend_last and path.neighbor_asn is not None:
             path = path.prepend(*[path.neighbor_asn] * self.prepend_last)

@@ -22,7 +22,7 @@ _Questions = tuple[tuple[Aspect, Any], ...]
 
 def compiled(chain: Sequence[Policy]) -> Compiled:
     """A chain of policies as one function."""
-    runs = [_compiled_policy(policy) for policy in chain]
+    runs = [compiled_policy(policy) for policy in chain]
 
     def run(route: Route, context: Context) -> Answer:
         chosen = False
@@ -36,20 +36,28 @@ def compiled(chain: Sequence[Policy]) -> Compiled:
     return run
 
 
-_Run = Callable[[Route, Context], tuple[Fate, Route, bool]]
+Run = Callable[[Route, Context], tuple[Fate, Route, bool]]
+"""One policy's fate for a route, the route after its changes, and whether it chose the next hop."""
 
 
-def _compiled_policy(policy: Policy) -> _Run:
+Reached = Callable[[str, int], object]
+"""Is told the policy and the number of each term whose conditions held."""
+
+
+def compiled_policy(policy: Policy, reached: Reached | None = None) -> Run:
+    """One policy of a chain as a function."""
     steps = [
-        (term, term.match.questions(), None if term.call is None else _compiled_policy(term.call))
-        for term in policy.terms
+        (number, term, term.match.cheapest_first(), None if term.call is None else compiled_policy(term.call, reached))
+        for number, term in enumerate(policy.terms, start=1)
     ]
 
     def run(route: Route, context: Context) -> tuple[Fate, Route, bool]:
         chosen = False
-        for term, questions, call in steps:
+        for number, term, questions, call in steps:
             if not _holds(questions, route, context):
                 continue
+            if reached is not None:
+                reached(policy.name, number)
             if term.fate is Fate.REJECT:
                 return Fate.REJECT, route, chosen
             chosen = chosen or term.change.sets_next_hop(route)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lab.bgp import Family, Origin, Route, RouteSource
+from lab.bgp import Family, Origin, Route, RouteSource, title_of
 from lab.policy.aspects import ASPECTS, NOWHERE, Aspect, Context
 from lab.policy.sets import Asked, AsPathSet, CommunitySet, NumberRange, PrefixList
 
@@ -45,14 +45,18 @@ class Match:
     vrf: tuple[str, ...] = ()
 
     def questions(self) -> tuple[tuple[Aspect, Any], ...]:
-        """The aspects of a route that are asked about, each with what is asked."""
+        """The aspects of a route that are asked about, each with what is asked, in the order in which traces tell."""
         return tuple((aspect, asked) for aspect in ASPECTS if (asked := getattr(self, aspect.name)) not in (None, ()))
+
+    def cheapest_first(self) -> tuple[tuple[Aspect, Any], ...]:
+        """The same, those first that take least time: what must all hold may be asked in any order."""
+        return tuple(sorted(self.questions(), key=lambda question: question[0].cost))
 
     def test(self, route: Route, context: Context = NOWHERE) -> Iterator[Condition]:
         """Each condition that is asked, with its answer."""
         for aspect, asked in self.questions():
             yield Condition(
-                text=f"{aspect.name} {aspect.words(asked)}",
+                text=f"{title_of(aspect.name)} {aspect.words(asked)}",
                 holds=aspect.holds(asked, route, context),
                 because=aspect.because(asked, route, context),
             )

@@ -55,7 +55,7 @@ class Step:
     """One term that was tried; `term` counts from 1, and `depth` is how deep in calls its policy is.
 
     `fate` is None where a condition did not hold. `changes` are the term's own, not those of a policy that it calls,
-    whose steps follow.
+    whose steps follow. `next_hop_set` says that the term chose the next hop, be it the one that the route has.
     """
 
     policy: str
@@ -65,6 +65,7 @@ class Step:
     name: str = ""
     changes: tuple[AttributeChange, ...] = ()
     depth: int = 0
+    next_hop_set: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class Outcome:
     """The fate of a route: `route` is what came out, None where it was rejected.
 
     `policy` and `because` name what decided, and `term` is the number of its term that did: 0 for a default.
-    `next_hop_set` says that a policy chose the next hop.
+    `next_hop_set` says that a policy chose the next hop, and `defaults` names the policies of which no term decided,
+    those that were called too. `goes_on` is for a policy that was asked alone: `route` is what the next one gets.
     """
 
     policy: str
@@ -81,11 +83,13 @@ class Outcome:
     steps: tuple[Step, ...]
     term: int = 0
     next_hop_set: bool = False
+    defaults: tuple[str, ...] = ()
+    goes_on: bool = False
 
     @property
     def accepted(self) -> bool:
         """Whether the route came out."""
-        return self.route is not None
+        return self.route is not None and not self.goes_on
 
 
 def evaluate(policies: Policy | Sequence[Policy], route: Route, context: Context = NOWHERE) -> Outcome:
@@ -107,6 +111,24 @@ def evaluate(policies: Policy | Sequence[Policy], route: Route, context: Context
         steps=tuple(walk.steps),
         term=walk.decided,
         next_hop_set=walk.next_hop_set and fate is Fate.ACCEPT,
+        defaults=tuple(walk.defaults),
+    )
+
+
+def evaluate_alone(policy: Policy, route: Route, context: Context = NOWHERE) -> Outcome:
+    """What one policy of a chain does with `route`, whatever stands behind it."""
+    walk = _Walk(context, route)
+    fate, because = walk.run(policy, 0)
+    rejected = fate is Fate.REJECT
+    return Outcome(
+        policy=policy.name,
+        route=None if rejected else walk.route,
+        because=because,
+        steps=tuple(walk.steps),
+        term=walk.decided,
+        next_hop_set=walk.next_hop_set and not rejected,
+        defaults=tuple(walk.defaults),
+        goes_on=fate is Fate.NEXT_POLICY,
     )
 
 
@@ -119,6 +141,7 @@ class _Walk:
         self.steps: list[Step] = []
         self.decided = 0
         self.next_hop_set = False
+        self.defaults: list[str] = []
 
     def run(self, policy: Policy, depth: int) -> tuple[Fate, str]:
         """A policy's fate for the route, and what decided."""
@@ -128,16 +151,18 @@ class _Walk:
                 self.decided = number  # behind what a called policy said of itself
                 return fate, because
         self.decided = 0
+        self.defaults.append(policy.name)
         return policy.default, f"no term decided: the default is {policy.default.value}"
 
     def _term(self, policy: Policy, number: int, term: Term, depth: int) -> tuple[Fate | None, str]:
         label = f"term {number}{f' ({term.name})' if term.name else ''}"
         conditions = tuple(term.match.test(self.route, self.context))
         matched = all(condition.holds for condition in conditions)
-        before = self.route
+        before, chosen = self.route, False
         if matched and term.fate is not Fate.REJECT:
             self.route = term.change.apply(before, self.context)
-            self.next_hop_set = self.next_hop_set or term.change.sets_next_hop(before)
+            chosen = term.change.sets_next_hop(before)
+            self.next_hop_set = self.next_hop_set or chosen
         self.steps.append(
             Step(
                 policy=policy.name,
@@ -147,6 +172,7 @@ class _Walk:
                 fate=term.fate if matched else None,
                 changes=changes_between(before, self.route),
                 depth=depth,
+                next_hop_set=chosen,
             )
         )
         if not matched:

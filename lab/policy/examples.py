@@ -14,7 +14,7 @@ LONGEST = 250
 """Characters of a text: nested repetitions multiply."""
 _ALPHABET = "1234567890 :,{}()"
 _CLASSES = {"d": "0123456789", "w": "0123456789", "s": " "}
-_REPEATS = {"*": (0, 1), "+": (1, 2), "?": (0, 1)}
+_REPEATS = {"*": (0, 1, 2), "+": (1, 2), "?": (0, 1)}
 
 
 def examples(pattern: str, *, underscore: str = "_") -> tuple[str, ...]:

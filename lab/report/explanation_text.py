@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from lab.bgp import ATTRIBUTES, AttributeChange, Route, RouteSource, text_of
+from lab.bgp import ATTRIBUTES, AttributeChange, Route, RouteSource, text_of, title_of
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.plan import Plan
 from lab.policy import Fate, Outcome, Step
@@ -98,7 +98,7 @@ def _attributes(route: Route, plan: Plan) -> str:
     texts["next_hop"] = named(route.next_hop, plan)
     texts["weight"] = "" if route.weight == 0 else texts["weight"]
     texts["source"] = "" if route.source is RouteSource.BGP else texts["source"]
-    return ", ".join(f"{name} {text}" for name, text in texts.items() if text)
+    return ", ".join(f"{title_of(name)} {text}" for name, text in texts.items() if text)
 
 
 # policies
@@ -130,7 +130,7 @@ def policy_step(step: Step, *, indent: str = "", with_policy: bool = False) -> I
         holds = "holds" if condition.holds else "does not hold"
         yield from hanging(f"{indent}  {condition.text}: ", f"{holds}, {condition.because}")
     for change in step.changes:
-        yield from hanging(f"{indent}  set {change.attribute}: ", _changed(change))
+        yield from hanging(f"{indent}  set {title_of(change.attribute)}: ", _changed(change))
 
 
 def _changed(change: AttributeChange) -> str:
@@ -146,7 +146,7 @@ def _value(attribute: str, text: str) -> str:
 def _rules(applied: tuple[AppliedRule, ...]) -> Iterator[str]:
     """The rules beside the policies that changed or made the route."""
     for one in applied:
-        changes = ", ".join(f"{change.attribute} {_changed(change)}" for change in one.changes)
+        changes = ", ".join(f"{title_of(change.attribute)} {_changed(change)}" for change in one.changes)
         yield from hanging(f"  {one.rule}: ", changes) if changes else [f"  {one.rule}"]
 
 

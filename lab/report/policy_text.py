@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from lab.bgp import ATTRIBUTES, AttributeChange, Origin, Route, RouteSource, changes_between, family_of, text_of
 from lab.policy import Outcome
+from lab.policy.boundary import Sample
 from lab.policy.boundary_values import ordinary_next_hop
 from lab.policy.cases import CaseReport, CaseResult
-from lab.policy.coverage import WrittenTerm
+from lab.policy.coverage import DEFAULT, WrittenTerm
 from lab.policy.difference import Comparison, Difference, DifferenceReport, Presence
 from lab.report.explanation_text import policy_step
 from lab.report.layout import Colour, counted, hanging, paint
@@ -39,14 +39,25 @@ def route_text(route: Route) -> str:
     return ", ".join([str(route.prefix), *told])
 
 
+def sample_text(asked: Sample) -> str:
+    """A route, and the neighbour that it is from."""
+    neighbor = asked.context.neighbor or asked.context.peer_address or ""
+    return route_text(asked.route) + (f", neighbor {neighbor}" if neighbor else "")
+
+
 def _fate(outcome: Outcome) -> str:
+    if outcome.goes_on:
+        return "goes on to the next policy"
     return "accepted" if outcome.accepted else "rejected"
 
 
 def _trace(outcome: Outcome, indent: str) -> Iterator[str]:
     several = any(step.policy != outcome.policy for step in outcome.steps)
     for step in outcome.steps:
-        yield from policy_step(step, indent=indent + "  " * step.depth, with_policy=several)
+        inside = indent + "  " * step.depth
+        yield from policy_step(step, indent=inside, with_policy=several)
+        if step.next_hop_set:
+            yield f"{inside}  chooses the next hop: the session puts no other one in its place"
 
 
 def _changed(changes: Iterable[AttributeChange]) -> str:
@@ -91,12 +102,16 @@ def _missed(report: CaseReport, *, color: bool) -> Iterator[str]:
     if coverage.missed:
         yield "no case reaches"
         yield from (f"  {one.where}: {_term(one)}" for one in coverage.missed)
-    says = f"{coverage.reached} of {counted(len(coverage.terms), 'term')} reached"
+    count, defaults = len(coverage.terms), sum(one.term == DEFAULT for one in coverage.terms)
+    also = " and defaults" if defaults else ""
+    says = f"{coverage.reached} of {counted(count, 'term')}{also} reached"
     failed = report.coverage_required and coverage.missed
     yield paint(says, Colour.RED, color=color) if failed else says
 
 
 def _term(term: WrittenTerm) -> str:
+    if term.term == DEFAULT:
+        return f"the default of {term.policy}"
     return f"{term.policy} term {term.term}{f' ({term.name})' if term.name else ''}"
 
 
@@ -107,7 +122,7 @@ def difference(report: DifferenceReport, *, color: bool = False) -> str:
     """The routes whose fate or attributes change, put together by what decided, and what was compared."""
     lines: list[str] = []
     for one in report.comparisons:
-        lines += _comparison(one, report.given_routes, color=color)
+        lines += _comparison(one, report.given_routes or 0, color=color)
     lines += [""] if lines else []
     for note in report.notes:
         lines += hanging("note: ", note)
@@ -129,16 +144,21 @@ def _comparison(comparison: Comparison, given: int, *, color: bool) -> Iterator[
     version, differences = comparison.version, comparison.differences
     compared = counted(comparison.boundary_routes + given, "route")
     says = f"{len(differences)} of {compared} differ" if differences else f"no difference in {compared}"
+    if comparison.is_open:
+        says = f"written differently; no route was found that shows it, of {compared}"
     if given and differences:
         says += f", {sum(one.given for one in differences)} of those given"
     absent = {Presence.ADDED: "added, ", Presence.REMOVED: "removed, "}.get(version.presence, "")
-    yield paint(f"{version.name}: {absent}{says}", Colour.YELLOW if comparison.differs else Colour.GREEN, color=color)
+    colour = Colour.YELLOW if comparison.differs or comparison.is_open else Colour.GREEN
+    yield paint(f"{version.name}: {absent}{says}", colour, color=color)
     for alike in _alike(differences):
         yield from _group(alike)
     if len(differences) > _TRACED:
         yield f"  and {len(differences) - _TRACED} routes more (--format json shows all)"
     for term in comparison.unreached:
         yield f"  no boundary route was found that reaches {_term(term)}"
+    if comparison.untried:
+        yield f"  for {counted(comparison.untried, 'term')} no route was looked for that no earlier term decides"
     if not comparison.complete:
         yield f"  only the first {comparison.boundary_routes} boundary routes were made"
 
@@ -154,9 +174,7 @@ def _alike(differences: Sequence[Difference]) -> Iterable[_Alike]:
         group.changes[_changed(changes)] = None
         group.count += 1
         if len(group.routes) < _ALIKE_SHOWN:
-            context = one.sample.context
-            neighbor = context.neighbor or context.peer_address or ""
-            group.routes.append(route_text(one.sample.route) + (f", neighbor {neighbor}" if neighbor else ""))
+            group.routes.append(sample_text(one.sample))
     return groups.values()
 
 
@@ -174,7 +192,7 @@ def _changes(difference: Difference, before: Outcome, after: Outcome) -> tuple[A
 
 def _group(alike: _Alike) -> Iterator[str]:
     before, after = alike.before, alike.after
-    fate = _fate(before) if before.accepted is after.accepted else f"{_fate(before)} -> {_fate(after)}"
+    fate = _fate(before) if _fate(before) == _fate(after) else f"{_fate(before)} -> {_fate(after)}"
     yield f"  {fate}: {counted(alike.count, 'route')}"
     yield from hanging("before: ", before.because, indent="    ")
     yield from hanging("after:  ", after.because, indent="    ")
@@ -193,12 +211,14 @@ def _compared(report: DifferenceReport) -> Iterator[str]:
         yield "nothing was compared: there is no policy in either file"
         return
     routes = sum(one.boundary_routes for one in report.comparisons)
-    given = f", and {counted(report.given_routes, 'route')} given" if report.given_routes else ""
+    given = "" if report.given_routes is None else f", and {counted(report.given_routes, 'route')} given"
     differing = sum(one.differs for one in report.comparisons)
     compared = f"compared on {counted(routes, 'boundary route')} made from both files{given}"
     yield f"policies that differ: {differing} of {len(report.comparisons)}, {compared}"
-    if differing < len(report.comparisons):
+    if any(one.is_open for one in report.comparisons):
         yield "policies that agree on these routes may still differ on others: this is no proof that they are equal"
+    if report.given_routes == 0:
+        yield "the file of routes holds none, so this proves nothing about yours"
 
 
 # single routes
@@ -206,25 +226,29 @@ def _compared(report: DifferenceReport) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """What a chain does with routes: the first ones traced, the others counted."""
+    """What a chain does with routes: the first ones traced, the others counted; `empty` is a file without any."""
 
-    traced: tuple[tuple[Route, Outcome], ...]
+    traced: tuple[tuple[Sample, Outcome], ...]
     accepted: int
     rejected: int
+    empty: str = ""
     notes: tuple[str, ...] = ()
 
 
 def evaluation(evaluated: Evaluated, *, color: bool = False) -> str:
     """The fate of each route with its whole trace, and how many there are of each."""
     lines: list[str] = []
-    for route, outcome in evaluated.traced:
-        lines += [*hanging("", route_text(route)), *_outcome(route, outcome, color=color), ""]
+    for asked, outcome in evaluated.traced:
+        lines += [*hanging("", sample_text(asked)), *_outcome(asked.route, outcome, color=color), ""]
     more = evaluated.accepted + evaluated.rejected - len(evaluated.traced)
     if more > 0:
         lines += [f"and {counted(more, 'route')} more (--format json shows all)"]
     for note in evaluated.notes:
         lines += hanging("note: ", note)
-    return "\n".join([*lines, f"{evaluated.accepted} accepted, {evaluated.rejected} rejected"])
+    lines.append(f"{evaluated.accepted} accepted, {evaluated.rejected} rejected")
+    if evaluated.empty:
+        lines.append(f"{evaluated.empty}: 0 routes given, so this proves nothing about them")
+    return "\n".join(lines)
 
 
 def _outcome(route: Route, outcome: Outcome, *, color: bool) -> Iterator[str]:
@@ -233,8 +257,3 @@ def _outcome(route: Route, outcome: Outcome, *, color: bool) -> Iterator[str]:
     yield from _trace(outcome, "    ")
     if outcome.route is not None and outcome.route != route:
         yield from hanging("comes out as ", route_text(outcome.route), indent="  ")
-
-
-def first(routes: Iterable[Route]) -> list[Route]:
-    """The routes whose traces are shown."""
-    return list(islice(routes, ROUTES_SHOWN))

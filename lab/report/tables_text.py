@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lab.bgp import Address, Prefix, Route, prefix_order, text_of
+from lab.bgp import Address, Prefix, Route, prefix_order, text_of, title_of
 from lab.checks import Outcome, Verdict
 from lab.forwarding import FlowResult, gateway
 from lab.messages import Status
@@ -15,7 +15,7 @@ from lab.tables import LabTables, RouterTables
 _ATTRIBUTE_COLUMNS = {
     "next_hop": "next hop",
     "local_pref": "local_pref",
-    "multi_exit_disc": "med",
+    "multi_exit_disc": title_of("multi_exit_disc"),
     "as_path": "as_path",
     "origin": "origin",
     "communities": "communities",

@@ -29,16 +29,22 @@ from lab.bgp import (
 )
 from lab.errors import InputError
 from lab.load import load_policies
+from lab.load.cases import load_cases
 from lab.load.routes import read_routes, route_of
 from lab.mrt import MrtError, read_mrt
-from lab.policy import Context, compiled, evaluate
+from lab.policy import Context, cases, compiled, evaluate
+from lab.policy.coverage import coverage
 from lab.policy.patterns import as_path_matches, check_as_path_pattern, check_community_pattern, community_matches
+from lab.report import policy_json, policy_text
+from lab.report.json_parts import document, route_object
+from lab.report.policy_text import sample_text
 from lab.wire import UpdateError, decode_update
 
 _VARIABLE = re.compile(r"'.*'|!\S*|\".*\"|[0-9a-fx.:/,*-]*\d[0-9a-fx.:/,*-]*")
 _ROUTE = Route(
     prefix=parse_prefix("10.0.0.0/8"), next_hop=IPv4Address("192.0.2.2"), as_path=AsPath.parse("65001 65010 {1,2}")
 )
+_EDGE = f"policies: {Path(__file__).parents[1] / 'golden' / 'policies' / 'edge.yaml'}\n"
 _CONTEXT = Context(
     neighbor="microsoft-1",
     peer_address=IPv4Address("192.0.2.2"),
@@ -120,10 +126,29 @@ def routes_file(data: bytes) -> str:
     with _file(data) as name:
         try:
             given = read_routes(name)
-            count = sum(1 for _ in given.routes)
+            routes = list(given.routes)
         except InputError as problem:
             return _mistakes(problem, name)
-    return f"{min(count, 3)} routes {_together(note.replace(name, 'the file') for note in given.notes)}"
+    for one in routes:
+        document("routes", routes=[route_object(one.route)]).encode()
+        sample_text(one).encode()
+    return f"{min(len(routes), 3)} routes {_together(note.replace(name, 'the file') for note in given.notes)}"
+
+
+def cases_file(data: bytes) -> str:
+    """A file of cases; those of a good one are run, and what became of them can be printed."""
+    with _file(_EDGE.encode() + data) as name:
+        try:
+            file = load_cases(name)
+        except InputError as problem:
+            str(problem).encode()
+            return _mistakes(problem, name)
+    results = tuple(cases.check(case) for case in file.cases)
+    report = cases.CaseReport(results=results, coverage=coverage([(file.terms, [one.outcome for one in results])]))
+    policy_json.cases(report).encode()
+    policy_text.cases(report).encode()
+    wrong = _together(mismatch.what for one in results for mismatch in one.mismatches)
+    return f"{min(len(results), 3)} cases {report.exit_code} {wrong}"
 
 
 def route_words(data: bytes) -> str:
@@ -213,6 +238,16 @@ def _words(name: str) -> tuple[bytes, ...]:
 
 TARGETS: Mapping[str, Target] = {
     run.__name__: Target(run=run, words=_words(run.__name__))
-    for run in (update, mrt, policy_file, routes_file, route_words, as_path_pattern, as_path_text, communities)
+    for run in (
+        update,
+        mrt,
+        policy_file,
+        cases_file,
+        routes_file,
+        route_words,
+        as_path_pattern,
+        as_path_text,
+        communities,
+    )
 }
 """By the name that is given to `fuzz.py`, and that of their directory in `corpus`."""

@@ -17,7 +17,8 @@ from targets import TARGETS, Target
 COUNTS = {
     "update": (8000, 200),
     "mrt": (5000, 200),
-    "policy_file": (1500, 100),
+    "policy_file": (1500, 80),
+    "cases_file": (2500, 80),
     "routes_file": (1500, 40),
     "route_words": (1500, 30),
     "as_path_pattern": (3000, 20),

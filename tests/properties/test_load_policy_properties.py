@@ -51,19 +51,19 @@ STANDARD, LARGE, EXTENDED = (
 SOME_STANDARD = STANDARD | one_of("c 65010:* /^65010:/ *:*")
 SOME_LARGE = LARGE | one_of("l 65010:*:2 /:1$/")
 SOME_EXTENDED = EXTENDED | one_of("x target:*:1 /^target/ *:1:*")
-HOPS = st.just("10.0.0.0/8 le 24") | one_of("p 10.0.0.0/8")
+HOPS = st.just("10.0.0.0/8 ge 24") | one_of("p 10.0.0.0/8")
 RANGES = st.integers(0, 300) | st.sampled_from([">= 3", "<= 200", "2-4"])
 CHANGES = st.integers(0, 300) | st.sampled_from(["+50", "-50", -5])
 ASNS = st.integers(1, 4) | st.just("1.1")
 MATCH: Values = {
-    "prefix_list": asked(HOPS),
+    "prefix_list": asked(HOPS | st.just("10.0.0.0/8 le 24")),
     "as_path": asked(one_of("a ^$ _65001_ 65010")),
     "as_path_length": RANGES,
     "community": asked(SOME_STANDARD),
     "large_community": asked(SOME_LARGE),
     "extended_community": asked(SOME_EXTENDED),
     "route_target": asked(one_of("x 65010:1 1.2.3.4:5 65010:* /./ rt:*:*")),
-    "next_hop": asked(HOPS | one_of("172.16.0.2 2001:db8::1")),
+    "next_hop": asked(one_of("p 10.0.0.0/8 172.16.0.2 2001:db8::1")),
     "origin": listed(one_of("igp egp")),
     "local_pref": RANGES,
     "med": RANGES | st.just("absent"),

@@ -19,6 +19,7 @@ from lab.policy.boundary import MOST_ROUTES, boundary
 from lab.policy.boundary_values import paths_like
 from lab.policy.difference import Version, compare
 from lab.policy.examples import examples
+from lab.policy.meaning import say_the_same
 from lab.report.json_parts import document, route_object
 from strategies import policies, routes
 
@@ -43,8 +44,18 @@ def test_every_difference_is_one(old: Policy, new: Policy) -> None:
 
     for one in found.differences[:50]:
         before, after = one.before, one.after
-        assert (before.route, before.next_hop_set) != (after.route, after.next_hop_set)
-    assert found.boundary_routes == len(boundary((old, new)))
+        assert (before.route, before.next_hop_set, before.goes_on) != (after.route, after.next_hop_set, after.goes_on)
+    assert found.boundary_routes == len(boundary((old, new)).samples)
+
+
+@FEW
+@given(policies, policies)
+def test_what_says_the_same_does_the_same(old: Policy, new: Policy) -> None:
+    """Where no route differs and the report does not say that policies are written differently, they say the same."""
+    (found,) = compare([Version(name="p", old=old, new=new)])
+
+    assert found.differs or found.is_open or say_the_same(old, new)
+    assert not (found.differences and say_the_same(old, new))
 
 
 @FEW
@@ -52,7 +63,7 @@ def test_every_difference_is_one(old: Policy, new: Policy) -> None:
 def test_on_boundary_routes_the_traced_and_the_fast_form_agree(policy: Policy) -> None:
     """The routes at which conditions turn are where the two forms would part."""
     fast = compiled((policy,))
-    for one in boundary((policy,))[:300]:
+    for one in boundary((policy,)).samples[:300]:
         outcome = evaluate(policy, one.route, one.context)
         assert fast(one.route, one.context) == (outcome.route, outcome.next_hop_set)
 
@@ -64,7 +75,7 @@ def test_routes_survive_their_json(tmp_path: Path, given_routes: list[Route]) ->
     file = tmp_path / "x.json"
     file.write_text(document("routes", routes=[route_object(one) for one in given_routes]), encoding="utf-8")
 
-    assert list(read_routes(str(file)).routes) == list(dict.fromkeys(given_routes))
+    assert [one.route for one in read_routes(str(file)).routes] == list(dict.fromkeys(given_routes))
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(

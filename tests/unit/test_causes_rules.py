@@ -211,8 +211,8 @@ def test_what_a_rule_originates_is_explained(where: Contoso, expectation: RouteE
             replace(AT_CE1, attributes=(("next_hop", "msee1"),)),
             "Loc-RIB: at ce1 the path to 10.100.0.0/16 from msee1 lost to the one from ce2: "
             "higher MED (RFC 4271 §9.1.2.2 c, compared whatever the neighbour AS), 50 against 10; "
-            "the import policy one-term (term 1) of ce2 set multi_exit_disc 10; "
-            "the import policy chosen (term 1) of ce1 set multi_exit_disc 50",
+            "the import policy one-term (term 1) of ce2 set med 10; "
+            "the import policy chosen (term 1) of ce1 set med 50",
             id="MEDs of different ASes",
         ),
         pytest.param(

@@ -129,9 +129,159 @@ def test_where_nothing_is_compared_the_code_is_3(tmp_path: Path, capsys: pytest.
     assert out == "nothing was compared: there is no policy in either file\n"
 
 
-def test_agreement_is_never_called_proof(capsys: pytest.CaptureFixture[str]) -> None:
+def test_agreement_is_never_called_proof(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where policies agree the report says what that is worth."""
-    assert "this is no proof that they are equal" in policy("diff", "edge.yaml", "edge.yaml", capsys=capsys)[1]
+    file = tmp_path / "edge.yaml"
+    text = (GOLDEN / "policies" / "edge.yaml").read_text(encoding="utf-8")
+    file.write_text(text.replace('">= 5"', "5-4294967295").replace("10.100.0.0/16 le 24", "10.100.0.0/16 ge 16 le 24"))
+    code, out, _ = policy("diff", "edge.yaml", file, capsys=capsys)
+
+    assert code == 0, "other words for the same numbers and prefixes"
+    file.write_text(text.replace("then: next_policy", "match: {as_path: .*}\n      then: next_policy"))
+    code, out, _ = policy("diff", "edge.yaml", file, capsys=capsys)
+    assert code == 3
+    assert "sane: written differently; no route was found that shows it, of " in out
+    assert "this is no proof that they are equal" in out
+    document = json.loads(policy("diff", "edge.yaml", file, "--format", "json", capsys=capsys)[1])
+    assert [one["written_differently"] for one in document["policies"]] == [True, False, False]
+    assert document["exit_code"] == 3
+
+
+@pytest.mark.parametrize("verb", [["diff", "edge.yaml", "edge.yaml"], ["eval", "edge.yaml", "azure"]])
+def test_a_file_without_routes_proves_nothing(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where routes were to be asked about and there are none, the code is 3 and the report says so."""
+    file = tmp_path / "routes.json"
+    file.write_text('{"schema": "erlab/routes/1", "router": "ce1", "routes": []}', encoding="utf-8")
+    more = ["--route", "prefix=10.100.0.0/16"] if verb[0] == "eval" else []
+    code, out, _ = policy(*verb, "--routes", file, *more, capsys=capsys)
+
+    assert code == 3
+    assert "0 routes given" in out
+    assert "proves nothing about" in out
+
+
+def test_a_policy_that_goes_on_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a policy hands to the next one is compared and told."""
+    files = []
+    for name, tag in (("old", "65010:1"), ("new", "65010:2")):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(f'policies: {{tag: [{{set: {{add_communities: "{tag}"}}, then: next_policy}}]}}\n')
+        files.append(file)
+    code, out, _ = policy("diff", *files, capsys=capsys)
+
+    assert code == 1
+    assert "  goes on to the next policy: " in out
+    assert "set:    communities: 65010:1 -> 65010:2" in out
+
+
+ONLY_FROM_MSEE1 = "policies: {p: [{match: {neighbor: msee1}, then: accept}]}\n"
+
+
+def test_routes_of_a_session_are_asked_about_with_its_neighbour(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A condition on the neighbour holds for what an Adj-RIB-In has from it, and the call may say another."""
+    file = tmp_path / "p.yaml"
+    file.write_text(ONLY_FROM_MSEE1, encoding="utf-8")
+    nobody = tmp_path / "nobody.yaml"
+    nobody.write_text("policies: {p: [{match: {neighbor: msee2}, then: accept}]}\n", encoding="utf-8")
+    table = REPORTS / "show_rib-in.json"
+    read = json.loads(policy("eval", file, "p", "--routes", table, "--format", "json", capsys=capsys)[1])
+    said = policy("eval", file, "p", "--routes", table, "--neighbor", "msee2", "--format", "json", capsys=capsys)[1]
+    differing = json.loads(policy("diff", file, nobody, "--routes", table, "--format", "json", capsys=capsys)[1])
+
+    assert {one["neighbor"]: one["outcome"]["accepted"] for one in read["routes"]}["msee1"] is True
+    assert {one["neighbor"]: one["outcome"]["accepted"] for one in json.loads(said)["routes"]} == {"msee2": False}
+    assert json.loads(said)["neighbor"] == "msee2"
+    assert any(one["given"] and one["neighbor"] == "msee1" for one in differing["policies"][0]["differences"])
+
+
+def test_routes_without_a_neighbour_are_noted_where_it_matters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a policy asks for the neighbour and the routes do not tell it, a note says what that means."""
+    file = tmp_path / "p.yaml"
+    file.write_text(ONLY_FROM_MSEE1, encoding="utf-8")
+    says = "of 3 of the 3 routes given it is not known from which neighbour they are"
+
+    verbs: tuple[tuple[str | Path, ...], ...] = (("eval", file, "p"), ("diff", file, file))
+    for verb in verbs:
+        assert says in policy(*verb, "--routes", "routes.yaml", capsys=capsys)[1]
+        assert says not in policy(*verb, "--routes", "routes.yaml", "--neighbor", "msee1", capsys=capsys)[1]
+    assert says not in policy("eval", "edge.yaml", "azure", "--routes", "routes.yaml", capsys=capsys)[1]
+
+
+def test_a_neighbour_has_a_name_and_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Conditions on either hold where the call says both."""
+    file = tmp_path / "p.yaml"
+    file.write_text(ONLY_FROM_MSEE1.replace("msee1", "172.16.0.2"), encoding="utf-8")
+    call = ("eval", file, "p", "--route", "prefix=10.0.0.0/8", "--neighbor", "msee1")
+
+    assert policy(*call, capsys=capsys)[0] == 1
+    assert policy(*call, "--peer-address", "172.16.0.2", capsys=capsys)[0] == 0
+
+
+def test_each_family_has_its_own_address(capsys: pytest.CaptureFixture[str]) -> None:
+    """An own address becomes the next hop of routes of its family alone."""
+    call = ("eval", "self.yaml", "self", "--route", "prefix=10.0.0.0/8", "--asn", "65010", "--address", "2001:db8::1")
+    code, out, err = policy(*call, capsys=capsys)
+
+    assert (code, out) == (2, "")
+    assert "give it with --address, one of the route's family" in err
+    code, out, _ = policy(*call, "--address", "172.16.0.1", "--route", "prefix=::/0", capsys=capsys)
+    assert code == 0
+    assert "comes out as ::/0, next_hop 2001:db8::1" in out
+    assert "comes out as 10.0.0.0/8, next_hop 172.16.0.1" in out
+
+
+def test_a_chosen_next_hop_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A term that keeps the next hop changes no attribute, and still says what it chose; JSON does too."""
+    call = ("eval", "chain.yaml", "first", "--route", "prefix=10.0.0.0/8 communities=65010:1")
+    (one,) = json.loads(policy(*call, "--format", "json", capsys=capsys)[1])["routes"]
+
+    assert "      chooses the next hop: the session puts no other one in its place\n" in policy(*call, capsys=capsys)[1]
+    assert (one["next_hop_set"], one["decided_by"]) == (True, {"policy": "first", "term": 1})
+
+
+def test_json_of_cases_says_what_was_asked_and_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    """A case's context and what it expected stand beside what there was."""
+    document = json.loads(policy("test", "wrong.cases.yaml", "--format", "json", capsys=capsys)[1])
+    case = document["cases"][0]
+
+    assert case["context"] == {"neighbor": None, "peer_address": None, "asn": None, "address": None}
+    assert case["expected"] == {
+        "fate": "accept",
+        "by": "other",
+        "next_hop": None,
+        "local_pref": "300",
+        "multi_exit_disc": "5",
+    }
+    assert case["decided_by"] == {"policy": "azure", "term": 1}
+
+
+def test_a_policy_file_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a policy file is given in place of a file of cases, that is what is said."""
+    code, out, err = policy("test", "edge.yaml", capsys=capsys)
+
+    assert (code, out) == (2, "")
+    assert "edge.yaml:1:1: this is a policy file, not a file of cases\n    give a file of cases, which names it" in err
+
+
+def test_a_default_that_no_case_reaches_fails_where_it_has_to_be_reached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --require-coverage a default that accepts has to be reached."""
+    file = tmp_path / "x.cases.yaml"
+    case = "{name: a, policy: second, route: {prefix: 10.0.0.0/8, communities: ['65010:2']}, expect: reject}"
+    file.write_text(f"policies: p.yaml\ncases:\n  - {case}\n", encoding="utf-8")
+    second = (GOLDEN / "policies" / "chain.yaml").read_text(encoding="utf-8").partition("  last:")[0]
+    (tmp_path / "p.yaml").write_text("policies:\n" + second[second.index("  second:") :], encoding="utf-8")
+    code, out, _ = policy("test", file, "--require-coverage", capsys=capsys)
+
+    assert code == 1
+    assert f"  {tmp_path / 'p.yaml'}:2: the default of second\n1 of 2 terms and defaults reached" in out
 
 
 def test_a_given_route_alone_can_tell_versions_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,7 +348,18 @@ def test_the_json_of_no_routes_is_a_document(tmp_path: Path, capsys: pytest.Capt
         (["edge.yaml", "azure", "--route", "prefix=10.0.0.0/8", "--address", "x"], "--address: 'x' is not an address"),
         (["edge.yaml", "azure", "--route", "prefix=10.0.0.0/8", "--neighbor", "A B"], "--neighbor: 'A B' is no router"),
         (["edge.yaml", "azure", "--routes", "missing"], "missing: no such file"),
-        (["self.yaml", "self", "--route", "prefix=10.0.0.0/8"], "next_hop self needs the router's own address"),
+        (
+            ["self.yaml", "self", "--route", "prefix=10.0.0.0/8"],
+            "next_hop self needs the router's own address on the session: give it with --address, one of the route's",
+        ),
+        (
+            ["edge.yaml", "azure", "--route", "prefix=10.0.0.0/8", "--address", "10.0.0.1", "--address", "10.0.0.2"],
+            "--address: two ipv4 addresses",
+        ),
+        (
+            ["edge.yaml", "azure", "--route", "prefix=::/0", "--neighbor", "10.0.0.1", "--peer-address", "10.0.0.1"],
+            "--neighbor and --peer-address: two addresses",
+        ),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ from lab.policy import (
     Term,
     evaluate,
 )
-from lab.policy.boundary import MOST_ROUTES, Sample, boundary
+from lab.policy.boundary import MOST_ROUTES, MOST_TERMS_ASKED, Sample, boundary
 from lab.policy.boundary_values import values_of
 from lab.policy.coverage import matched
 
@@ -73,7 +73,7 @@ def held(match: Match, one: Sample) -> bool:
 def test_each_condition_has_a_route_inside_and_one_outside(name: str) -> None:
     """For each kind of condition there is a boundary route for which it holds, and one for which it does not."""
     match = CONDITIONS[name]
-    made = boundary((Policy(name="p", terms=(Term(fate=Fate.ACCEPT, match=match),)),))
+    made = boundary((Policy(name="p", terms=(Term(fate=Fate.ACCEPT, match=match),)),)).samples
 
     assert {held(match, one) for one in made} == {True, False}
 
@@ -135,7 +135,7 @@ def test_a_route_reaches_a_term_behind_one_that_takes_much() -> None:
     second = Term(fate=Fate.ACCEPT, match=Match(prefix_list=in_list("10.0.0.0/8", 8, 32)))
     policy = Policy(name="p", terms=(first, second))
 
-    outcomes = [evaluate(policy, one.route, one.context) for one in boundary((policy,))]
+    outcomes = [evaluate(policy, one.route, one.context) for one in boundary((policy,)).samples]
 
     assert ("p", 2) in {one for outcome in outcomes for one in matched(outcome)}
 
@@ -145,7 +145,7 @@ def test_a_called_policy_is_turned_too() -> None:
     called = Policy(name="called", terms=(Term(fate=Fate.ACCEPT, match=CONDITIONS["community"]),))
     caller = Policy(name="caller", terms=(Term(fate=Fate.ACCEPT, call=called),))
 
-    outcomes = [evaluate(caller, one.route, one.context) for one in boundary((caller,))]
+    outcomes = [evaluate(caller, one.route, one.context) for one in boundary((caller,)).samples]
 
     assert {outcome.accepted for outcome in outcomes} == {True, False}
 
@@ -153,9 +153,9 @@ def test_a_called_policy_is_turned_too() -> None:
 def test_boundary_routes_are_the_same_each_time_and_each_once() -> None:
     """The routes are in one order, and none is there twice."""
     policy = Policy(name="p", terms=tuple(Term(fate=Fate.NEXT_TERM, match=match) for match in CONDITIONS.values()))
-    made = boundary((policy, policy))
+    made = boundary((policy, policy)).samples
 
-    assert made == boundary((policy, policy))
+    assert made == boundary((policy, policy)).samples
     assert len(set(made)) == len(made)
 
 
@@ -168,10 +168,20 @@ def test_there_are_never_too_many() -> None:
     )
     many = Term(fate=Fate.REJECT, match=Match(prefix_list=Asked(sets=(PrefixList(name="many", ranges=ranges),))))
     other = Term(fate=Fate.ACCEPT, match=CONDITIONS["large_community"])
-    made = boundary((Policy(name="p", terms=(many, other)),))
+    made = boundary((Policy(name="p", terms=(many, other)),)).samples
 
     assert len(made) == MOST_ROUTES
     assert any(one.route.large_communities == (LargeCommunity("65010:1:1"),) for one in made[:20])
+
+
+def test_very_long_policies_have_fewer_routes_and_say_so() -> None:
+    """Of a policy of very many terms the first routes are made, so that it takes seconds."""
+    terms = tuple(Term(fate=Fate.REJECT, match=Match(community=in_set(f"65010:{number}"))) for number in range(300))
+    made = boundary((Policy(name="p", terms=terms),))
+
+    assert len(made.samples) == MOST_TERMS_ASKED // 300
+    assert (made.complete, made.searched) == (False, True)
+    assert boundary((Policy(name="p", terms=terms[:2]),)).complete
 
 
 def test_a_term_that_nothing_satisfies_has_no_route_and_breaks_nothing() -> None:
@@ -179,7 +189,7 @@ def test_a_term_that_nothing_satisfies_has_no_route_and_breaks_nothing() -> None
     match = Match(community=in_set("65010:1", quantifier=Quantifier.NONE), prefix_list=in_list("10.0.0.0/8", 8, 8))
     impossible = replace(match, family=Family.IPV6)
 
-    made = boundary((Policy(name="p", terms=(Term(fate=Fate.ACCEPT, match=impossible),)),))
+    made = boundary((Policy(name="p", terms=(Term(fate=Fate.ACCEPT, match=impossible),)),)).samples
 
     assert made
     assert not any(held(impossible, one) for one in made)

@@ -17,9 +17,9 @@ from lab.load import load_file
 from lab.load.cases import CasesFile, load_cases
 from lab.load.schema import DIRECTORY, cases_schema
 from lab.load.source import read
-from lab.policy import Change, Context, Fate, Policy, Term, evaluate
+from lab.policy import Change, Context, Fate, NextHopRule, Policy, Term, evaluate
 from lab.policy.cases import DEFAULT, Case, CaseReport, Expected, check, decider
-from lab.policy.coverage import Coverage, WrittenTerm, coverage, with_called
+from lab.policy.coverage import Coverage, WrittenTerm, coverage, lets_through, with_called
 
 ROOT = Path(__file__).parents[2]
 EDGE = ROOT / "tests" / "golden" / "policies" / "edge.yaml"
@@ -64,10 +64,50 @@ def test_each_thing_that_is_not_as_expected_is_told(expected: Expected, mismatch
     assert (found.what, found.expected, found.got) == mismatch
 
 
-@pytest.mark.parametrize("by", ["2", "changed", ""])
+@pytest.mark.parametrize("by", ["2", "changed", "outer/2", "outer/changed", ""])
 def test_a_term_is_expected_by_number_or_name_or_not_at_all(by: str) -> None:
     """The number and the name of the term that decided are both right, and so is saying nothing."""
     assert check(replace(CASE, expected=replace(EXPECTED, by=by))).passed
+
+
+@pytest.mark.parametrize("by", ["inner/2", "inner/changed", "outer/default"])
+def test_a_term_of_another_policy_is_not_the_one_that_was_expected(by: str) -> None:
+    """A term that is expected with its policy is one of that policy."""
+    assert not check(replace(CASE, expected=replace(EXPECTED, by=by))).passed
+
+
+def test_a_term_that_is_called_default_is_no_default() -> None:
+    """What is expected of the default does not hold for a term of that name."""
+    named = Policy(name="p", terms=(Term(fate=Fate.ACCEPT, name=DEFAULT),))
+    case = replace(CASE, policies=(named,), expected=Expected(fate=Fate.ACCEPT, by=DEFAULT))
+
+    assert [one.got for one in check(case).mismatches] == ["term 1 (default) of p"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "passes"),
+    [
+        (NextHopRule.UNCHANGED, Change(next_hop_rule=NextHopRule.UNCHANGED), True),
+        (NextHopRule.UNCHANGED, Change(), False),
+        (NextHopRule.UNCHANGED, Change(next_hop_rule=NextHopRule.SELF), False),
+        (NextHopRule.SELF, Change(next_hop_rule=NextHopRule.SELF), True),
+        (NextHopRule.SELF, Change(next_hop_rule=NextHopRule.UNCHANGED), False),
+    ],
+)
+def test_the_choice_of_the_next_hop_is_expected(rule: NextHopRule, change: Change, *, passes: bool) -> None:
+    """That the policy chose the next hop, and which, is a thing that a case can expect."""
+    chooses = Policy(name="p", terms=(Term(fate=Fate.ACCEPT, change=change),))
+    case = replace(
+        CASE,
+        policies=(chooses,),
+        expected=Expected(fate=Fate.ACCEPT, next_hop_rule=rule),
+        context=Context(own_address=ip_address("172.16.0.1")),
+    )
+
+    assert check(case).passed is passes
+    if change == Change():
+        (found,) = check(case).mismatches
+        assert (found.expected, found.got) == ("unchanged, 192.0.2.9", "192.0.2.9, the session's choice")
 
 
 def test_the_default_is_what_decides_where_no_term_does() -> None:
@@ -77,6 +117,8 @@ def test_the_default_is_what_decides_where_no_term_does() -> None:
     nothing = replace(CASE, policies=(through, last), expected=Expected(fate=Fate.REJECT, by=DEFAULT))
 
     assert check(nothing).passed
+    assert check(replace(nothing, expected=replace(nothing.expected, by="last/default"))).passed
+    assert not check(replace(nothing, expected=replace(nothing.expected, by="through/default"))).passed
     assert decider(check(nothing).outcome) == "the default of last"
 
 
@@ -92,11 +134,11 @@ def test_a_term_whose_called_policy_rejects_has_decided() -> None:
 
 
 def written(*policies: Policy) -> tuple[WrittenTerm, ...]:
-    """The terms of some policies and of those that they call."""
+    """The terms of some policies and of those that they call, and the defaults that let a route through."""
     return tuple(
         WrittenTerm(policy=one.name, term=number, where=f"{one.name}:{number}")
         for one in with_called(policies)
-        for number, _ in enumerate(one.terms, start=1)
+        for number in range(0 if lets_through(one) else 1, len(one.terms) + 1)
     )
 
 
@@ -106,12 +148,25 @@ def test_a_term_is_reached_where_its_conditions_hold() -> None:
     found = coverage([(written(POLICY), [evaluate(POLICY, route) for route in routes])])
 
     assert found.reached == 2
-    assert [(one.policy, one.term) for one in found.missed] == [("outer", 3), ("inner", 1)]
+    assert [(one.policy, one.term) for one in found.missed] == [("outer", 3), ("inner", 0), ("inner", 1)]
+
+
+def test_a_default_that_lets_a_route_through_has_to_be_reached() -> None:
+    """It counts as a term, and a route that no term decides reaches it, in a called policy too."""
+    calling = Policy(name="calling", terms=(Term(fate=Fate.ACCEPT, call=INNER),))
+    reached = [evaluate(calling, replace(ROUTE, prefix=P1))]
+
+    assert [(one.policy, one.term) for one in coverage([(written(calling), reached)]).missed] == [("inner", 1)]
+    assert [(one.policy, one.term) for one in coverage([(written(calling), [])]).missed][1:] == [
+        ("inner", 0),
+        ("inner", 1),
+    ]
+    assert 0 not in {one.term for one in written(POLICY) if one.policy == "outer"}
 
 
 def test_runs_of_one_file_add_up_and_equal_names_of_two_files_do_not() -> None:
     """A term is known by its place: two runs of a file reach it together, and another file's term stays missed."""
-    one, other = (tuple(replace(term, where=f"{file}:{term.term}") for term in written(INNER)) for file in "ab")
+    one, other = (tuple(replace(term, where=f"{file}:{term.term}") for term in written(INNER)[1:]) for file in "ab")
     reached = [evaluate(INNER, ROUTE)]
 
     assert coverage([(one, []), (one, reached)]).missed == ()
@@ -156,7 +211,7 @@ def test_a_case_is_read_with_everything_that_it_says(tmp_path: Path) -> None:
     text = """\
   - name: everything
     policy: [sane, azure]
-    context: {neighbor: msee1, asn: 65010, address: 172.16.0.1}
+    context: {neighbor: msee1, peer_address: 172.16.0.2, asn: 65010, address: 172.16.0.1}
     route:
       prefix: 10.100.0.0/16
       next_hop: 172.16.0.2
@@ -174,14 +229,28 @@ def test_a_case_is_read_with_everything_that_it_says(tmp_path: Path) -> None:
       weight: 7
       source: static
       vrf: branch
-    expect: {fate: accept, by: 1, med: absent, local_pref: 200, as_path: "", communities: [], weight: 0, origin: igp}
+    expect:
+      fate: accept
+      by: azure/1
+      med: absent
+      local_pref: 200
+      as_path: ""
+      communities: []
+      weight: 0
+      origin: igp
+      next_hop: unchanged
 """
     (case,) = cases(tmp_path, text).cases
     route = case.route
 
     assert case.where.endswith("x.cases.yaml:3")
     assert [policy.name for policy in case.policies] == ["sane", "azure"]
-    assert case.context == Context(neighbor="msee1", own_asn=Asn(65010), own_address=ip_address("172.16.0.1"))
+    assert case.context == Context(
+        neighbor="msee1",
+        peer_address=ip_address("172.16.0.2"),
+        own_asn=Asn(65010),
+        own_address=ip_address("172.16.0.1"),
+    )
     assert route.communities == ("12076:50002", "65010:1", "65010:2")
     assert (str(route.as_path), route.multi_exit_disc, route.vrf, str(route.aggregator)) == (
         "12076 {1,2}",
@@ -191,7 +260,8 @@ def test_a_case_is_read_with_everything_that_it_says(tmp_path: Path) -> None:
     )
     assert case.expected == Expected(
         fate=Fate.ACCEPT,
-        by="1",
+        by="azure/1",
+        next_hop_rule=NextHopRule.UNCHANGED,
         attributes=(
             ("origin", "igp"),
             ("as_path", ""),
@@ -219,6 +289,7 @@ def test_terms_are_placed_where_they_are_written() -> None:
     places = {(one.policy, one.term): lines[int(one.where.rpartition(":")[2]) - 1].strip() for one in file.terms}
 
     assert places["azure", 2] == "- name: other"
+    assert places["tagged", 0] == "tagged:"
     assert places["tagged", 1] == "- match: {community: no-export}"
 
 

@@ -242,10 +242,10 @@ IS_OUT = "10.1.0.0/16 is in none of its ranges"
         (Match(local_pref=NumberRange(low=100, high=100)), BARE, "local_pref 100", True, "it is 100"),
         (Match(local_pref=NumberRange(high=99)), BARE, "local_pref <= 99", False, "it is 100"),
         # multi_exit_disc
-        (Match(multi_exit_disc=NumberRange(low=5, high=6)), ROUTE, "multi_exit_disc 5-6", True, "it is 5"),
-        (Match(multi_exit_disc=NumberRange()), BARE, "multi_exit_disc >= 0", False, "it is absent"),
-        (Match(multi_exit_disc=NumberRange(absent=True)), BARE, "multi_exit_disc absent", True, "it is absent"),
-        (Match(multi_exit_disc=NumberRange(absent=True)), ROUTE, "multi_exit_disc absent", False, "it is 5"),
+        (Match(multi_exit_disc=NumberRange(low=5, high=6)), ROUTE, "med 5-6", True, "it is 5"),
+        (Match(multi_exit_disc=NumberRange()), BARE, "med >= 0", False, "it is absent"),
+        (Match(multi_exit_disc=NumberRange(absent=True)), BARE, "med absent", True, "it is absent"),
+        (Match(multi_exit_disc=NumberRange(absent=True)), ROUTE, "med absent", False, "it is 5"),
         # weight
         (Match(weight=NumberRange(low=3, high=3)), ROUTE, "weight 3", True, "it is 3"),
         (Match(weight=NumberRange(low=1)), BARE, "weight >= 1", False, "it is 0"),
@@ -303,7 +303,7 @@ def test_zero_is_asked_for() -> None:
     match = Match(as_path_length=zero, multi_exit_disc=zero, weight=zero)
     assert [(c.text, c.holds) for c in match.test(replace(BARE, multi_exit_disc=0))] == [
         ("as_path_length 0", True),
-        ("multi_exit_disc 0", True),
+        ("med 0", True),
         ("weight 0", True),
     ]
 
@@ -319,6 +319,14 @@ def test_all_conditions_of_a_term_must_hold() -> None:
         ("family ipv4", True),
     ]
     assert outcome.steps[0].fate is None
+
+
+def test_what_costs_most_is_asked_last() -> None:
+    """A router asks for numbers before prefix lists, and matches regular expressions last; traces keep their order."""
+    match = Match(as_path=paths("^1_"), community=sets("65001:1"), prefix_list=lists("10.1.0.0/16"), family=Family.IPV4)
+    told = [condition.text.partition(" ")[0] for condition in match.test(ROUTE)]
+    assert told == ["prefix_list", "as_path", "community", "family"]
+    assert [aspect.name for aspect, _ in match.cheapest_first()] == ["family", "prefix_list", "community", "as_path"]
 
 
 def test_a_literal_prefix_is_named_once() -> None:

@@ -24,6 +24,7 @@ from lab.policy import (
     compiled,
     evaluate,
 )
+from lab.policy.evaluation import evaluate_alone
 
 ROUTE = Route(prefix=P1, next_hop=IPv4Address("192.0.2.2"), as_path=AsPath.of(65001), communities=(Community("1:1"),))
 ACCEPT, REJECT, NEXT_TERM, NEXT_POLICY = Fate.ACCEPT, Fate.REJECT, Fate.NEXT_TERM, Fate.NEXT_POLICY
@@ -297,7 +298,7 @@ ONLY_P2 = Condition(text="prefix_list exactly", holds=False, because="10.1.0.0/1
                 route=ROUTE,
                 because="term 1 accepts",
                 term=1,
-                steps=(step(1, NEXT_POLICY), step(1, ACCEPT, name="q")),
+                steps=(replace(step(1, NEXT_POLICY), next_hop_set=True), step(1, ACCEPT, name="q")),
                 next_hop_set=True,
             ),
             id="a next hop that an earlier policy chose stays chosen",
@@ -316,7 +317,7 @@ ONLY_P2 = Condition(text="prefix_list exactly", holds=False, because="10.1.0.0/1
                 route=ROUTE,
                 because="term 1 accepts",
                 term=1,
-                steps=(step(1, ACCEPT), step(1, ACCEPT, name="q", depth=1)),
+                steps=(step(1, ACCEPT), replace(step(1, ACCEPT, name="q", depth=1), next_hop_set=True)),
                 next_hop_set=True,
             ),
             id="a next hop that a called policy chose is chosen",
@@ -327,7 +328,7 @@ ONLY_P2 = Condition(text="prefix_list exactly", holds=False, because="10.1.0.0/1
                 policy="p",
                 route=None,
                 because="no term decided: the default is reject",
-                steps=(step(1, NEXT_TERM),),
+                steps=(replace(step(1, NEXT_TERM), next_hop_set=True),),
             ),
             id="a rejected route has no next hop to choose",
         ),
@@ -335,9 +336,26 @@ ONLY_P2 = Condition(text="prefix_list exactly", holds=False, because="10.1.0.0/1
 )
 def test_the_fate_of_a_route_and_its_trace(chain: tuple[Policy, ...], outcome: Outcome) -> None:
     """The whole answer: what came out, what decided, and every term that was tried; and the fast form agrees."""
-    assert evaluate(chain, ROUTE) == outcome
+    assert replace(evaluate(chain, ROUTE), defaults=()) == outcome
     assert compiled(chain)(ROUTE, NOWHERE) == (outcome.route, outcome.next_hop_set)
     assert outcome.accepted is (outcome.route is not None)
+
+
+def test_the_policies_of_which_no_term_decided_are_named() -> None:
+    """A default that had the say is told with its policy's name, also that of a policy that was called."""
+    called = policy(Term(fate=NEXT_TERM), name="q", default=ACCEPT)
+    first = policy(Term(fate=NEXT_TERM, call=called), default=NEXT_POLICY)
+
+    assert evaluate((first, policy(Term(fate=ACCEPT), name="r")), ROUTE).defaults == ("q", "p")
+
+
+@pytest.mark.parametrize("fate", [ACCEPT, REJECT, NEXT_POLICY])
+def test_a_policy_alone_says_whether_the_next_one_has_the_say(fate: Fate) -> None:
+    """Asked alone, a policy that goes on hands on its changes, and neither accepts nor rejects."""
+    found = evaluate_alone(policy(Term(fate=fate, change=Change() if fate is REJECT else WEIGHTED)), ROUTE)
+
+    assert (found.accepted, found.goes_on) == (fate is ACCEPT, fate is NEXT_POLICY)
+    assert found.route == (None if fate is REJECT else replace(ROUTE, weight=1))
 
 
 def test_one_policy_is_a_chain_of_one() -> None:

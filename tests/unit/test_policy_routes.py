@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import os
+import threading
 from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
@@ -27,7 +29,13 @@ DUMP = peer_index_table(("192.0.2.1", 12076)) + table("10.0.0.0/8", (0, ATTRIBUT
 
 def routes(path: Path) -> list[Route]:
     """The routes of a file."""
-    return list(read_routes(str(path)).routes)
+    return [one.route for one in read_routes(str(path)).routes]
+
+
+def neighbors(path: Path) -> list[str]:
+    """From whom the routes of a file are."""
+    contexts = [one.context for one in read_routes(str(path)).routes]
+    return [one.neighbor or str(one.peer_address or "") for one in contexts]
 
 
 def by_prefix(name: str) -> dict[str, Route]:
@@ -98,7 +106,7 @@ def test_own_routes_of_frr_are_static() -> None:
 def test_the_brief_forms_of_frr_agree_with_the_detailed_one_but_for_communities(name: str) -> None:
     """What the brief forms tell is the same, and a note says that they tell nothing of communities."""
     read = read_routes(str(SAMPLES / name))
-    brief = {str(one.prefix): one for one in read.routes}
+    brief = {str(one.route.prefix): one.route for one in read.routes}
     detailed = by_prefix("frr_ipv4_detail.json")
     shared = ["10.96.0.0/11", "10.100.0.0/16", "10.101.0.0/16", "10.102.0.0/16"]
 
@@ -135,6 +143,34 @@ def test_the_global_next_hop_is_taken_where_a_link_local_one_stands_beside_it(tm
     assert [str(one.next_hop) for one in routes(file)] == ["2001:db8::1"]
 
 
+def test_what_frr_tells_too_little_of_is_left_out_with_a_note(tmp_path: Path) -> None:
+    """An extended community without its octets costs no table, and a path without next hop and AS path is counted."""
+    path = {
+        "path": "1",
+        "nexthops": [{"ip": "10.0.0.1"}],
+        "extendedCommunity": {"string": "RT:65010:1 LB:1:2 UNK:3, 0xC"},
+    }
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"routes": {"10.0.0.0/8": [path, {"valid": True, "path": "1"}]}}), encoding="utf-8")
+    read = read_routes(str(file))
+
+    assert [one.route.extended_communities for one in read.routes] == [("target:65010:1",)]
+    assert read.notes[1:] == [
+        f"{file}: extended communities LB, left out: 1",
+        f"{file}: extended communities UNK, left out: 1",
+        f"{file}: paths without nexthops and aspath, left out: 1",
+    ]
+
+
+@pytest.mark.parametrize("name", ["frr_ipv4.json", "frr_ipv4_detail.json"])
+def test_routes_of_frr_have_the_neighbour_that_sent_them(name: str) -> None:
+    """Each path has its peer's address, and the router's own has none."""
+    read = {(str(one.route.prefix), one.context.peer_address) for one in read_routes(str(SAMPLES / name)).routes}
+
+    assert {("10.10.0.0/16", ip_address("10.0.0.3")), ("10.10.0.0/16", None)} <= read
+    assert ("10.100.0.0/16", ip_address("10.0.0.2")) in read
+
+
 # this project
 
 
@@ -160,6 +196,16 @@ def test_the_tables_of_erlab_are_read_each_route_once(content: dict[str, object]
     file.write_text(document(**content), encoding="utf-8")  # type: ignore[arg-type]  # JSON as it is
 
     assert routes(file) == [PLAIN]
+
+
+@pytest.mark.parametrize("kind", ["rib-in", "rib-out"])
+def test_routes_of_a_session_have_its_neighbour(kind: str, tmp_path: Path) -> None:
+    """The name of a session says from whom its routes are; a route of two sessions is there twice, of one once."""
+    file = tmp_path / "x.json"
+    sessions = [{"session": name, "routes": [route_object(PLAIN)] * 2} for name in ("msee1/ipv4", "msee2/ipv4")]
+    file.write_text(document(kind, **{kind.replace("-", "_"): sessions}), encoding="utf-8")
+
+    assert neighbors(file) == ["msee1", "msee2"]
 
 
 # YAML and words
@@ -206,6 +252,11 @@ def test_a_route_is_read_from_the_words_of_a_call() -> None:
         ("prefix=10.0.0.0/8 as_path=12076 65010", "--route:1:33: '65010' is no attribute\n"),
         ("prefix=10.0.0.0/8 prefix=10.0.0.0/8", "--route:1:19: 'prefix' is here twice\n"),
         ("prefx=10.0.0.0/8", "--route:1:1: unknown key 'prefx'\n    did you mean 'prefix'?"),
+        (
+            'prefix=10.0.0.0/8 communities="65010:1 65010:2"',
+            "--route:1:32: communities: '65010:1 65010:2' has blanks\n    separate with commas: 65010:1,65010:2\n",
+        ),
+        ("prefix=10.0.0.0/8 multi_exit_disc=5", "--route:1:19: multi_exit_disc is called med here\n"),
         ("", "--route:1:1: missing key 'prefix' in routes\n"),
         ('prefix="10.0.0.0/8', "--route:1:1: 'prefix=\"10.0.0.0/8' is no attribute\n"),
     ],
@@ -228,6 +279,27 @@ def test_an_mrt_dump_is_read_packed_or_not(pack: Callable[[bytes], bytes], tmp_p
     file.write_bytes(pack(DUMP))
 
     assert routes(file) == [PLAIN]
+    assert neighbors(file) == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress], ids=["gzip", "bzip2"])
+def test_a_packed_file_may_come_through_a_pipe(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A pipe can be read once, and is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(pack(DUMP),), daemon=True)
+    writer.start()
+
+    assert routes(pipe) == [PLAIN]
+    writer.join()
+
+
+def test_a_list_that_is_too_long_says_what_holds_more(tmp_path: Path) -> None:
+    """Where YAML has more values than are read, other forms are named."""
+    file = tmp_path / "x"
+    file.write_text("- 10.0.0.0/8\n" * 100_001, encoding="utf-8")
+
+    assert "\n    give so many routes as JSON of erlab or FRR, or as an MRT dump\n" in wrong(file)
 
 
 def test_what_was_passed_over_in_a_dump_is_told(tmp_path: Path) -> None:
@@ -236,7 +308,7 @@ def test_what_was_passed_over_in_a_dump_is_told(tmp_path: Path) -> None:
     file.write_bytes(DUMP + table("10.0.0.0/8", (0, ATTRIBUTES), subtype=3))
     read = read_routes(str(file))
 
-    assert list(read.routes) == [PLAIN]
+    assert [one.route for one in read.routes] == [PLAIN]
     assert read.notes == [f"{file}: records of TABLE_DUMP_V2, subtype 3, passed over: 1"]
 
 
@@ -265,8 +337,8 @@ BROKEN = {
         "x:2:13: string: '1:x' is not a community",
     ),
     "frr_extended": (
-        '{"routes": {"10.0.0.0/8": [{"extendedCommunity":\n {"string": "LB:1:2"}, "nexthops": [{"ip": "10.0.0.1"}]}]}}',
-        "x:2:13: string: 'LB:1:2' is an extended community of which FRR's text does not tell the octets",
+        '{"routes": {"10.0.0.0/8": [{"extendedCommunity":\n {"string": "RT:1:x"}, "nexthops": [{"ip": "10.0.0.1"}]}]}}',
+        "x:2:13: string: 'target:1:x' is not an extended community",
     ),
     "frr_no_list": ('{"routes": {"10.0.0.0/8": 5}}', "x:1:27: 10.0.0.0/8 must be a list"),
     "erlab_no_prefix": ('{"schema": "erlab/routes/1", "routes": [{}]}', "x:1:41: prefix is missing"),
@@ -279,6 +351,21 @@ BROKEN = {
         "x:2:14: unknown holds 5, which is no text",
     ),
     "erlab_kind": ('{"schema": "erlab/routes/1", "routes": [[]]}', "x:1:41: must be an object, not a list"),
+    "erlab_version": (
+        '{"schema": "erlab/routes/99", "routes": []}',
+        "x:1:12: 'erlab/routes/99' is of a version that is not known\n    this version of erlab reads erlab/routes/1",
+    ),
+    "erlab_no_version": ('{"schema": "erlab/routes", "routes": []}', "x:1:12: 'erlab/routes' is of a version that"),
+    "erlab_no_table": ('{"schema": "erlab/rib-in/1", "routes": []}', "x:1:1: rib_in must be a list"),
+    "erlab_key": (
+        '{"schema": "erlab/routes/1", "routes": [{"prefix": "::/0",\n "comunities": []}]}',
+        "x:2:16: unknown key 'comunities'\n    did you mean 'communities'?",
+    ),
+    "erlab_session_key": ('{"schema": "erlab/rib-in/1", "rib_in": [{"rotes": []}]}', "x:1:51: unknown key 'rotes'"),
+    "erlab_vrf": (
+        '{"schema": "erlab/routes/1", "routes": [{\n"prefix": "::/0","next_hop": {"address": "::"},"vrf": "\\ud800"}]}',
+        "x:2:55: vrf: '\\ud800' is no VRF name",
+    ),
     "yaml": ("- prefix: 10.0.0.0/8\n  med: x\n", "x:2:8: med: 'x' is not a whole number"),
     "no_list": ("prefix: 10.0.0.0/8\n", "x:1:1: this is no list of routes"),
     "not_yaml": ("- [", "x:2:1: not YAML"),
@@ -327,6 +414,6 @@ def test_very_many_routes_are_not_made_before_they_are_asked_for(tmp_path: Path)
     file.write_text(text, encoding="utf-8")
     found = read_routes(str(file)).routes
 
-    assert next(found).prefix == ip_network("10.0.0.0/8")
+    assert next(found).route.prefix == ip_network("10.0.0.0/8")
     with pytest.raises(InputError):
         next(found)

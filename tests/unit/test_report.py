@@ -44,6 +44,7 @@ from lab.bgp import (
     LeakedNetwork,
     MaxPrefix,
     RemovePrivate,
+    Route,
     parse_prefix,
 )
 from lab.causes import verdicts
@@ -52,8 +53,9 @@ from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectat
 from lab.forwarding import Flow, predict_flow
 from lab.messages import Status
 from lab.plan.point_to_point_ethernet import plan
-from lab.policy import Change, CommunityChange, Fate, Policy, SessionRules, Term
+from lab.policy import Change, CommunityChange, Fate, Match, NumberRange, Policy, SessionRules, Term, evaluate
 from lab.report import as_json, as_text
+from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
 from lab.report.plan_changes import PlanChange, changes
 from lab.tables import Difference, LabTables, differences
@@ -479,3 +481,15 @@ def test_a_table_that_is_none_is_refused() -> None:
     for table in (as_text.table, as_json.table):
         with pytest.raises(KeyError):
             table(SAMPLE.plan, SAMPLE.tables.of("ce1"), Table.LOC_RIB.value)
+
+
+def test_text_says_med_as_files_do() -> None:
+    """A report in text calls the multi-exit discriminator `med`, as policies and topologies do."""
+    route = Route(prefix=parse_prefix("10.0.0.0/8"), next_hop=ip_address("192.0.2.1"), multi_exit_disc=5)
+    absent = Match(multi_exit_disc=NumberRange(high=5))
+    policy = Policy(name="p", terms=(Term(match=absent, change=Change(multi_exit_disc=set_to(7)), fate=Fate.ACCEPT),))
+    assert "\n".join(policy_step(evaluate(policy, route).steps[0])).splitlines() == [
+        "term 1 matches and accepts",
+        "  med <= 5: holds, it is 5",
+        "  set med: 5 -> 7",
+    ]
