@@ -86,7 +86,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@settings(max_examples=200, deadline=3000)
+@settings(max_examples=200, deadline=None)
 @given(drawn=st.data())
 def test_a_mutated_file_is_read_or_refused(directory: Path, name: str, drawn: st.DataObject) -> None:
     """A mutated file never breaks the loader, and every mistake has a place in one of the files and a text."""
@@ -101,14 +101,14 @@ def test_a_mutated_file_is_read_or_refused(directory: Path, name: str, drawn: st
         assert "\n" not in str(mistake.what)
 
 
-@settings(max_examples=100, deadline=3000)
+@settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=200))
 def test_any_bytes_are_refused(directory: Path, content: bytes) -> None:
     """Bytes at random are no topology, and say so."""
     assert refusal(directory, "everything.yaml", content) is not None
 
 
-@settings(max_examples=200, deadline=3000)
+@settings(max_examples=200, deadline=None)
 @given(drawn=st.data())
 def test_mistakes_never_show_a_pydantic_text(directory: Path, drawn: st.DataObject) -> None:
     """No mistake is told in pydantic's words."""
