@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def spoilt(draw: st.DrawFn) -> dict[str, Any]:
     for _ in range(draw(st.integers(1, 3))):
         places = list(_places(written))
         holder, key = draw(st.sampled_from(places))
-        holder[key] = draw(WRONG)
+        holder[key] = deepcopy(draw(WRONG))  # a later spoiling may reach into it
     return dict(written)
 
 
