@@ -182,6 +182,8 @@ class Supervisor:
 
     def _from_router(self, name: str) -> None:
         router = self._routers[name]
+        if not router.running.channel.wait(0):
+            return  # another request of the same turn has read it already
         try:
             for message in router.running.channel.receive():
                 match message:

@@ -109,6 +109,11 @@ class _HelperInProcess(Processes):  # type: ignore[misc]  # ExaBGP has no types
         else:
             super().message(message_id, neighbor, direction, message, *rest)
 
+    def up(self, neighbor: Any) -> None:  # noqa: ANN401
+        """A session begins with nothing to send: what was queued as the one before ended is no longer so."""
+        neighbor.rib.outgoing.reset()
+        super().up(neighbor)
+
     def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
         del process, neighbor
         if string is not None:

@@ -171,11 +171,14 @@ class _Program:
         if not self._changed and updates == self._updates:
             return
         self._changed, self._updates = False, updates
+        self._bring_the_kernel_up_to_date()
+        self._report()
+
+    def _bring_the_kernel_up_to_date(self) -> None:
         for words, error in self._netlink.flush():
             if not (words.startswith("remove") and error in _ALREADY_GONE):
                 self._refused[words] = os.strerror(error)
                 sys.stderr.write(f"{self._node.name}: the kernel refused to {words}: {os.strerror(error)}\n")
-        self._report()
 
     def peers_to_try(self) -> list[str]:
         """The peers whose link has come back since the last call."""
@@ -215,6 +218,7 @@ class _Program:
                 self._to_try += self._held_down
                 self._held_down.clear()
                 self._handle(Reconfigured(bgp=bgp))
+                self._bring_the_kernel_up_to_date()
                 self._report()  # first: the supervisor must not take the state before for the one after
                 self._supervisor.send(Configured())
             case Refresh(neighbor=neighbor):

@@ -189,7 +189,8 @@ class Decoder:
         """The event that a line tells of, None where it tells of none. Raises LabBroken where a command was refused."""
         if line in (DONE, ERROR):
             command = self._sent.pop(0) if self._sent else "(none was sent)"
-            if line == ERROR and " teardown " not in command:
+            # a session may end before it is asked to end, or to send its routes again
+            if line == ERROR and " teardown " not in command and " announce route-refresh " not in command:
                 raise LabBroken(f"ExaBGP refused the command: {command}")
             return None
         message = json.loads(line)
