@@ -114,6 +114,9 @@ class _HelperInProcess(Processes):  # type: ignore[misc]  # ExaBGP has no types
         neighbor.rib.outgoing.reset()
         super().up(neighbor)
 
+    def notification(self, *_: object) -> None:
+        """Nothing: the original fails at it, and the NOTIFICATION would not be sent."""
+
     def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
         del process, neighbor
         if string is not None:
