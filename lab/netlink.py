@@ -27,7 +27,8 @@ _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = 3, 
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH = 1, 4, 5, 9
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
+_METRIC = struct.pack("=I", 2048)  # behind the kernel's connected routes, which an equal one would replace for good
 _RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE = 254, 0
 _RTN_UNSPECIFIED, _RTN_UNICAST, _RTN_BLACKHOLE = 0, 1, 6
 RTPROT_BGP = 186
@@ -157,7 +158,7 @@ class Netlink:
             *(_family(prefix.version), prefix.prefixlen, 0, 0),
             *(_RT_TABLE_MAIN, protocol, _RT_SCOPE_UNIVERSE, kind, 0),
         )
-        return header + _attribute(_RTA_DST, prefix.network_address.packed)
+        return header + _attribute(_RTA_DST, prefix.network_address.packed) + _attribute(_RTA_PRIORITY, _METRIC)
 
     def _add(self, kind: int, flags: int, body: bytes, words: str) -> None:
         self._sequence += 1

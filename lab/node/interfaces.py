@@ -18,10 +18,12 @@ _NODE_SETTINGS = {
 _ROUTER_SETTINGS = {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1}
 _INTERFACE_SETTINGS = {
     "ipv4/conf/{}/accept_redirects": 0,
+    "ipv4/conf/{}/ignore_routes_with_linkdown": 1,
     "ipv4/conf/{}/rp_filter": 0,  # a circuit's two links may carry a flow's two directions
     "ipv4/conf/{}/send_redirects": 0,
     "ipv6/conf/{}/accept_dad": 0,  # a router whose link-local address is tentative resolves no neighbour
     "ipv6/conf/{}/accept_ra": 0,
+    "ipv6/conf/{}/ignore_routes_with_linkdown": 1,
 }
 """Needed at each interface besides `all`: the kernel combines the two values, and a wire may be older than the node."""
 BRIDGE = "bridge"
