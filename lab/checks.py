@@ -231,19 +231,23 @@ def _texts(route: Route) -> dict[str, str]:
 
 def mismatches(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> list[str]:
     """The attributes of a route that are not as the expectation wants them, in its order."""
-    return [name for name, wanted in expectation.attributes if not _is(name, wanted, route.get(name, ""), plan)]
+    return [
+        name
+        for name, wanted in expectation.attributes
+        if not _is(name, wanted, route.get(name, ""), plan, expectation.at)
+    ]
 
 
-def _is(name: str, wanted: str, value: str, plan: Plan) -> bool:
+def _is(name: str, wanted: str, value: str, plan: Plan, at: str) -> bool:
     """Whether a value is the wanted one; next hops may be written as names, and in any order."""
     if name != "next_hop":
         return wanted == value
-    return sorted(wanted.split()) in (sorted(value.split()), sorted(named(value, plan).split()))
+    return sorted(wanted.split()) in (sorted(value.split()), sorted(named(value, plan, at).split()))
 
 
-def named(addresses: str, plan: Plan) -> str:
-    """Next hops by the names of the nodes that own them."""
-    return " ".join(plan.owner(ip_address(text)) or text for text in addresses.split())
+def named(addresses: str, plan: Plan, at: str) -> str:
+    """Next hops of a router by the names of the nodes that own them."""
+    return " ".join(plan.owner(ip_address(text), at) or text for text in addresses.split())
 
 
 def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan) -> str:
@@ -251,7 +255,7 @@ def _route_text(route: dict[str, str], expectation: RouteExpectation, plan: Plan
     wanted = [name for name, _ in expectation.attributes]
     shown = {name: route.get(name, "") for name in wanted} or {"next_hop": route["next_hop"]}
     if "next_hop" in shown:
-        shown["next_hop"] = named(shown["next_hop"], plan)
+        shown["next_hop"] = named(shown["next_hop"], plan, expectation.at)
     nothing = "none, packets are discarded" if expectation.table is Table.FIB else "none"
     return ", ".join(f"{title_of(name)} {value or nothing}" for name, value in shown.items())
 

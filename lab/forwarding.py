@@ -71,7 +71,7 @@ def _walk(plan: Plan, tables: LabTables, so_far: tuple[str, ...], target: Addres
     elif not entry.next_hops:
         yield Walk(nodes=so_far, stopped=f"{node.name} discards packets to {target} (blackhole route {entry.prefix})")
     for next_hop in entry.next_hops if entry is not None else ():
-        owner = plan.owner(next_hop)
+        owner = plan.owner(next_hop, node.name)
         if owner is None:
             yield Walk(nodes=so_far, stopped=f"nobody answers for {next_hop} at {node.name}")
         else:

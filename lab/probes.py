@@ -319,7 +319,7 @@ def _where_it_ended(sightings: list[Sighting], asked: _Asked, plan: Plan) -> str
     last = min(sightings, key=lambda one: (one.ttl, one.outgoing))
     refusals = [one for one in asked.sightings if one.kind is Kind.ERROR]
     if refusals:
-        who = plan.owner(ip_address(refusals[0].source)) or refusals[0].source
+        who = plan.owner(ip_address(refusals[0].source), last.node) or refusals[0].source
         return f"{who} answered {refusals[0].says}"
     if last.outgoing:
         return f"left {last.node} by {last.interface} and was seen nowhere behind it"

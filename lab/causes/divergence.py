@@ -191,11 +191,15 @@ class Divergence:
         if observed is None:
             return f"{kernel} has no route to {self.prefix}, though its Loc-RIB has it"
         if predicted is None:
-            way = f"by {self._named(observed)}" if observed else "that discards packets"
+            way = f"by {self._named(observed, place)}" if observed else "that discards packets"
             return f"{kernel} has a route to {self.prefix} {way}, which the model does not predict"
-        does = f"sends {self.prefix} to {self._named(observed)}" if observed else f"discards packets to {self.prefix}"
-        meant = f"{self._named(predicted)} was predicted" if predicted else "the model predicted to discard it"
+        does = (
+            f"sends {self.prefix} to {self._named(observed, place)}"
+            if observed
+            else f"discards packets to {self.prefix}"
+        )
+        meant = f"{self._named(predicted, place)} was predicted" if predicted else "the model predicted to discard it"
         return f"{kernel} {does}, where {meant}"
 
-    def _named(self, hops: tuple[Address, ...]) -> str:
-        return " ".join(self.plan.owner(hop) or str(hop) for hop in hops)
+    def _named(self, hops: tuple[Address, ...], place: Place) -> str:
+        return " ".join(self.plan.owner(hop, place.router) or str(hop) for hop in hops)

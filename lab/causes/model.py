@@ -224,7 +224,7 @@ class Model:
         name = mismatches(route, expectation, self.plan)[0]
         wanted = dict(expectation.attributes)[name] or "none"
         found = route.get(name) or "none"
-        found = named(found, self.plan) if name == "next_hop" else found
+        found = named(found, self.plan, at) if name == "next_hop" else found
         says = f"{title_of(name)} of {prefix} at {at} is {found}, not {wanted}"
         setter = self._setter(expectation, name, dict(expectation.attributes)[name])
         if setter is None:
@@ -311,7 +311,7 @@ class Model:
     def _wanted(self, candidate: Candidate, expectation: RouteExpectation) -> bool:
         route = candidate.path.route if candidate.path is not None else candidate.received
         return route is not None and all(
-            bool({str(route.next_hop), self.plan.owner(route.next_hop)} & set(value.split()))
+            bool({str(route.next_hop), self.plan.owner(route.next_hop, expectation.at)} & set(value.split()))
             if name == "next_hop"
             else text_of(route, name) == value
             for name, value in expectation.attributes

@@ -6,8 +6,10 @@ container.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
 from lab.bgp import RFC_4271_BEST_PATH, Address, Aggregate, Asn, BestPathRules, Family, LeakedNetwork, Prefix, family_of
@@ -22,18 +24,51 @@ class Role(Enum):
 
     HOST = "host"
     SWITCH = "switch"
+    """A bridge: whatever enters one of its ports may leave by every other."""
+    PROVIDER_SWITCH = "provider_switch"
+    """A provider's layer-2 service: only its cross connects lead from one port to another."""
     CUSTOMER_EDGE = "customer_edge"
+    PROVIDER_EDGE = "provider_edge"
     MICROSOFT_EDGE = "microsoft_edge"
     GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An interface of a node: one end of a wire."""
+
+    node: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """The frames with these VLAN tags at a port, the outer tag first; without tags, the untagged ones.
+
+    `outer_ethertype` is that of the outer of two tags: 0x8100 as at Microsoft's ports (expressroute-erdirect-about.md,
+    2026-03-02), or 0x88a8 (IEEE 802.1ad). All other tags have 0x8100.
+    """
+
+    port: Endpoint
+    tags: tuple[int, ...] = ()
+    outer_ethertype: int = 0x8100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterfacePlan:
-    """One interface; a switch's have no addresses. The name is at most 15 bytes, the kernel's limit."""
+    """One interface; a switch's and a port that only carries tagged frames have no addresses.
+
+    The name is at most 15 bytes, the kernel's limit. With `vlan` it is a sub-interface: the frames with these tags at a
+    port, which may be another node's where that is another VRF of the same router.
+    """
 
     name: str
     addresses: tuple[InterfaceAddress, ...] = ()
     description: str = ""
+    vlan: Tagged | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +147,6 @@ class NodePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One end of a wire."""
-
-    node: str
-    interface: str
-
-    def __str__(self) -> str:
-        return f"{self.node}:{self.interface}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
     """A point-to-point wire between two interfaces."""
 
@@ -131,20 +155,51 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrossConnect:
+    """What a provider's switch joins: frames that enter at one end leave at the other, with that end's tags."""
+
+    name: str
+    ends: tuple[Tagged, Tagged]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayEnd:
+    """Where a VPN's tunnels end: an interface of a VRF. Its packets cross the core from `core_address` of `core`."""
+
+    vrf: Endpoint
+    core: str
+    core_address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """The tunnels of one VPN through a provider's core, from every VRF of it to every other.
+
+    `label` is the MPLS label that each edge router gave out for the VPN (20 bits).
+    """
+
+    name: str
+    label: int
+    ends: tuple[OverlayEnd, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All nodes and wires of one lab. `fidelity` says what stands in for the real thing, one sentence each."""
+    """All nodes and wires of one lab. `fidelity` says what stands in for the real thing, one sentence each.
+
+    A node is one routing instance: a router with several VRFs is several nodes.
+    """
 
     name: str
     nodes: tuple[NodePlan, ...]
     wires: tuple[Wire, ...]
+    cross_connects: tuple[CrossConnect, ...] = ()
+    overlays: tuple[Overlay, ...] = ()
     fidelity: tuple[str, ...] = ()
 
     def node(self, name: str) -> NodePlan:
         """The node of that name. Raises KeyError."""
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise KeyError(name)
+        return self._by_name[name]
 
     @property
     def routers(self) -> tuple[NodePlan, ...]:
@@ -155,13 +210,44 @@ class Plan:
         """The plan without all that can change in a running lab: policies, rules, networks and what is said of them."""
         return replace(self, nodes=tuple(map(_without_rules, self.nodes)), fidelity=())
 
-    def owner(self, address: Address) -> str | None:
-        """The node that has an address."""
+    def owner(self, address: Address, seen_from: str) -> str | None:
+        """The node that has an address: itself or one on a link of `seen_from`, else the first of all that has it.
+
+        Different VPNs may use the same addresses, so it matters who asks.
+        """
+        owners = self._owners.get(address, ())
+        on_link = self._on_link.get(seen_from, frozenset())
+        near = [one for one in owners if one.node == seen_from or one in on_link]
+        return next((one.node for one in (*near, *owners)), None)
+
+    @cached_property
+    def _by_name(self) -> dict[str, NodePlan]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def _owners(self) -> dict[Address, list[Endpoint]]:
+        """The interfaces that have each address."""
+        owners: dict[Address, list[Endpoint]] = {}
         for node in self.nodes:
             for interface in node.interfaces:
-                if any(one.ip == address for one in interface.addresses):
-                    return node.name
-        return None
+                for address in interface.addresses:
+                    owners.setdefault(address.ip, []).append(Endpoint(node=node.name, interface=interface.name))
+        return owners
+
+    @cached_property
+    def _on_link(self) -> dict[str, frozenset[Endpoint]]:
+        """For each node with addresses: the interfaces with addresses that its packets reach without a router."""
+        at: dict[Tagged, Endpoint] = {}
+        for node in self.nodes:
+            for interface in node.interfaces:
+                if interface.addresses:
+                    end = Endpoint(node=node.name, interface=interface.name)
+                    at[interface.vlan or Tagged(port=end)] = end
+        joined = _Joined(self)
+        found: dict[str, set[Endpoint]] = {}
+        for place, end in at.items():
+            found.setdefault(end.node, set()).update(at[one] for one in joined.reached_from(place) if one in at)
+        return {node: frozenset(ends) for node, ends in found.items()}
 
     def far_ends(self) -> dict[tuple[str, str], tuple[str, SessionPlan]]:
         """For each end of a session, as router and session name: the router and the session at the other end.
@@ -174,6 +260,40 @@ class Plan:
             for router, session in ends.values()
             if (session.peer_address, session.local_address) in ends
         }
+
+
+class _Joined:
+    """Where frames go without being routed: along wires, through switches, cross connects and overlays."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._far_end = {wire.ends[i]: wire.ends[1 - i] for wire in plan.wires for i in (0, 1)}
+        self._crossed = {one.ends[i]: one.ends[1 - i] for one in plan.cross_connects for i in (0, 1)}
+        self._ports = {
+            node.name: [Endpoint(node=node.name, interface=i.name) for i in node.interfaces]
+            for node in plan.nodes
+            if node.role is Role.SWITCH
+        }
+        self._tunnels = {end.vrf: [one.vrf for one in lay.ends] for lay in plan.overlays for end in lay.ends}
+
+    def reached_from(self, start: Tagged) -> set[Tagged]:
+        """Every place that frames from `start` reach, itself left out."""
+        seen, waiting = {start}, [start]
+        while waiting:
+            for place in self._next(waiting.pop()):
+                if place not in seen:
+                    seen.add(place)
+                    waiting.append(place)
+        return seen - {start}
+
+    def _next(self, place: Tagged) -> Iterator[Tagged]:
+        ports = list(self._ports.get(place.port.node, ()))
+        if place.port in self._far_end:
+            ports.append(self._far_end[place.port])
+        if not place.tags:
+            ports += self._tunnels.get(place.port, ())
+        yield from (replace(place, port=port) for port in ports)
+        if place in self._crossed:
+            yield self._crossed[place]
 
 
 def _without_rules(node: NodePlan) -> NodePlan:

@@ -17,6 +17,7 @@ class SessionRules:
     often a received path may hold the own AS. `as_override` puts the own AS in the place of the neighbour's in what is
     sent. `default_originate` sends a default route, whatever the policies say. `accept_blackhole` discards traffic to
     prefixes that arrive with BLACKHOLE (RFC 7999). `route_reflector_client` makes the neighbour one (RFC 4456).
+    `shutdown` is why this end keeps the session closed; empty where it does not.
     """
 
     import_policies: tuple[Policy, ...] = ()
@@ -29,6 +30,7 @@ class SessionRules:
     default_originate: bool = False
     accept_blackhole: bool = False
     route_reflector_client: bool = False
+    shutdown: str = ""
 
 
 NO_RULES = SessionRules()

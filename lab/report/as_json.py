@@ -89,7 +89,7 @@ def table(plan: Plan, tables: RouterTables, what: str) -> str:
 
 
 def _loc_rib(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [_route(route, plan) for route in tables.loc_rib]
+    return [_route(route, plan, tables.router) for route in tables.loc_rib]
 
 
 def _sessions(tables: RouterTables, plan: Plan) -> list[Object]:
@@ -115,15 +115,24 @@ def _session(session: SessionTables, planned: SessionPlan) -> Object:
 
 
 def _rib_in(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [{"session": s.session, "routes": [_route(r, plan) for r in s.adj_rib_in]} for s in tables.sessions]
+    return [
+        {"session": s.session, "routes": [_route(r, plan, tables.router) for r in s.adj_rib_in]}
+        for s in tables.sessions
+    ]
 
 
 def _rib_out(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [{"session": s.session, "routes": [_route(r, plan) for r in s.adj_rib_out]} for s in tables.sessions]
+    return [
+        {"session": s.session, "routes": [_route(r, plan, tables.router) for r in s.adj_rib_out]}
+        for s in tables.sessions
+    ]
 
 
 def _fib(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [{"prefix": str(e.prefix), "next_hops": [_next_hop(h, plan) for h in e.next_hops]} for e in tables.fib]
+    return [
+        {"prefix": str(e.prefix), "next_hops": [_next_hop(h, plan, tables.router) for h in e.next_hops]}
+        for e in tables.fib
+    ]
 
 
 _TABLES: dict[str, Callable[[RouterTables, Plan], list[Object]]] = {
@@ -135,12 +144,12 @@ _TABLES: dict[str, Callable[[RouterTables, Plan], list[Object]]] = {
 }
 
 
-def _route(route: Route, plan: Plan) -> Object:
-    return route_object(route, plan.owner(route.next_hop))
+def _route(route: Route, plan: Plan, router: str) -> Object:
+    return route_object(route, plan.owner(route.next_hop, router))
 
 
-def _next_hop(address: Address, plan: Plan) -> Object:
-    return {"address": str(address), "owner": plan.owner(address)}
+def _next_hop(address: Address, plan: Plan, router: str) -> Object:
+    return {"address": str(address), "owner": plan.owner(address, router)}
 
 
 def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) -> str:
@@ -277,12 +286,12 @@ def explanation(plan: Plan, explained: Explanation) -> str:
         router=explained.router,
         prefix=str(explained.prefix),
         because=(decision.because if decision else Because.NO_PATH).value,
-        candidates=[_candidate(one, decision, plan) for one in explained.candidates],
-        exports=[_export(one, plan) for one in explained.exports],
+        candidates=[_candidate(one, decision, plan, explained.router) for one in explained.candidates],
+        exports=[_export(one, plan, explained.router) for one in explained.exports],
     )
 
 
-def _candidate(candidate: Candidate, decision: Decision | None, plan: Plan) -> Object:
+def _candidate(candidate: Candidate, decision: Decision | None, plan: Plan, router: str) -> Object:
     path = candidate.path
     return {
         "session": candidate.session,
@@ -291,9 +300,9 @@ def _candidate(candidate: Candidate, decision: Decision | None, plan: Plan) -> O
         "fault": candidate.fault or None,
         "rules": [_applied(one) for one in candidate.applied],
         "lost": _lost(path, decision),
-        "received": None if candidate.received is None else _route(candidate.received, plan),
+        "received": None if candidate.received is None else _route(candidate.received, plan, router),
         "import_policy": None if candidate.outcome is None else outcome_object(candidate.outcome),
-        "used": None if path is None else _route(path.route, plan),
+        "used": None if path is None else _route(path.route, plan, router),
     }
 
 
@@ -316,13 +325,13 @@ def _applied(applied: AppliedRule) -> Object:
     return {"rule": applied.rule, "changes": [change_object(one) for one in applied.changes]}
 
 
-def _export(export: Export, plan: Plan) -> Object:
+def _export(export: Export, plan: Plan, router: str) -> Object:
     return {
         "session": export.session,
         "refused": export.refused or None,
         "rules": [_applied(one) for one in export.applied],
         "export_policy": None if export.outcome is None else outcome_object(export.outcome),
-        "route": None if export.route is None else _route(export.route, plan),
+        "route": None if export.route is None else _route(export.route, plan, router),
     }
 
 

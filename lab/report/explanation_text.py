@@ -20,11 +20,11 @@ def explanation(plan: Plan, explained: Explanation, *, color: bool = False) -> s
     if explained.decision is not None:
         lines += _decision(explained.decision)
     for number, candidate in enumerate(explained.candidates, start=1):
-        lines += ["", *_candidate(number, candidate, explained.decision, plan, color=color)]
+        lines += ["", *_candidate(number, candidate, explained, plan, color=color)]
     if explained.exports:
         lines += ["", "sent on"]
     for export in explained.exports:
-        lines += _export(export, plan)
+        lines += _export(export, plan, explained.router)
     return "\n".join(lines)
 
 
@@ -57,23 +57,21 @@ def _origin(neighbor: str | None) -> str:
 # paths
 
 
-def _candidate(
-    number: int, candidate: Candidate, decision: Decision | None, plan: Plan, *, color: bool
-) -> Iterator[str]:
+def _candidate(number: int, candidate: Candidate, explained: Explanation, plan: Plan, *, color: bool) -> Iterator[str]:
     source = f"received on {candidate.session}" if candidate.session else "originated here"
-    word, why, colour = _fate(candidate, decision)
+    word, why, colour = _fate(candidate, explained.decision)
     yield f"path {number}, {source}: {paint(word, colour, color=color)}"
     if why:
         yield from hanging("  because   ", why)
     if candidate.fault:
         yield from hanging("  fault     ", candidate.fault)
     if candidate.received is not None:
-        yield from hanging("  received  ", _attributes(candidate.received, plan))
+        yield from hanging("  received  ", _attributes(candidate.received, plan, explained.router))
     if candidate.outcome is not None:
         yield from _policy("import policy", candidate.outcome)
     yield from _rules(candidate.applied)
     if candidate.path is not None and candidate.path.route != candidate.received:
-        yield from hanging("  used as   ", _attributes(candidate.path.route, plan))
+        yield from hanging("  used as   ", _attributes(candidate.path.route, plan, explained.router))
 
 
 def _fate(candidate: Candidate, decision: Decision | None) -> tuple[str, str, Colour]:
@@ -93,9 +91,9 @@ def _lost(path: Path, decision: Decision | None) -> str:
     return next(found, "")
 
 
-def _attributes(route: Route, plan: Plan) -> str:
+def _attributes(route: Route, plan: Plan, router: str) -> str:
     texts = {name: text_of(route, name) for name in ATTRIBUTES}
-    texts["next_hop"] = named(route.next_hop, plan)
+    texts["next_hop"] = named(route.next_hop, plan, router)
     texts["weight"] = "" if route.weight == 0 else texts["weight"]
     texts["source"] = "" if route.source is RouteSource.BGP else texts["source"]
     return ", ".join(f"{title_of(name)} {text}" for name, text in texts.items() if text)
@@ -153,9 +151,9 @@ def _rules(applied: tuple[AppliedRule, ...]) -> Iterator[str]:
 # exports
 
 
-def _export(export: Export, plan: Plan) -> Iterator[str]:
+def _export(export: Export, plan: Plan, router: str) -> Iterator[str]:
     if export.route is not None:
-        says = f"sent: {_attributes(export.route, plan)}"
+        says = f"sent: {_attributes(export.route, plan, router)}"
     else:
         says = "not sent" if export.outcome else f"not sent: {export.refused}"
     yield from hanging(f"  {export.session}: ", says)

@@ -47,12 +47,12 @@ def _routes(tables: RouterTables, plan: Plan) -> str:
     rows = []
     for prefix, others in sorted(received.items(), key=lambda item: prefix_order(item[0])):
         if prefix in best:
-            rows.append([">", str(prefix), *_attributes(best[prefix], plan)])
+            rows.append([">", str(prefix), *_attributes(best[prefix], plan, tables.router)])
         for route in others:
             if prefix in best and route.next_hop == best[prefix].next_hop:
                 continue
             mark = "=" if gateway(node, route.next_hop) in fib.get(prefix, ()) else ""
-            rows.append([mark, str(prefix), *_attributes(route, plan)])
+            rows.append([mark, str(prefix), *_attributes(route, plan, tables.router)])
     if not rows:
         return f"{tables.router} has no routes"
     legend = "> best, = used beside the best; paths without > are as received, before the import policy"
@@ -91,7 +91,7 @@ def _rib_in(tables: RouterTables, plan: Plan) -> str:
             ">" if (route.prefix, route.next_hop) in best else "",
             session.session,
             str(route.prefix),
-            *_attributes(route, plan),
+            *_attributes(route, plan, tables.router),
         ]
         for session in tables.sessions
         for route in session.adj_rib_in
@@ -105,7 +105,7 @@ def _rib_in(tables: RouterTables, plan: Plan) -> str:
 def _rib_out(tables: RouterTables, plan: Plan) -> str:
     """Every Adj-RIB-Out: the routes as sent, after the export policy."""
     rows = [
-        [session.session, str(route.prefix), *_attributes(route, plan)]
+        [session.session, str(route.prefix), *_attributes(route, plan, tables.router)]
         for session in tables.sessions
         for route in session.adj_rib_out
     ]
@@ -114,7 +114,10 @@ def _rib_out(tables: RouterTables, plan: Plan) -> str:
 
 def _fib(tables: RouterTables, plan: Plan) -> str:
     """The routes that the kernel forwards by, beside the connected ones."""
-    hops = [", ".join(named(hop, plan) for hop in entry.next_hops) or "packets are discarded" for entry in tables.fib]
+    hops = [
+        ", ".join(named(hop, plan, tables.router) for hop in entry.next_hops) or "packets are discarded"
+        for entry in tables.fib
+    ]
     rows = [[str(entry.prefix), text] for entry, text in zip(tables.fib, hops, strict=True)]
     return "\n".join(aligned(("prefix", "next hops"), rows)) if rows else f"{tables.router} has no routes in its FIB"
 
@@ -135,7 +138,7 @@ def prediction(plan: Plan, tables: LabTables, verdicts: tuple[Verdict, ...] = ()
         lines += [router.router]
         for session in (s for s in router.sessions if not s.established):
             lines += hanging(f"session {session.session} is down: ", session.why_down, indent="  ")
-        rows = [[str(route.prefix), *_attributes(route, plan)] for route in router.loc_rib]
+        rows = [[str(route.prefix), *_attributes(route, plan, router.router)] for route in router.loc_rib]
         lines += [f"  {line}" for line in _headed(("prefix",), rows)] if rows else ["  no routes"]
         lines += [""]
     up = sum(session.established for router in tables.routers for session in router.sessions)
@@ -202,17 +205,17 @@ def _fate(result: FlowResult) -> str:
     return "answered" if result.answered else "not answered"
 
 
-def named(address: Address, plan: Plan) -> str:
-    """An address and the node that owns it."""
+def named(address: Address, plan: Plan, router: str) -> str:
+    """An address as a router sees it, and the node that owns it."""
     if address.is_unspecified:
         return "own"
-    owner = plan.owner(address)
+    owner = plan.owner(address, router)
     return f"{address} ({owner})" if owner else str(address)
 
 
-def _attributes(route: Route, plan: Plan) -> list[str]:
+def _attributes(route: Route, plan: Plan, router: str) -> list[str]:
     texts = {name: text_of(route, name) for name in _ATTRIBUTE_COLUMNS}
-    texts["next_hop"] = named(route.next_hop, plan)
+    texts["next_hop"] = named(route.next_hop, plan, router)
     texts["weight"] = "" if route.weight == 0 else texts["weight"]
     return list(texts.values())
 
