@@ -230,6 +230,7 @@ class Kind(Enum):
     LINK = "link"
     VNET = "VNet"
     NETWORK = "network"
+    SERVICE = "service"
 
 
 _OVERLAP = {

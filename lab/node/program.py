@@ -27,6 +27,7 @@ from lab.events import (
     RemoveRoute,
     RequestRefresh,
     SessionDown,
+    SessionUp,
 )
 from lab.messages import (
     Broken,
@@ -106,6 +107,7 @@ class _Program:
         self._commands: list[str] = []
         self._to_try: list[str] = []
         self._held_down: dict[str, float] = {}
+        self._up: set[str] = set()
         self._changed = False
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
@@ -231,6 +233,10 @@ class _Program:
 
     def _handle(self, event: Event) -> None:
         self._changed = True
+        if isinstance(event, SessionUp):
+            self._up.add(event.session)
+        elif isinstance(event, SessionDown):
+            self._up.discard(event.session)
         for effect in self._router.handle(event):
             self._carry_out(effect)
 
@@ -243,7 +249,8 @@ class _Program:
                 self._refused.pop(f"install {prefix}", None)
                 self._netlink.remove_route(prefix)
             case CloseSession(session=name, hold_down_s=hold_down_s):
-                self._say(effect)
+                if name in self._up:  # ExaBGP would remember it for the next time
+                    self._say(effect)
                 if hold_down_s != 0:
                     until = math.inf if hold_down_s is None else time.monotonic() + hold_down_s
                     self._held_down[str(self._sessions[name].peer_address)] = until

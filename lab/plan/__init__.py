@@ -31,6 +31,7 @@ class Role(Enum):
     PROVIDER_EDGE = "provider_edge"
     MICROSOFT_EDGE = "microsoft_edge"
     GATEWAY = "gateway"
+    MICROSOFT_CORE = "microsoft_core"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from lab.bgp import ON_THE_WIRE, Address, Prefix, Route, RouteSource, family_of, prefix_order, text_of
 from lab.events import (
     CEASE_ADMINISTRATIVE_RESET,
+    CEASE_ADMINISTRATIVE_SHUTDOWN,
     CEASE_MAXIMUM_PREFIXES,
     Announce,
     CloseSession,
@@ -47,6 +48,13 @@ def fingerprint(route: Route) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
+def _closed(session: Session) -> CloseSession:
+    """The end of a session that is shut down."""
+    return CloseSession(
+        session=session.plan.name, subcode=CEASE_ADMINISTRATIVE_SHUTDOWN, reason=session.why_shut, hold_down_s=None
+    )
+
+
 class Router:
     """One BGP router."""
 
@@ -60,7 +68,9 @@ class Router:
         self._aggregates: dict[Prefix, Path] = {}
         self._decisions: dict[Prefix, Decision] = {}
         self._fib: dict[Prefix, tuple[Address, ...]] = {}
-        self._first_effects = self._decide(self._own)
+        self._first_effects: list[Effect] = []
+        self._shut(self._first_effects)
+        self._first_effects += self._decide(self._own)
         self._forward_all(self._speaker.static_prefixes(), self._first_effects)
 
     def begin(self) -> list[Effect]:
@@ -183,6 +193,8 @@ class Router:
 
     def _session_up(self, event: SessionUp) -> list[Effect]:
         session = self._sessions[event.session]
+        if session.why_shut:
+            return [_closed(session)]
         session.established, session.why_down = True, ""
         session.peer_router_id = event.peer_router_id
         effects: list[Effect] = []
@@ -270,6 +282,7 @@ class Router:
             self._sessions[plan.name].configure(plan)
         touched = self._renew_paths()
         effects: list[Effect] = []
+        touched |= dict.fromkeys(self._shut(effects))
         for session in self._sessions.values():
             touched |= dict.fromkeys(self._enforce_limit(session, effects))
         effects += self._decide({**touched, **dict.fromkeys(self._decisions)}, aggregates_anew=True)
@@ -278,6 +291,15 @@ class Router:
                 prefixes = {**self._decisions, **session.adj_rib_out, DEFAULT_ROUTE[session.plan.family]: None}
                 self._advertise([session], prefixes, effects)
         return effects
+
+    def _shut(self, effects: list[Effect]) -> list[Prefix]:
+        """Close the sessions that this end keeps closed; the answer is the prefixes that lost a path."""
+        lost: list[Prefix] = []
+        for session in self._sessions.values():
+            if session.why_shut:
+                effects.append(_closed(session))
+                lost += session.flush(session.why_shut)
+        return lost
 
     def _renew_paths(self) -> dict[Prefix, None]:
         """Take in every received route again, and the own ones; the answer is all their prefixes."""
