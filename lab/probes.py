@@ -25,7 +25,7 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.forwarding import Flow, FlowResult
 from lab.messages import Fibs, Message, Observe, Probe, Probed, ReadFibs
-from lab.plan import NodePlan, Plan, Role
+from lab.plan import NodePlan, Plan
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.tables import FibEntry, RouterFib
 
@@ -104,7 +104,7 @@ def run(supervisor: Channel) -> None:
 
 class _Prober:
     def __init__(self, plan: Plan, namespaces: list[int]) -> None:
-        visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
+        visible = [node for node in plan.nodes if not node.is_switch]
         self._plan = plan
         self._namespaces = {node.name: fd for node, fd in zip(visible, namespaces, strict=True)}
         self._run_id = os.urandom(8)

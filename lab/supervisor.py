@@ -60,8 +60,8 @@ from lab.messages import (
     Tables,
 )
 from lab.plan import Plan, Role
-from lab.runtimes import netns
-from lab.runtimes.namespaces import die_with_parent, name_process
+from lab.runtimes import netns, tagging
+from lab.runtimes.namespaces import start_part
 from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 10.0
@@ -111,7 +111,9 @@ class Supervisor:
         self._built_at = 0.0
         self._established_s: float | None = None
         self._converged_s: float | None = None
+        self._fidelity: tuple[str, ...] = ()
         self._prober, self._prober_pid = _start_prober(logs)
+        self._parts = {self._prober_pid: "prober"}
         netns.warm_up()
         self._add_client(client)
         if control is not None:
@@ -217,8 +219,9 @@ class Supervisor:
                 return
             if pid in names:
                 self._break(f"the router process of {names[pid]} {_how_it_ended(status)}", names[pid])
-            elif pid == self._prober_pid:
-                self._break(f"the prober {_how_it_ended(status)}", "prober")
+            elif pid in self._parts:
+                part = self._parts[pid]
+                self._break(f"the {part} {_how_it_ended(status)}", part)
 
     def _break(self, reason: str, node: str) -> None:
         """A part of the lab died: from now on every question is answered with the reason."""
@@ -270,6 +273,7 @@ class Supervisor:
     def _build(self, plan: Plan) -> None:
         self._plan, self._built_at = plan, time.monotonic()
         self._namespaces = netns.make_namespaces(plan)
+        self._carry_tags(plan)
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
         for node in plan.routers:
@@ -277,9 +281,18 @@ class Supervisor:
             self._routers[node.name] = _Router(running=running)
             handler = _bind(self._from_router, node.name)
             self._selector.register(running.channel, selectors.EVENT_READ, handler)
-        netns.configure_here([node for node in plan.nodes if node.role is Role.HOST], self._namespaces)
-        visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
+        others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
+        netns.configure_here(others, self._namespaces)
+        visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+
+    def _carry_tags(self, plan: Plan) -> None:
+        self._fidelity = (_runtime_fidelity(),)
+        carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
+        if carrying is not None:
+            self._fidelity += (carrying.fidelity,)
+            if carrying.tagger_pid is not None:
+                self._parts[carrying.tagger_pid] = tagging.TAGGER
 
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
@@ -328,7 +341,7 @@ class Supervisor:
         routers = self._ask_routers(names, ReadRouterTables(), RouterTablesRead)
         fibs = {fib.router: fib.entries for fib in self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
-        return Tables(tables=LabTables(routers=tables), fidelity=(_runtime_fidelity(), *plan.fidelity))
+        return Tables(tables=LabTables(routers=tables), fidelity=(*self._fidelity, *plan.fidelity))
 
     def _status(self, plan: Plan) -> Status:
         return Status(
@@ -407,24 +420,16 @@ def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
 def _start_prober(logs: Logs) -> tuple[Channel, int]:
     """Fork the prober now, so that scapy is imported while the command still reads its files."""
     ours, theirs = socket.socketpair()
-    log = logs.open("prober")
-    pid = os.fork()
-    if pid:
-        theirs.close()
-        return Channel(ours, "the prober"), pid
-    status = 1
-    try:
-        die_with_parent()
-        name_process("erlab-prober")
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+
+    def run_prober() -> None:
         ours.close()
         from lab.probes import run
 
         run(Channel(theirs, "the supervisor"))
-        status = 0
-    finally:
-        os._exit(status)
+
+    pid = start_part("prober", logs.open("prober"), run_prober)
+    theirs.close()
+    return Channel(ours, "the prober"), pid
 
 
 def _runtime_fidelity() -> str:

@@ -141,6 +141,11 @@ class NodePlan:
     bgp: BgpPlan | None = None
     static_routes: tuple[StaticRoute, ...] = ()
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether it passes on frames and knows no packets, so that no packet's path shows it."""
+        return self.role in (Role.SWITCH, Role.PROVIDER_SWITCH)
+
     def address(self, family: Family) -> Address | None:
         """Its first address of a family: what probes to a host use."""
         found = (a.ip for i in self.interfaces for a in i.addresses if family_of(a.ip) is family)
