@@ -84,7 +84,9 @@ class UnreachableDocument(Document):
 class ReachableDocument(UnreachableDocument):
     """Two networks whose hosts reach each other."""
 
-    via: list[Reference] | None = Field(None, description="all customer and Microsoft edges on the way, in order")
+    via: list[Reference] | None = Field(
+        None, description="all customer, provider and Microsoft edges on the way, in order"
+    )
 
 
 class ExpectDocument(Document):

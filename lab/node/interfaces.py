@@ -60,8 +60,8 @@ def configure(node: NodePlan) -> None:
     for interface in node.interfaces:
         netlink.settle(interface.name)
     netlink.commit()
-    for route in () if routes else node.static_routes:  # a router installs its own
-        netlink.route(route.prefix, [route.next_hop], protocol=RTPROT_STATIC)
+    for (prefix, _), next_hops in (node.static_next_hops() if not routes else {}).items():  # a router installs its own
+        netlink.route(prefix, next_hops, protocol=RTPROT_STATIC)
     netlink.commit()
     netlink.close()
 

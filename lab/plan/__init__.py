@@ -146,6 +146,13 @@ class NodePlan:
         """Whether it passes on frames and knows no packets, so that no packet's path shows it."""
         return self.role in (Role.SWITCH, Role.PROVIDER_SWITCH)
 
+    def static_next_hops(self) -> dict[tuple[Prefix, int], list[Address]]:
+        """The next hops of its static routes, by prefix and metric; several share the load."""
+        found: dict[tuple[Prefix, int], list[Address]] = {}
+        for route in self.static_routes:
+            found.setdefault((route.prefix, route.metric), []).append(route.next_hop)
+        return found
+
     def address(self, family: Family) -> Address | None:
         """Its first address of a family: what probes to a host use."""
         found = (a.ip for i in self.interfaces for a in i.addresses if family_of(a.ip) is family)

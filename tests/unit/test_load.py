@@ -36,7 +36,7 @@ from lab.policy import SessionRules
 from lab.topology import Azure, EdgeBgp, Link, LinkSubnet, Network, Peering, Secret, Sku, Topology, VirtualNetwork
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "topologies" / "point_to_point_ethernet.yaml"
+SHIPPED = ROOT / "topologies" / "point_to_point_ethernet_layer2.yaml"
 
 RIGHT = Path(__file__).parents[1] / "golden" / "right"
 EVERYTHING = (RIGHT / "everything.yaml").read_text(encoding="utf-8")
@@ -96,10 +96,10 @@ def test_the_shipped_topology_is_read() -> None:
 def test_expectations_name_the_place_that_they_were_written_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """An expectation and a policy know their file, as the user called it, and their line."""
     monkeypatch.chdir(ROOT)
-    topology = load_topology("topologies/point_to_point_ethernet.yaml")
+    topology = load_topology("topologies/point_to_point_ethernet_layer2.yaml")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     first = lines.index("  - session: ce1 - msee1") + 1
-    assert topology.expectations[0].where == f"topologies/point_to_point_ethernet.yaml:{first}"
+    assert topology.expectations[0].where == f"topologies/point_to_point_ethernet_layer2.yaml:{first}"
     (policy,) = peering(topology).rules_of("ce1").import_policies
     lines = (ROOT / "policies" / "customer_edge.yaml").read_text(encoding="utf-8").splitlines()
     assert policy.source == f"policies/customer_edge.yaml:{lines.index('  prefer-this-link:') + 1}"
