@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from types import MappingProxyType
 
 from lab.bgp import (
     RFC_4271_BEST_PATH,
@@ -120,19 +119,20 @@ class Net:
         one: str,
         other: str,
         families: Iterable[Family] = (Family.IPV4,),
-        at: Mapping[str, Tagged] = MappingProxyType({}),
+        at: Mapping[str, Tagged] | None = None,
         **rules: SessionRules,
     ) -> tuple[Address, Address]:
         """Join two routers by a wire and a session for each family; rules are given by router name.
 
-        With `at` there is no wire: each of the two has its sub-interface there. Returns the IPv4 addresses of both ends.
+        With `at` there is no wire: each has its sub-interface there. Returns the IPv4 addresses of both ends.
         """
         blocks = {family: link(block, self._links) for family, block in _BLOCKS.items()}
         self._links += 1
         ends = []
         for number, (here, there) in enumerate(((one, other), (other, one)), start=1):
             addresses = tuple(host(block, number) for block in blocks.values())
-            self._interfaces[here].append(InterfacePlan(name=f"to-{there}", addresses=addresses, vlan=at.get(here)))
+            vlan = at[here] if at else None
+            self._interfaces[here].append(InterfacePlan(name=f"to-{there}", addresses=addresses, vlan=vlan))
             ends.append(Endpoint(node=here, interface=f"to-{there}"))
             for family in families:
                 local, peer = (host(blocks[family], n).ip for n in (number, 3 - number))
@@ -156,7 +156,7 @@ class Net:
         return host(blocks[Family.IPV4], 1).ip, host(blocks[Family.IPV4], 2).ip
 
     def trunk(self, one: str, other: str) -> tuple[Endpoint, Endpoint]:
-        """Join ports without addresses, each named as in `ce:port`, by a wire; what is no router yet is a plain node."""
+        """Join ports without addresses, named as in `ce:port`, by a wire; what is no router yet becomes a node."""
         ends = []
         for text in (one, other):
             node, _, interface = text.partition(":")
@@ -179,7 +179,7 @@ class Net:
     def outsider(self, router: str, name: str, asn: int, rules: SessionRules = OPEN) -> None:
         """Add a host that may speak BGP with a router by some other program; the router listens."""
         self._add_node(name, Role.HOST, asn)
-        self.session(router, name, (Family.IPV4,), **{router: rules})
+        self.session(router, name, (Family.IPV4,), None, **{router: rules})
 
     def _add_node(self, name: str, role: Role, asn: int = 64999) -> None:
         """Add what is no router; others may take it for one of an AS."""

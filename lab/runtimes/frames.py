@@ -23,6 +23,8 @@ _NEEDS_CHECKSUM = 1
 _U16 = struct.Struct("=H")
 _AUXDATA = struct.Struct("=IIIHHHH")
 _TAG_VALID, _TPID_VALID = 0x10, 0x40
+SOL_PACKET, PACKET_AUXDATA = 263, 8
+AUXDATA_BYTES = _AUXDATA.size
 
 Octets = bytes | memoryview
 
@@ -55,6 +57,11 @@ def tags_within(frame: Octets) -> bytes:
         tags += ethertype + bytes((frame[at + 2] & 0x0F, frame[at + 3]))
         at += 4
     return tags
+
+
+def is_tagged(octets: bytes, auxdata: bytes) -> bool:
+    """Whether a received frame, given by its octets alone, has any tag."""
+    return bool(stripped_tag(auxdata)) or octets[_TYPE_AT - VNET_HEADER_BYTES :][:2] in _TPIDS
 
 
 def retagged(frame: Octets, within: int, tags: bytes) -> tuple[Octets, Octets, bytes, Octets]:

@@ -13,15 +13,14 @@ from collections.abc import Callable
 
 from lab.netlink import LinkMonitor, Netlink
 from lab.plan import Endpoint
-from lab.runtimes.frames import retagged, stripped_tag, tags_within
+from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, retagged, stripped_tag, tags_within
 
 _ETH_P_ALL = 3
-_SOL_PACKET = 263
-_PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 8, 15, 23  # linux/if_packet.h
+_PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 15, 23  # linux/if_packet.h
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 _BUFFER_BYTES = 8 << 20
 _MOST_OCTETS = 1 << 17
-_AUXDATA_SPACE = socket.CMSG_SPACE(20)
+_AUXDATA_SPACE = socket.CMSG_SPACE(AUXDATA_BYTES)
 _AT_ONCE = 64
 """Frames that one port is read for before the others have their turn."""
 
@@ -39,8 +38,8 @@ class Tagger:
     def open(self, interface: str) -> int:
         """Read the frames of an interface of the namespace that the calling thread is in; returns its number."""
         one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        for option in (_PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
-            one.setsockopt(_SOL_PACKET, option, 1)
+        for option in (PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
+            one.setsockopt(SOL_PACKET, option, 1)
         try:
             one.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
         except PermissionError:  # an ordinary user has what net.core.rmem_max allows
