@@ -75,6 +75,7 @@ Answer = TypeVar("Answer")
 class _Router:
     running: netns.RunningNode
     listening: bool = False
+    gone: bool = False
     report: NodeReport | None = None
     answers: list[Message] = field(default_factory=list)
 
@@ -182,7 +183,7 @@ class Supervisor:
 
     def _from_router(self, name: str) -> None:
         router = self._routers[name]
-        if not router.running.channel.wait(0):
+        if router.gone or not router.running.channel.wait(0):
             return  # another request of the same turn has read it already
         try:
             for message in router.running.channel.receive():
@@ -199,6 +200,7 @@ class Supervisor:
                     case _:
                         router.answers.append(message)
         except ChannelClosed:
+            router.gone = True
             self._selector.unregister(router.running.channel)
             _await_end(router.running.pid)
             self._reap()

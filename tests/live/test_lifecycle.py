@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from lab_processes import (
     bury_the_dead,
     children,
     count_fds,
+    end,
     mounts_at,
 )
 from topology_text import IPV4_ONLY, NEVER_SETTLES, TopologyText
@@ -64,6 +66,11 @@ def named(erlab: Erlab, name: str) -> Process | None:
 def supervisor(erlab: Erlab) -> Process | None:
     """Process 1 of the lab."""
     return next((one for one in erlab.processes() if one.name.startswith("erlab:")), None)
+
+
+def is_stopped(process: Process) -> bool:
+    """Whether a process was stopped by a signal."""
+    return Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
 
 
 def kill(process: Process) -> None:
@@ -346,13 +353,20 @@ def test_garbage_at_the_control_socket(erlab: Erlab, small: Path) -> None:
     erlab.does("test", small, "--lab", erlab.name)
 
 
-def say(directory: Path, sent: bytes) -> bytes:
-    """What a lab's socket answers; its path is longer than a socket's address may be."""
+@contextmanager
+def connected(directory: Path) -> Iterator[socket.socket]:
+    """A connection to a lab's socket; its path is longer than a socket's address may be."""
     at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(f"/proc/self/fd/{at}/socket")
         os.close(at)
+        yield connection
+
+
+def say(directory: Path, sent: bytes) -> bytes:
+    """What a lab's socket answers."""
+    with connected(directory) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         return connection.recv(1 << 16)
@@ -369,6 +383,23 @@ def test_a_command_that_goes_away(erlab: Erlab, never_settles: Path) -> None:
     ending(waiting)
     await_(lambda: count_fds(inside.pid) == files, "the end of the connection")
     assert erlab.run("status", "--format", "json").document["labs"][0]["name"] == erlab.name
+
+
+def test_a_router_dies_while_it_is_asked(erlab: Erlab, small: Path) -> None:
+    """Where one turn of the supervisor finds a question to a router and that router's end, both are told."""
+    erlab.does("up", small)
+    inside = await_(lambda: supervisor(erlab), "the supervisor")
+    with connected(erlab.state / erlab.name) as connection:
+        connection.sendall(b'{"kind": "Locate", "body": {"node": "gw"}}\n')
+        assert b"Located" in connection.recv(1 << 16)
+        os.kill(inside.pid, signal.SIGSTOP)
+        await_(lambda: is_stopped(inside), "the stop of the supervisor")
+        connection.sendall(b'{"kind": "ReadTables", "body": {}}\n')
+        end([await_(lambda: named(erlab, "erlab-ce1"), "ce1")])
+        os.kill(inside.pid, signal.SIGCONT)
+        assert b"the router process of ce1 was killed by signal 9" in connection.recv(1 << 16)
+    ended = erlab.run("status")
+    assert (ended.code, "the router process of ce1 was killed by signal 9" in ended.err) == (3, True), ended
 
 
 @pytest.mark.parametrize("part", ["ce1", "prober"])
