@@ -222,9 +222,10 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """The sessions on which routes were asked for."""
+    """The sessions on which routes were asked for; `down` says of each other one with the neighbour why it is down."""
 
     sessions: tuple[str, ...]
+    down: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

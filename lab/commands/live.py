@@ -121,20 +121,22 @@ def _say_what_is_pending(settled: Converged, timeout_s: float) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> int:
-    """Let a router ask a neighbour for its routes again."""
+    """Let a router ask a neighbour for its routes again; 3 where it could not on every session."""
     with find_lab(arguments.lab) as lab:
         plan = _status(lab).plan
         question = RequestRoutes(router=_router(plan, arguments.router), neighbor=_router(plan, arguments.neighbor))
-        sessions = lab.channel.ask(question, Refreshed, deadline_s=ANSWER_DEADLINE_S).sessions
-    if not sessions:
+        answer = lab.channel.ask(question, Refreshed, deadline_s=ANSWER_DEADLINE_S)
+    if not answer.sessions and not answer.down:
         raise InputError(f"{arguments.router} has no BGP session with {arguments.neighbor}")
     if arguments.format == "json":
         from lab.report import as_json
 
-        print(as_json.refreshed(arguments.router, sessions))
-    else:
-        sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(sessions)}\n")
-    return 0
+        print(as_json.refreshed(arguments.router, answer.sessions, answer.down))
+    elif answer.sessions:
+        sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(answer.sessions)}\n")
+    for session, why in answer.down.items():
+        sys.stderr.write(f"erlab: {arguments.router} could not ask on {session}, which is down: {why}\n")
+    return LabBroken.exit_code if answer.down else 0
 
 
 def _abandon(lab: Lab) -> None:

@@ -222,12 +222,20 @@ class _Program:
                 self._report()  # first: the supervisor must not take the state before for the one after
                 self._supervisor.send(Configured())
             case Refresh(neighbor=neighbor):
-                asked = [name for name, plan in self._sessions.items() if plan.neighbor == neighbor]
-                for name in asked:
-                    self._carry_out(RequestRefresh(session=name))
-                self._supervisor.send(Refreshed(sessions=tuple(asked)))
+                self._supervisor.send(self._refresh(neighbor))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no message for a node")
+
+    def _refresh(self, neighbor: str) -> Refreshed:
+        """Ask on each session with a neighbour that is established."""
+        asked, down = [], {}
+        for session in self._router.tables().sessions:
+            if session.neighbor == neighbor and session.established:
+                self._carry_out(RequestRefresh(session=session.session))
+                asked.append(session.session)
+            elif session.neighbor == neighbor:
+                down[session.session] = session.why_down
+        return Refreshed(sessions=tuple(asked), down=down)
 
     def _handle(self, event: Event) -> None:
         self._changed = True
