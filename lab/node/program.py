@@ -23,7 +23,6 @@ from lab.events import (
     InstallRoute,
     LinkChanged,
     Reconfigured,
-    RefreshRequested,
     RemoveRoute,
     RequestRefresh,
     SessionDown,
@@ -143,11 +142,11 @@ class _Program:
             self._handle(event)
 
     @_stopping()
-    def hear_refresh(self, peer: str) -> None:
-        """Send a peer all routes again."""
-        session = self._decoder.session(peer)
-        if session is not None:
-            self._handle(RefreshRequested(session=session))
+    def hear_refresh(self, peer: str, body: bytes) -> None:
+        """Send a peer all routes again, where it asks for those of its session."""
+        event = self._decoder.refresh(peer, body)
+        if event is not None:
+            self._handle(event)
 
     def holds_down(self, peer: str) -> bool:
         """Whether a session that the router closed has to stay so for now."""

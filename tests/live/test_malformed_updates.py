@@ -216,10 +216,24 @@ def test_a_route_refresh_brings_all_routes_again(erlab: Erlab) -> None:
         first = [x.hears(), x.hears()]
         assert "update 00000000" in first
         (announced,) = (line for line in first if line != "update 00000000")
-        x.sends("refresh")
+        x.sends("refresh 00010001")
         assert x.hears() == announced
         (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
     assert session["refreshes"] == 1
+
+
+@pytest.mark.parametrize("ignored", ["00020001", "00010002", "00010101", "00010201", "00010301", "0001ff01"])
+def test_a_route_refresh_that_asks_for_nothing_here_is_ignored(erlab: Erlab, ignored: str) -> None:
+    """One of a family that is not the session's (RFC 2918 §4) or with another subtype (RFC 7313 §5) is not answered."""
+    with neighbor(erlab) as x:
+        (announced,) = {x.hears(), x.hears()} - {"update 00000000"}
+        x.sends(f"refresh {ignored}")
+        x.sends("refresh 00010001")
+        assert x.hears() == announced
+        x.sends(f"update {update(SOUND, nlri(P)).hex()}")
+        await_(lambda: len(received(erlab)) == 1, "the route", deadline_s=10)
+        (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
+    assert (session["established"], session["refreshes"]) == (True, 1)
 
 
 def test_an_unknown_attribute_is_passed_on(erlab: Erlab) -> None:
