@@ -38,6 +38,11 @@ from lab.router.aggregation import contributors, path_of
 from lab.router.session import DEFAULT_ROUTE, NOT_YET_CONNECTED, Session
 from lab.router.speaker import Speaker, covering, covers
 from lab.tables import FibEntry, RouterTables, SessionTables
+from lab.wire import Fault
+from lab.wire.nlri import is_unicast
+
+_TREATED_AS_WITHDRAWN = "treated as withdrawn: its UPDATE was malformed"
+_IGNORED = "ignored: the prefix is no unicast one (RFC 4271 §6.3)"
 
 
 @lru_cache(maxsize=65536)
@@ -144,7 +149,7 @@ class Router:
                     )
                 )
             elif fault:
-                refused = "treated as withdrawn: its UPDATE was malformed"
+                refused = _TREATED_AS_WITHDRAWN if is_unicast(prefix) else _IGNORED
                 candidates.append(
                     Candidate(session=name, received=None, outcome=None, refused=refused, path=None, fault=fault)
                 )
@@ -211,10 +216,7 @@ class Router:
             session.adj_rib_in[route.prefix] = route
             session.accept(route, self._speaker)
             touched[route.prefix] = None
-        for fault in event.faults:
-            for prefix in fault.prefixes:
-                earlier = session.faults.get(prefix)
-                session.faults[prefix] = f"{earlier}; {fault.text}" if earlier else fault.text
+        session.faults |= _fault_texts(event.faults)
         effects: list[Effect] = []
         touched |= dict.fromkeys(self._enforce_limit(session, effects))
         return effects + self._decide(touched)
@@ -397,6 +399,15 @@ class Router:
                 effects.append(Withdraw(session=session.plan.name, prefixes=tuple(withdrawn)))
             if announced:
                 effects.append(Announce(session=session.plan.name, routes=tuple(announced)))
+
+
+def _fault_texts(faults: Iterable[Fault]) -> dict[Prefix, str]:
+    """What was wrong with each prefix of one UPDATE."""
+    texts: dict[Prefix, list[str]] = {}
+    for fault in faults:
+        for prefix in fault.prefixes:
+            texts.setdefault(prefix, []).append(fault.text)
+    return {prefix: "; ".join(found) for prefix, found in texts.items()}
 
 
 def _next_hops(decision: Decision) -> tuple[Address, ...] | None:
