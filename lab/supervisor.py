@@ -16,8 +16,8 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,7 +77,9 @@ class _Router:
     listening: bool = False
     gone: bool = False
     report: NodeReport | None = None
-    answers: list[Message] = field(default_factory=list)
+    owes: int = 0
+    """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
+    answer: Message | None = None
 
     def session(self, name: str) -> SessionReport | None:
         """What the router last said of a session."""
@@ -198,7 +200,8 @@ class Supervisor:
                     case Broken(reason=reason):
                         self._break(reason, name)
                     case _:
-                        router.answers.append(message)
+                        router.owes -= 1
+                        router.answer = message
         except ChannelClosed:
             router.gone = True
             self._selector.unregister(router.running.channel)
@@ -256,12 +259,12 @@ class Supervisor:
                 _tell(self._prober, message)
                 client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
             case Explain(router=router):
-                client.send(self._ask_routers([router], message, Explained)[0])
+                client.send(self._ask_routers({router: message}, Explained)[0])
             case Apply(plan=new):
                 self._apply(plan, new)
                 client.send(Applied())
             case RequestRoutes(router=router, neighbor=neighbor):
-                client.send(self._ask_routers([router], Refresh(neighbor=neighbor), Refreshed)[0])
+                client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case ReadStatus():
                 client.send(self._status(plan))
             case Locate(node=node):
@@ -286,32 +289,42 @@ class Supervisor:
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
-        changed = [node for node in new.routers if node != old.node(node.name)]
-        for node in changed:
-            if node.bgp is not None:
-                self._ask_routers([node.name], ConfigureRouter(bgp=node.bgp), Configured)
-        self._plan = new
+        nodes = [node for node in new.routers if node != old.node(node.name)]
+        questions = {node.name: ConfigureRouter(bgp=node.bgp) for node in nodes if node.bgp is not None}
+        self._refuse_late_routers(questions)
+        self._plan = new  # what every router is told, whenever it answers
+        self._ask_routers(questions, Configured)
 
-    def _ask_routers(self, names: list[str], message: Message, answer: type[Answer]) -> list[Answer]:
-        """Ask routers one question each, and wait for all answers while everything else is served."""
+    def _refuse_late_routers(self, names: Iterable[str]) -> None:
+        """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
         if not all(router.listening for router in self._routers.values()):
             raise LabBroken("the lab's routers are still starting: ask again")
-        for name in names:
-            self._routers[name].answers.clear()
-            _tell(self._routers[name].running.channel, message)
+        late = [name for name in names if self._routers[name].owes]
+        if late:
+            raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
+
+    def _ask_routers(self, questions: Mapping[str, Message], answer: type[Answer]) -> list[Answer]:
+        """Ask routers one question each, all at once, and wait for every answer.
+
+        An answer that is late is dropped when it comes, and its router can be asked again from then on.
+        """
+        self._refuse_late_routers(questions)
+        asked = {name: self._routers[name] for name in questions}
+        for name, router in asked.items():
+            router.owes += 1
+            _tell(router.running.channel, questions[name])
         end_s = time.monotonic() + ANSWER_DEADLINE_S
-        while not all(self._routers[name].answers for name in names):
+        while waited_for := [name for name, router in asked.items() if router.owes]:
             if self._broken is not None:
                 raise LabBroken(self._broken.reason)
-            if time.monotonic() > end_s:
-                late = [name for name in names if not self._routers[name].answers]
-                self._break(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}", late[0])
-                continue
-            for name in names:
-                router = self._routers[name]
-                if not router.answers and router.running.channel.wait(max(0.0, end_s - time.monotonic())):
+            channels = [asked[name].running.channel for name in waited_for]
+            ready, _, _ = select.select(channels, (), (), max(0.0, end_s - time.monotonic()))
+            if not ready:
+                self._refuse_late_routers(waited_for)
+            for name, channel in zip(waited_for, channels, strict=True):
+                if channel in ready:
                     self._from_router(name)
-        return [one for name in names for one in self._routers[name].answers if isinstance(one, answer)]
+        return [router.answer for router in asked.values() if isinstance(router.answer, answer)]
 
     def _hear_prober(self, answer: type[Answer], deadline_s: float) -> Answer:
         """The prober's answer. A late one breaks the lab: it would be taken for the answer to the next question."""
@@ -326,9 +339,13 @@ class Supervisor:
 
     def _tables(self, plan: Plan) -> Tables:
         names = [node.name for node in plan.routers]
+        self._refuse_late_routers(names)
         _tell(self._prober, ReadFibs())
-        routers = self._ask_routers(names, ReadRouterTables(), RouterTablesRead)
-        fibs = {fib.router: fib.entries for fib in self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs}
+        try:
+            routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
+        finally:  # or the next one to ask the prober would get this answer
+            found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
+        fibs = {fib.router: fib.entries for fib in found}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
         return Tables(tables=LabTables(routers=tables), fidelity=(_runtime_fidelity(), *plan.fidelity))
 
@@ -378,9 +395,10 @@ class Supervisor:
                 differ.append(f"routes from {name} to {far_name} ({far_session.family.value}) are on their way")
         if not down and self._established_s is None:
             self._established_s = time.monotonic() - self._built_at
+        late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
         for name, router in self._routers.items():
             refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
-        return down + differ + refused
+        return late + down + differ + refused
 
 
 def _tell(far_end: Channel, message: Message) -> None:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -415,3 +416,22 @@ def test_a_part_that_does_not_answer(erlab: Erlab, small: Path, part: str) -> No
     assert time.monotonic() - started_s < 5
     erlab.does("down")
     await_(lambda: not erlab.processes(), "the end of every process")
+
+
+def test_a_router_that_answers_late(erlab: Erlab, tmp_path: Path) -> None:
+    """A router that is late for apply delays no other; when it goes on the lab settles as the new file says."""
+    erlab.does("up", IPV4_ONLY.write(tmp_path, erlab.name))
+    changed = replace(IPV4_ONLY, policies_of="{ce1: {import: prefer-more, export: own}, ce2: {import: prefer}}")
+    file = changed.write(tmp_path, erlab.name, "changed")
+    late = await_(lambda: named(erlab, "erlab-ce1"), "ce1")
+    os.kill(late.pid, signal.SIGSTOP)
+    ended = erlab.run("apply", file)
+    assert (ended.code, ended.err) == (3, "erlab: no answer within 10 s from ce1\n")
+    explained = erlab.does("explain", "ce2", "10.100.0.0/16", "--format", "json").document
+    assert 200 in [one["used"]["local_pref"] for one in explained["candidates"]]
+    status = erlab.run("status")
+    assert (status.code, "ce1 has not answered yet" in status.out) == (3, True), status
+    os.kill(late.pid, signal.SIGCONT)
+    await_(lambda: erlab.run("status").code == 0, "the late answer")
+    for _ in range(2):
+        assert erlab.does("test", file, "--lab", erlab.name, "--format", "json").document["model"]["differences"] == []
