@@ -110,6 +110,8 @@ class Supervisor:
         self._namespaces: dict[str, int] = {}
         self._routers: dict[str, _Router] = {}
         self._waits: list[_Wait] = []
+        self._closed: tuple[ClosedSession, ...] = ()
+        self._changes = 0
         self._broken: Broken | None = None
         self._built_at = 0.0
         self._established_s: float | None = None
@@ -196,6 +198,7 @@ class Supervisor:
                             for one in self._routers.values():
                                 _tell(one.running.channel, Connect())
                     case NodeReport():
+                        self._changes += message != router.report
                         router.report = message
                     case Broken(reason=reason):
                         self._break(reason, name)
@@ -252,6 +255,7 @@ class Supervisor:
     def _answer_about(self, plan: Plan, client: Channel, message: Message) -> None:
         match message:
             case AwaitConvergence(deadline_s=deadline_s, closed=closed):
+                self._closed = closed
                 self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
             case ReadTables():
                 client.send(self._tables(plan))
@@ -339,6 +343,7 @@ class Supervisor:
 
     def _tables(self, plan: Plan) -> Tables:
         names = [node.name for node in plan.routers]
+        changes = self._changes
         self._refuse_late_routers(names)
         _tell(self._prober, ReadFibs())
         try:
@@ -347,12 +352,19 @@ class Supervisor:
             found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
         fibs = {fib.router: fib.entries for fib in found}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
-        return Tables(tables=LabTables(routers=tables), fidelity=(_runtime_fidelity(), *plan.fidelity))
+        pending = self._pending(plan, self._closed)
+        if self._changes != changes:
+            pending.append("sessions or routes changed while the tables were read")
+        return Tables(
+            tables=LabTables(routers=tables),
+            fidelity=(_runtime_fidelity(), *plan.fidelity),
+            pending=tuple(pending),
+        )
 
     def _status(self, plan: Plan) -> Status:
         return Status(
             plan=plan,
-            pending=tuple(self._pending(plan)),
+            pending=tuple(self._pending(plan, self._closed)),
             up_s=time.monotonic() - self._built_at,
             memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
         )
@@ -374,7 +386,7 @@ class Supervisor:
                     Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s),
                 )
 
-    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...] = ()) -> list[str]:
+    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...]) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
         down, differ, refused = [], [], []
         far_ends = plan.far_ends()

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.bgp import Family
-from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, MOST_CHANGES_NAMED, converge
+from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, MOST_CHANGES_NAMED, closed_in_the_model, read_settled
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
 from lab.errors import InputError
-from lab.messages import Build, Built, Probe, Probed, ReadStatus, ReadTables, Status, Tables
+from lab.messages import Build, Built, Probe, Probed, ReadStatus, Status
 from lab.plan import Plan
 
 PROBE_DEADLINE_S = 1.0
@@ -33,20 +33,20 @@ def test(arguments: argparse.Namespace) -> int:
         progress.says("reading the topology")
         topology, plan = load(arguments.file)
         prediction = predict(plan)
-        notes = []
+        notes, closed = [], prediction.closed
         progress.says(f"building {len(plan.nodes)} nodes")
         build_s = time.monotonic()
         if arguments.lab is None:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
         elif (running := lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan) != plan:
             _refuse_another_lab(running, plan, lab.name, arguments.file)
+            closed = closed_in_the_model(running)
             notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
         built_s = time.monotonic()
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, prediction.closed, arguments.timeout)
-        notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in settled.pending]
-        progress.says("reading tables and sending packets")
-        seen = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S)
+        settled, seen = read_settled(lab, closed, arguments.timeout)
+        notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in seen.pending]
+        progress.says("sending packets")
         flows = tuple(dict.fromkeys(flow for one in topology.expectations for flow in flows_of(one, plan)))
         probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
         probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)

@@ -210,6 +210,8 @@ class _Program:
     def _answer(self, message: Message) -> None:
         match message:
             case ReadRouterTables():
+                if self._changed:
+                    self._report()  # first: the supervisor must not take the tables for those of its last report
                 self._supervisor.send(RouterTablesRead(tables=self._router.tables()))
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
