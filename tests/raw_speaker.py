@@ -66,7 +66,10 @@ class Speaker:
 
     def _hear(self) -> bool:
         """Tell the test what the router says; False where it says no more."""
-        data = self._connection.recv(65536)
+        try:
+            data = self._connection.recv(65536)
+        except ConnectionResetError:
+            data = b""
         self._buffer += data
         for kind, body in messages(self._buffer):
             if kind == OPEN:

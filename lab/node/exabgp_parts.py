@@ -10,6 +10,7 @@ import select
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
+from uuid import uuid4
 
 from exabgp.bgp.fsm import FSM
 from exabgp.bgp.message import Message, Notify, Update
@@ -206,7 +207,9 @@ class _Peer(Peer):  # type: ignore[misc]
 
     def handle_connection(self, connection: Any) -> Any:  # noqa: ANN401
         if self.held_down():
-            return connection.notification(_CEASE, _CONNECTION_REJECTED, "held down")
+            refusal = connection.notification(_CEASE, _CONNECTION_REJECTED, "held down")
+            self.reactor.asynchronous.schedule(str(uuid4()), "refusing a connection", refusal)
+            return True  # what the original returns is not sent by its caller
         return super().handle_connection(connection)
 
     def run(self) -> Any:  # noqa: ANN401
