@@ -15,7 +15,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from lab.bgp import AsPath, Family, Prefix, Route, SegmentKind, extended_community_octets, family_of
+from lab.bgp import LONGEST_SEGMENT, AsPath, Family, Prefix, Route, SegmentKind, extended_community_octets, family_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -144,7 +144,6 @@ _SEGMENT_TYPE = {  # RFC 4271 §4.3, RFC 5065 §3
     SegmentKind.CONFED_SEQUENCE: 3,
     SegmentKind.CONFED_SET: 4,
 }
-_LONGEST_SEGMENT = 255
 
 
 def _octets(code: int, flags: int, value: bytes) -> str:
@@ -160,8 +159,8 @@ def _as_path(path: AsPath) -> str:
         return f"as-path {' '.join(texts) or '[ ]'}"
     value = b""
     for segment in path.segments:
-        for start in range(0, len(segment.asns), _LONGEST_SEGMENT):
-            asns = segment.asns[start : start + _LONGEST_SEGMENT]
+        for start in range(0, len(segment.asns), LONGEST_SEGMENT):
+            asns = segment.asns[start : start + LONGEST_SEGMENT]
             value += bytes([_SEGMENT_TYPE[segment.kind], len(asns)]) + b"".join(asn.to_bytes(4) for asn in asns)
     return _octets(_AS_PATH, _WELL_KNOWN, value)
 
