@@ -16,11 +16,12 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from lab.bfd import negotiated
 from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import Logs
@@ -60,8 +61,8 @@ from lab.messages import (
     Tables,
 )
 from lab.plan import Plan, Role
+from lab.processes import die_with_parent, how_it_ended, name_process
 from lab.runtimes import netns
-from lab.runtimes.namespaces import die_with_parent, name_process
 from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 10.0
@@ -216,9 +217,9 @@ class Supervisor:
             if not pid:
                 return
             if pid in names:
-                self._break(f"the router process of {names[pid]} {_how_it_ended(status)}", names[pid])
+                self._break(f"the router process of {names[pid]} {how_it_ended(status)}", names[pid])
             elif pid == self._prober_pid:
-                self._break(f"the prober {_how_it_ended(status)}", "prober")
+                self._break(f"the prober {how_it_ended(status)}", "prober")
 
     def _break(self, reason: str, node: str) -> None:
         """A part of the lab died: from now on every question is answered with the reason."""
@@ -378,7 +379,17 @@ class Supervisor:
             self._established_s = time.monotonic() - self._built_at
         for name, router in self._routers.items():
             refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
-        return down + differ + refused
+        return down + list(self._pending_bfd(plan)) + differ + refused
+
+    def _pending_bfd(self, plan: Plan) -> Iterator[str]:
+        """The sessions whose BFD is not as both ends have it configured."""
+        far_ends = plan.far_ends()
+        for (name, session), (far_name, far) in far_ends.items():
+            _, own = far_ends[far_name, far.name]
+            mine = self._routers[name].session(session)
+            both = own.bfd is not None and far.bfd is not None
+            if both and mine is not None and mine.bfd != negotiated(own.bfd, far.bfd):
+                yield f"BFD {name} - {session}: {mine.bfd}"
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -437,9 +448,3 @@ def _pss_kib(pid: int) -> int:
     """The proportional memory of a process."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-
-
-def _how_it_ended(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"was killed by signal {os.WTERMSIG(status)} ({signal.Signals(os.WTERMSIG(status)).name})"
-    return f"ended with status {os.waitstatus_to_exitcode(status)}"

@@ -127,8 +127,19 @@ class LinkSubnet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bfd:
+    """BFD of the customer edges: the interval of both directions, and the detection multiplier."""
+
+    interval_ms: int = 300
+    multiplier: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrivatePeering:
-    """Azure private peering. `customer_md5` holds the keys of edges whose key differs from Azure's."""
+    """Azure private peering. `customer_md5` holds the keys of edges whose key differs from Azure's.
+
+    `bfd` is that of the customer edges, None where they run none.
+    """
 
     vlan_id: int
     subnets: tuple[LinkSubnet, ...]
@@ -136,6 +147,7 @@ class PrivatePeering:
     md5: Secret | None = None
     customer_md5: tuple[tuple[str, Secret], ...] = ()
     hold_time_s: int = 180
+    bfd: Bfd | None = None
 
     def subnet(self, link: Link, family: Family) -> Prefix | None:
         """The block of a link in a family, None where the peering does not carry the family."""

@@ -15,11 +15,12 @@ from lab.load.names import LINKS, names_of
 from lab.load.overlaps import Claim, overlaps
 from lab.load.reading import Reading
 from lab.load.source import SourceFile, Step
-from lab.load.topology_documents import LinkBlockDocument, TopologyDocument
+from lab.load.topology_documents import BfdDocument, LinkBlockDocument, TopologyDocument
 from lab.plan.addressing import LAN_HOST, VNET_HOST
 from lab.policy import Policy
 from lab.topology import (
     Azure,
+    Bfd,
     Circuit,
     ConnectivityModel,
     Customer,
@@ -194,8 +195,14 @@ def _private_peering(document: TopologyDocument, policies: Mapping[str, Policy])
         rules=tuple((router, to_session_rules(edge, policies)) for router, edge in written),
         md5=private.md5,
         customer_md5=tuple((private.customer_md5 or {}).items()),
+        bfd=None if private.bfd is None else _bfd(private.bfd),
         **optional,
     )
+
+
+def _bfd(document: BfdDocument) -> Bfd:
+    written = {"interval_ms": document.interval, "multiplier": document.multiplier}
+    return Bfd(**{name: value for name, value in written.items() if value is not None})
 
 
 def _azure(document: TopologyDocument) -> Azure:

@@ -15,6 +15,7 @@ from lab.bgp import Asn, Community, Counted, Prefix, RemovePrivate
 from lab.expectations import SessionState, Table
 from lab.load import policy_values, values
 from lab.load.forms import (
+    SWITCH,
     AnyAddress,
     AnyPrefix,
     Document,
@@ -199,6 +200,17 @@ class EdgePoliciesDocument(Document):
         return self
 
 
+class BfdDocument(Document):
+    """BFD of the customer edges, for their sessions with Microsoft."""
+
+    interval: Annotated[int, values.BFD_INTERVAL] | None = Field(
+        None, description="how often to send and to expect packets, 300 ms if left out; the slower side wins"
+    )
+    multiplier: Annotated[int, whole(1, 255)] | None = Field(
+        None, description="after how many lost packets Microsoft's side takes the path for failed; 3 if left out"
+    )
+
+
 class PrivatePeeringDocument(Document):
     """Azure private peering."""
 
@@ -211,6 +223,10 @@ class PrivatePeeringDocument(Document):
     )
     hold_time: Annotated[int, values.HOLD_TIME] | None = Field(
         None, description="the customer edges' BGP hold time, such as 30 s; 180 s if left out"
+    )
+    bfd: Annotated[BfdDocument, SWITCH] | None = Field(
+        None,
+        description="BFD of the customer edges: true, or {interval: 300 ms, multiplier: 3}; if left out they have none",
     )
     policies: dict[Reference, EdgePoliciesDocument] | None = Field(
         None, description="the policies of each customer edge by router; without one no route passes (RFC 8212)"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from lab.bgp import Address, Asn, BestPathRules, Family, Prefix, RemovePrivate, family_of, parse_prefix
 from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
 from lab.plan import (
+    BfdPlan,
     BgpPlan,
     Endpoint,
     InterfaceAddress,
@@ -40,10 +41,11 @@ from lab.plan.microsoft_edge import (
     EDGE_MAXIMUM_PATHS,
     FROM_CUSTOMER,
     GATEWAY_MAXIMUM_PATHS,
+    MICROSOFT_BFD,
     from_vnets,
 )
 from lab.policy import NO_RULES, SessionRules
-from lab.topology import EdgeBgp, Link, Network, Secret, Topology
+from lab.topology import Bfd, EdgeBgp, Link, Network, Secret, Topology
 
 GATEWAY = "gw"
 MICROSOFT_EDGE = {Link.PRIMARY: "msee1", Link.SECONDARY: "msee2"}
@@ -80,6 +82,7 @@ class _End:
     hold_time_s: int
     rules: SessionRules = NO_RULES
     md5: Secret | None = None
+    bfd: BfdPlan | None = None
 
 
 def _session(draft: _Draft, listens: _End, connects: _End) -> None:
@@ -97,6 +100,7 @@ def _session(draft: _Draft, listens: _End, connects: _End) -> None:
                 passive=here is listens,
                 hold_time_s=here.hold_time_s,
                 md5=here.md5,
+                bfd=here.bfd,
                 rules=here.rules,
             )
         )
@@ -172,6 +176,7 @@ def _circuit_link(draft: _Draft, topology: Topology, circuit_link: Link) -> None
                     remove_private_asns=RemovePrivate.LEADING,
                 ),
                 md5=peering.md5,
+                bfd=MICROSOFT_BFD,
             ),
             connects=_End(
                 node=edge,
@@ -181,8 +186,13 @@ def _circuit_link(draft: _Draft, topology: Topology, circuit_link: Link) -> None
                 hold_time_s=peering.hold_time_s,
                 rules=peering.rules_of(edge),
                 md5=peering.md5_at(edge),
+                bfd=None if peering.bfd is None else _bfd(peering.bfd),
             ),
         )
+
+
+def _bfd(bfd: Bfd) -> BfdPlan:
+    return BfdPlan(transmit_interval_ms=bfd.interval_ms, receive_interval_ms=bfd.interval_ms, multiplier=bfd.multiplier)
 
 
 def _microsoft_fabric(draft: _Draft, topology: Topology) -> None:

@@ -14,13 +14,8 @@ from lab.errors import LabBroken
 from lab.netlink import Netlink
 from lab.node import interfaces
 from lab.plan import NodePlan, Plan
-from lab.runtimes.namespaces import (
-    die_with_parent,
-    enter_network_namespace,
-    name_process,
-    new_network_namespace,
-    this_network_namespace,
-)
+from lab.processes import die_with_parent, name_process
+from lab.runtimes.namespaces import enter_network_namespace, new_network_namespace, this_network_namespace
 
 _FIRST_INDEX = 10
 """Below are the loopback and the bridges; each interface of a lab has an index of its own."""
