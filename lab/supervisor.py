@@ -387,8 +387,9 @@ class Supervisor:
         for (name, session), (far_name, far) in far_ends.items():
             _, own = far_ends[far_name, far.name]
             mine = self._routers[name].session(session)
-            both = own.bfd is not None and far.bfd is not None
-            if both and mine is not None and mine.bfd != negotiated(own.bfd, far.bfd):
+            if mine is None or own.bfd is None or far.bfd is None:
+                continue
+            if mine.bfd != negotiated(own.bfd, far.bfd):
                 yield f"BFD {name} - {session}: {mine.bfd}"
 
 

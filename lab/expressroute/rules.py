@@ -223,10 +223,9 @@ def bfd_interval(interval_ms: int) -> Finding | None:
     """Whether a BFD interval has an effect: Microsoft's side has its own, and the slower one is used."""
     if interval_ms >= MICROSOFT_BFD_INTERVAL_MS:
         return None
-    what = (
-        f"{interval_ms} ms would have no effect: Microsoft's side has {MICROSOFT_BFD_INTERVAL_MS} ms, the slower wins"
-    )
-    return Finding(rule=BFD_INTERVAL, what=what, meant=f"write {MICROSOFT_BFD_INTERVAL_MS} ms or more")
+    low = MICROSOFT_BFD_INTERVAL_MS
+    what = f"{interval_ms} ms would have no effect: Microsoft's side has {low} ms, and the slower one is used"
+    return Finding(rule=BFD_INTERVAL, what=what, meant=f"write {low} ms or more")
 
 
 def bandwidth(text: str) -> Finding | None:

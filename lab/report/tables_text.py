@@ -82,9 +82,8 @@ def _sessions(tables: RouterTables, plan: Plan) -> str:
         )
     if not rows:
         return f"{tables.router} has no sessions"
-    return "\n".join(
-        aligned(("session", "AS", "peer", "state", "bfd", "received", "sent", "why down", "warning"), rows)
-    )
+    header = ("session", "AS", "peer", "state", "bfd", "received", "sent", "why down", "warning")
+    return "\n".join(aligned(header, rows))
 
 
 def _bfd(status: BfdStatus | None) -> str:
