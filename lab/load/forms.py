@@ -54,7 +54,7 @@ def _nothing_said(value: object) -> object:
     if isinstance(value, dict):
         return value
     if value != "true":
-        raise Wrong(f"{shown(value)} is neither true nor a mapping", "write true, or leave it out")
+        raise Wrong(f"{shown(value)} is neither true nor a mapping", "write true or a mapping, or leave it out")
     return {}
 
 
