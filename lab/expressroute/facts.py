@@ -27,6 +27,7 @@ class Source:
 
 
 ROUTING = Source(document="expressroute-routing.md", edition="2026-03-12")
+BFD = Source(document="expressroute-bfd.md", edition="2023-06-30")
 FAQ = Source(document="expressroute-faqs.md", edition="2026-03-31")
 PORTAL_ROUTING = Source(document="expressroute-howto-routing-portal-resource-manager.md", edition="2019")
 CIRCUIT_API = Source(document="Microsoft.Network expressRouteCircuit.json", edition="2024-05-01")
@@ -36,6 +37,8 @@ CUSTOM_COMMUNITIES = Source(document="how-to-configure-custom-bgp-communities.md
 MICROSOFT_ASN = Asn(12076)  # ROUTING: the peer of every peering
 GATEWAY_ASN = Asn(65515)  # ROUTING: a VNet gateway
 MICROSOFT_HOLD_TIME_S = 180  # FAQ: of Microsoft's edge, not changeable; the lower of the two ends is used
+MICROSOFT_BFD_INTERVAL_MS = 300  # BFD: of Microsoft's edge, both ways, not to be shortened; the slower side wins
+MICROSOFT_BFD_MULTIPLIER = 3  # assumed: that of the customer's side in every sample (BFD); Microsoft's is not published
 RESERVED_ASNS = range(65515, 65521)  # ROUTING: kept for Microsoft's own use; a VNet gateway is 65515
 
 LINK_BLOCK_LENGTH = {4: 30, 6: 126}  # ROUTING, by IP version

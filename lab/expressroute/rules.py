@@ -13,6 +13,7 @@ from lab.expressroute.communities import (
 )
 from lab.expressroute.facts import (
     BANDWIDTHS_MBPS,
+    BFD,
     CIRCUIT_API,
     CUSTOM_COMMUNITIES,
     DIRECT,
@@ -21,6 +22,7 @@ from lab.expressroute.facts import (
     LINK_BLOCK_LENGTH,
     MD5_KEY_LENGTH,
     MICROSOFT_ASN,
+    MICROSOFT_BFD_INTERVAL_MS,
     PORTAL_ROUTING,
     RESERVED_ASNS,
     ROUTING,
@@ -87,6 +89,7 @@ REGION_COMMUNITY = Rule(
 )
 HOLD_TIME = Rule(id="ER018", title="The hold time is from 10 to 180 seconds", source=FAQ)
 BANDWIDTH = Rule(id="ER019", title="The bandwidth is one that providers sell", source=DIRECT)
+BFD_INTERVAL = Rule(id="ER020", title="A BFD interval of the customer is 300 ms or longer", source=BFD)
 
 RULES = (
     BLOCK_LENGTH,
@@ -108,6 +111,7 @@ RULES = (
     REGION_COMMUNITY,
     HOLD_TIME,
     BANDWIDTH,
+    BFD_INTERVAL,
 )
 """Every rule, in the order of its id."""
 
@@ -213,6 +217,15 @@ def hold_time(seconds: int) -> Finding | None:
         return None
     low, high = HOLD_TIMES_S[0], HOLD_TIMES_S[-1]
     return Finding(rule=HOLD_TIME, what=f"{seconds} s is no useful hold time", meant=f"{low} s to {high} s")
+
+
+def bfd_interval(interval_ms: int) -> Finding | None:
+    """Whether a BFD interval has an effect: Microsoft's side has its own, and the slower one is used."""
+    if interval_ms >= MICROSOFT_BFD_INTERVAL_MS:
+        return None
+    low = MICROSOFT_BFD_INTERVAL_MS
+    what = f"{interval_ms} ms would have no effect: Microsoft's side has {low} ms, and the slower one is used"
+    return Finding(rule=BFD_INTERVAL, what=what, meant=f"write {low} ms or more")
 
 
 def bandwidth(text: str) -> Finding | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lab.expressroute.facts import MICROSOFT_BFD_INTERVAL_MS, MICROSOFT_BFD_MULTIPLIER
+from lab.plan import BfdPlan
 from lab.policy import Asked, Change, CommunityChange, Fate, Match, Policy, PrefixList, PrefixRange, Term
 from lab.topology import Azure
 
@@ -9,6 +11,13 @@ GATEWAY_MAXIMUM_PATHS = 4
 """ECMP goes over at most four circuits. Source: expressroute-faqs.md, 2026-03-31."""
 EDGE_MAXIMUM_PATHS = 8
 """Assumed; the published Cisco sample has `maximum-paths 8`."""
+
+MICROSOFT_BFD = BfdPlan(
+    transmit_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
+    receive_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
+    multiplier=MICROSOFT_BFD_MULTIPLIER,
+)
+"""What Microsoft's edge has towards the customer by default; it comes up where the customer's edge has it too."""
 
 STRIP_COMMUNITIES = Change(
     communities=CommunityChange(replace=()),
