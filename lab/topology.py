@@ -25,9 +25,19 @@ from lab.policy import NO_RULES, SessionRules
 
 
 class ConnectivityModel(Enum):
-    """How customer and Microsoft are joined."""
+    """How customer and Microsoft are joined (expressroute-connectivity-models.md, 2020-10)."""
 
+    CLOUD_EXCHANGE = "cloud_exchange"
     POINT_TO_POINT_ETHERNET = "point_to_point_ethernet"
+    ANY_TO_ANY_IPVPN = "any_to_any_ipvpn"
+    DIRECT = "direct"
+
+
+class RoutingDomain(Enum):
+    """A peering of a circuit: private reaches VNets, Microsoft's public services. Each is a VRF of its own."""
+
+    PRIVATE = "private"
+    MICROSOFT = "microsoft"
 
 
 class Sku(Enum):
@@ -57,21 +67,18 @@ class Secret:
     __str__ = __repr__
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """The Ethernet provider's layer-2 service; `s_tag` is the outer tag of the circuit (1 to 4094)."""
+class Encapsulation(Enum):
+    """How circuits share a port pair of ExpressRoute Direct (expressRoutePort.json, 2024-05-01)."""
 
-    s_tag: int
+    DOT1Q = "dot1q"
+    QINQ = "qinq"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circuit:
-    """One ExpressRoute circuit. `bandwidth_mbps` is per link."""
+class Distribution(Enum):
+    """How the provider edges of an IPVPN tell one another their VPN routes."""
 
-    sku: Sku
-    bandwidth_mbps: int
-    peering_location: str
-    provider: Provider
+    FULL_MESH = "full_mesh"
+    ROUTE_REFLECTOR = "route_reflector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +108,34 @@ class EdgeBgp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
-    """The customer's AS. `routers` are the edges of the primary and the secondary link; one name serves both links."""
+class Access:
+    """How one customer edge reaches a provider that routes: the provider's router, and a link with its sessions.
 
+    The first host of each block is the customer's, the second the provider's. `rules` are those of the customer's end,
+    `provider_rules` those of the provider's.
+    """
+
+    customer_edge: str
+    provider_edge: str
+    blocks: tuple[Prefix, ...]
+    rules: SessionRules = NO_RULES
+    provider_rules: SessionRules = NO_RULES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One place of a customer: its AS, its edge routers and their networks.
+
+    `routers` are the edges of the primary and the secondary link of a circuit that ends here; one name serves both.
+    `name` is empty where the customer has one site only.
+    """
+
+    name: str = ""
     asn: Asn
     routers: tuple[str, ...]
     networks: tuple[Network, ...]
     bgp: tuple[tuple[str, EdgeBgp], ...] = ()
+    access: tuple[Access, ...] = ()
 
     def router_of(self, link: Link) -> str:
         """The edge router at the customer's end of a link."""
@@ -119,6 +147,54 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """A customer: its sites. `name` names its VPN, and is empty where no provider routes."""
+
+    name: str = ""
+    sites: tuple[Site, ...]
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks of all sites."""
+        return tuple(network for site in self.sites for network in site.networks)
+
+    def site_of(self, router: str) -> Site:
+        """The site of a customer edge. Raises KeyError."""
+        for site in self.sites:
+            if router in site.routers:
+                return site
+        raise KeyError(router)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer2:
+    """A provider that only carries frames: it puts `s_tag` (1 to 4094) around the customer's at Microsoft's side."""
+
+    s_tag: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer3:
+    """A provider whose routers speak BGP with Microsoft, for the primary and the secondary link.
+
+    `distribution` is how the provider's routers tell one another VPN routes; None where it has no VPN between sites.
+    """
+
+    s_tag: int
+    asn: Asn
+    routers: tuple[str, ...]
+    distribution: Distribution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectPort:
+    """A pair of Microsoft's ports that the customer's edges are joined to. `s_tag` is None with `DOT1Q`."""
+
+    encapsulation: Encapsulation
+    s_tag: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSubnet:
     """The block of one link in one family, a /30 or a /126: first host the customer's, second Microsoft's."""
 
@@ -127,55 +203,201 @@ class LinkSubnet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrivatePeering:
-    """Azure private peering. `customer_md5` holds the keys of edges whose key differs from Azure's."""
+class RouteFilter:
+    """The communities whose prefixes Microsoft peering announces. No filter, no prefix."""
 
+    communities: tuple[Community, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nat:
+    """Source address translation at the customer's edges towards Microsoft: a pool for each link, or one for both."""
+
+    pools: tuple[tuple[Link, Prefix], ...]
+
+    def pool_of(self, link: Link) -> Prefix | None:
+        """The pool of a link."""
+        return dict(self.pools).get(link)
+
+
+class PrefixState(Enum):
+    """The state of the public prefixes of a Microsoft peering (expressRouteCircuit.json, 2024-05-01)."""
+
+    CONFIGURED = "configured"
+    VALIDATION_NEEDED = "validation_needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicPrefixes:
+    """What only Microsoft peering has: the customer's public prefixes, the filters, and its translation.
+
+    `customer_asn` is the AS that the prefixes are registered to, where it is not the peering's. Filters are by family.
+    """
+
+    advertised: tuple[Prefix, ...]
+    state: PrefixState = PrefixState.CONFIGURED
+    customer_asn: Asn | None = None
+    route_filters: tuple[tuple[Family, RouteFilter], ...] = ()
+    nat: Nat | None = None
+
+    def route_filter(self, family: Family) -> RouteFilter | None:
+        """The filter of a family, None where none is attached."""
+        return dict(self.route_filters).get(family)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peering:
+    """One peering of a circuit. `customer_md5` holds the keys of edges whose key differs from Azure's.
+
+    `customer_vlans` are the VLANs that the provider hands over at the customer's side, where they are not `vlan_id`.
+    `enabled` are the families that are not disabled. `public` is what only Microsoft peering has.
+    """
+
+    domain: RoutingDomain = RoutingDomain.PRIVATE
     vlan_id: int
     subnets: tuple[LinkSubnet, ...]
     rules: tuple[tuple[str, SessionRules], ...]
     md5: Secret | None = None
     customer_md5: tuple[tuple[str, Secret], ...] = ()
     hold_time_s: int = 180
+    customer_vlans: tuple[tuple[Link, int], ...] = ()
+    enabled: frozenset[Family] = frozenset(Family)
+    public: PublicPrefixes | None = None
 
     def subnet(self, link: Link, family: Family) -> Prefix | None:
         """The block of a link in a family, None where the peering does not carry the family."""
         found = (s.prefix for s in self.subnets if s.link is link and family_of(s.prefix) is family)
         return next(found, None)
 
+    def customer_vlan(self, link: Link) -> int:
+        """The VLAN of the peering at the customer's side of a link."""
+        return dict(self.customer_vlans).get(link, self.vlan_id)
+
     def rules_of(self, router: str) -> SessionRules:
-        """The policies and rules of a customer edge towards Microsoft."""
+        """The policies and rules of a router towards Microsoft."""
         return dict(self.rules).get(router, NO_RULES)
 
     def md5_at(self, router: str) -> Secret | None:
-        """The key that a customer edge has configured."""
+        """The key that a router has configured."""
         return dict(self.customer_md5).get(router, self.md5)
+
+
+class Provisioning(Enum):
+    """How far the provider has come with a circuit (`serviceProviderProvisioningState`)."""
+
+    NOT_PROVISIONED = "not_provisioned"
+    PROVISIONING = "provisioning"
+    PROVISIONED = "provisioned"
+    DEPROVISIONING = "deprovisioning"
+
+
+class MaintenancePhase(Enum):
+    """A planned maintenance of one Microsoft edge: it prepends first, then ends its sessions."""
+
+    PREPENDED = "prepended"
+    DRAINED = "drained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A planned maintenance of the Microsoft edge of one link (planned-maintenance.md, 2023-05-10)."""
+
+    link: Link
+    phase: MaintenancePhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """One ExpressRoute circuit. `bandwidth_mbps` is per link; `name` is empty where the topology has one only.
+
+    `routers` face Microsoft on the primary and the secondary link: the customer's edges, or the provider's routers.
+    """
+
+    name: str = ""
+    sku: Sku
+    bandwidth_mbps: int
+    peering_location: str
+    carrier: Layer2 | Layer3 | DirectPort
+    routers: tuple[str, ...]
+    peerings: tuple[Peering, ...]
+    provisioning: Provisioning = Provisioning.PROVISIONED
+    maintenance: Maintenance | None = None
+
+    def router_of(self, link: Link) -> str:
+        """The router that faces Microsoft on a link."""
+        return self.routers[0] if link is Link.PRIMARY else self.routers[-1]
+
+    def peering(self, domain: RoutingDomain) -> Peering | None:
+        """The peering of a routing domain, None where there is none."""
+        return next((one for one in self.peerings if one.domain is domain), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualNetwork:
-    """A VNet linked to the circuit. Azure shows its custom and its regional community only together."""
+    """A VNet behind the gateway. Azure shows its custom and its regional community only together.
+
+    `peered_with` names the VNet whose gateway it uses, where it has none of its own.
+    """
 
     network: Network
     community: Community | None = None
+    peered_with: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What joins a circuit to the gateway of the VNets; the higher `weight` is preferred (0 to 32000)."""
+
+    circuit: str
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service of Microsoft's that Microsoft peering reaches: a name, its prefixes and their communities."""
+
+    network: Network
+    communities: tuple[Community, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalReach:
+    """What joins the private peerings of two circuits (expressroute-global-reach.md): a /29, and a /125 in IPv6."""
+
+    circuits: tuple[str, str]
+    blocks: tuple[Prefix, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Azure:
-    """Microsoft's side of the circuit: a region, its VNets, and the gateway that joins them."""
+    """Microsoft's side: a region, its VNets and the gateway that joins them, and public services."""
 
     region: str
     regional_community: Community | None
     vnets: tuple[VirtualNetwork, ...]
+    services: tuple[Service, ...] = ()
+    gateway_instances: int = 1
+    connections: tuple[Connection, ...] = ()
+
+    def weight_of(self, circuit: str) -> int:
+        """The weight of the connection to a circuit."""
+        return next((one.weight for one in self.connections if one.circuit == circuit), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """One experiment: a circuit, both its ends, and what must hold."""
+    """One experiment: circuits, both their ends, and what must hold.
+
+    `other_customers` share the provider of an IPVPN, and nothing else. `assumed` are the answers that the file gives to
+    questions which Microsoft's documents leave open, by the name of the assumption.
+    """
 
     name: str
     connectivity_model: ConnectivityModel
-    circuit: Circuit
+    circuits: tuple[Circuit, ...]
     customer: Customer
-    private_peering: PrivatePeering
     azure: Azure
     expectations: tuple[Expectation, ...]
+    other_customers: tuple[Customer, ...] = ()
+    global_reach: tuple[GlobalReach, ...] = ()
+    assumed: tuple[tuple[str, str], ...] = ()
