@@ -59,6 +59,7 @@ from lab.messages import (
     Stop,
     Tables,
 )
+from lab.node import nat
 from lab.plan import Plan, Role
 from lab.runtimes import netns
 from lab.runtimes.namespaces import die_with_parent, name_process
@@ -268,6 +269,7 @@ class Supervisor:
                 raise LabBroken(f"{type(message).__name__} is no request")
 
     def _build(self, plan: Plan) -> None:
+        nat.check_program(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
         self._namespaces = netns.make_namespaces(plan)
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.

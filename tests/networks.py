@@ -30,14 +30,16 @@ from lab.bgp import (
     Family,
     LeakedNetwork,
     Route,
+    family_of,
     parse_prefix,
 )
 from lab.codec import plain, typed
 from lab.load import load_policies
-from lab.plan import BgpPlan, Endpoint, InterfacePlan, NodePlan, Plan, Role, SessionPlan, StaticRoute, Wire
+from lab.plan import BgpPlan, Endpoint, InterfacePlan, NodePlan, Plan, Role, SessionPlan, SourceNat, StaticRoute, Wire
 from lab.plan.addressing import host, link
 from lab.policy import Fate, Policy, SessionRules, Term
 from lab.predict import predict
+from lab.router.session import DEFAULT_ROUTE
 from lab.tables import LabTables, SessionTables, differences
 
 ACCEPT = Policy(name="accept", terms=(Term(fate=Fate.ACCEPT),))
@@ -75,6 +77,7 @@ class Net:
         self._static: dict[str, list[StaticRoute]] = {}
         self._wires: list[Wire] = []
         self._hosts: list[str] = []
+        self._nat: dict[str, list[SourceNat]] = {}
 
     def router(  # noqa: PLR0913  # each is what a BgpPlan has
         self,
@@ -140,6 +143,24 @@ class Net:
         self._interfaces[name], self._sessions[name], self._static[name] = [], [], []
         self.session(router, name, (Family.IPV4,), **{router: rules})
 
+    def host(self, name: str, router: str, network: str) -> None:
+        """Add a host on a network of its own behind a router: the router has the first address, the host the second."""
+        self._hosts.append(name)
+        prefix = parse_prefix(network)
+        near, far = host(prefix, 1), host(prefix, 2)
+        self._interfaces[router].append(InterfacePlan(name=f"to-{name}", addresses=(near,)))
+        self._interfaces[name] = [InterfacePlan(name=f"to-{router}", addresses=(far,))]
+        self._static[name] = [StaticRoute(prefix=DEFAULT_ROUTE[family_of(prefix)], next_hop=near.ip)]
+        ends = Endpoint(node=router, interface=f"to-{name}"), Endpoint(node=name, interface=f"to-{router}")
+        self._wires.append(Wire(name=f"{router}-{name}", ends=ends))
+
+    def nat(self, router: str, neighbor: str, pool: str, exempt: Iterable[str] = ()) -> None:
+        """Let a router translate the sources of what it sends to a neighbour."""
+        prefixes = tuple(map(parse_prefix, exempt))
+        self._nat.setdefault(router, []).append(
+            SourceNat(interface=f"to-{neighbor}", pool=parse_prefix(pool), exempt=prefixes)
+        )
+
     def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
         """Give a router a static route, which stands in for one of an IGP."""
         hop = ip_address(next_hop) if isinstance(next_hop, str) else next_hop
@@ -151,11 +172,12 @@ class Net:
             NodePlan(
                 name=name,
                 role=Role.HOST if name in self._hosts else Role.CUSTOMER_EDGE,
-                interfaces=tuple(self._interfaces[name]),
-                bgp=None if name in self._hosts else replace(bgp, sessions=tuple(self._sessions[name])),
+                interfaces=tuple(interfaces),
+                bgp=None if name in self._hosts else replace(self._bgp[name], sessions=tuple(self._sessions[name])),
                 static_routes=tuple(self._static[name]),
+                nat=tuple(self._nat.get(name, ())),
             )
-            for name, bgp in self._bgp.items()
+            for name, interfaces in self._interfaces.items()
         )
         return Plan(name="net", nodes=nodes, wires=tuple(self._wires))
 
