@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.bgp import Family, parse_prefix
+from lab.bgp import Address, Family, parse_prefix
 from lab.expectations import ReachabilityExpectation
 from lab.forwarding import Flow
 from lab.plan import Plan
 from networks import OPEN, Net, policies
 
 HQ, SVC = "10.1.0.0/24", "198.51.100.0/24"
-HQ_HOST = "10.1.0.2"
+HQ_HOST, SVC_HOST = "10.1.0.2", "198.51.100.2"
 POOL, POOL_2 = "203.0.113.0/29", "203.0.113.8/29"
 FLOW = Flow(source="hq", destination="svc", family=Family.IPV4)
 FROM_POOL = ReachabilityExpectation(where="", source="hq", destination="svc", source_in=parse_prefix(POOL))
@@ -46,10 +46,11 @@ def _microsoft(*, returns_by: str = "msee1") -> Net:
     return net
 
 
-def _link(net: Net, edge: str, msee: str, announced: str) -> None:
+def _link(net: Net, edge: str, msee: str, announced: str) -> Address:
     preferred = _POLICIES["preferred" if msee == "msee1" else "deferred"]
     rules = replace(OPEN, import_policies=(preferred,), export_policies=(_POLICIES[announced],))
-    net.session(edge, msee, (Family.IPV4,), **{edge: rules})
+    _, there = net.session(edge, msee, (Family.IPV4,), **{edge: rules})
+    return there
 
 
 def pool_per_link() -> Plan:
@@ -68,6 +69,14 @@ def common_pool(*, returns_by: str = "msee1", announced: str = "pool", exempt: t
     for msee in ("msee1", "msee2"):
         _link(net, "ce1", msee, announced)
         net.nat("ce1", msee, POOL, exempt)
+    return net.plan()
+
+
+def with_default_route() -> Plan:
+    """An edge that sends to Microsoft what it has no other route to."""
+    net = _microsoft()
+    net.static("ce1", "0.0.0.0/0", _link(net, "ce1", "msee1", "pool"))
+    net.nat("ce1", "msee1", POOL)
     return net.plan()
 
 
