@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from lab.bgp import ATTRIBUTES, Family, Route, text_of, title_of
+from lab.bgp import ATTRIBUTES, Family, Route, family_of, text_of, title_of, within
 from lab.expectations import (
     Expectation,
     ReachabilityExpectation,
@@ -19,7 +19,7 @@ from lab.expectations import (
     SessionState,
     Table,
 )
-from lab.forwarding import Flow, FlowResult, walks
+from lab.forwarding import Flow, FlowResult, Source, Walk, walks
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
@@ -111,11 +111,12 @@ def find(expectation: Expectation, evidence: Evidence) -> Finding:
 
 
 def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
-    """The flows that an expectation asks about: one in each family that both ends have, or in the family it names."""
+    """The flows that an expectation asks about: one in each family that both ends have, or in the one it is about."""
     if not isinstance(expectation, ReachabilityExpectation):
         return ()
     ends = [plan.node(expectation.source), plan.node(expectation.destination)]
-    families = [f for f in Family if all(end.address(f) is not None for end in ends)]
+    about = family_of(expectation.source_in) if expectation.source_in is not None else None
+    families = [f for f in Family if about in (None, f) and all(end.address(f) is not None for end in ends)]
     return tuple(
         Flow(
             source=expectation.source,
@@ -143,7 +144,8 @@ def describe(expectation: Expectation) -> str:
             within = f" {expectation.family.value}" if expectation.family else ""
             dscp = f" with DSCP {expectation.dscp}" if expectation.dscp is not None else ""
             via = f" via {' '.join(expectation.via)}" if expectation.via is not None else ""
-            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}"
+            source = f" with a source in {expectation.source_in}" if expectation.source_in is not None else ""
+            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}{source}"
 
 
 # sessions
@@ -287,34 +289,60 @@ def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) 
     if wrong:
         return Finding(holds=False, text=f"{family}: {wrong}")
     seen = f" with DSCP {result.dscp}" if expectation.dscp is not None else ""
+    seen += f" from {result.source_seen}" if expectation.source_in is not None else ""
     return Finding(holds=True, text=f"arrived{seen} via {_edges(result.forward, evidence.plan)}")
 
 
 def _wrong_with(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> str:
     """What is not as expected of a flow that must arrive and be answered; empty where all is."""
-    plan = evidence.plan
     if not result.arrived:
         return f"not arrived: {result.stopped}"
+    wrong = _wrong_source(expectation, flow, result, evidence)
+    if wrong:
+        return wrong
     if not result.answered:
         return f"arrived, not answered: {result.stopped}"
-    if expectation.via is not None:
-        if edges_of(result.forward, plan) != expectation.via:
-            return f"via {_edges(result.forward, plan)}"
-        others = [way for way in _ways(flow, evidence) if edges_of(way, plan) != expectation.via]
-        if others:
-            return f"load is shared: via {_edges(others[0], plan)} too"
+    wrong = _wrong_way(expectation, flow, result, evidence)
+    if wrong:
+        return wrong
     if expectation.dscp is not None and result.dscp != expectation.dscp:
         return f"arrived with DSCP {result.dscp}"
     return ""
 
 
-def _ways(flow: Flow, evidence: Evidence) -> list[tuple[str, ...]]:
+def _wrong_way(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> str:
+    plan = evidence.plan
+    if expectation.via is None:
+        return ""
+    if edges_of(result.forward, plan) != expectation.via:
+        return f"via {_edges(result.forward, plan)}"
+    others = [way.nodes for way in _ways(flow, evidence) if edges_of(way.nodes, plan) != expectation.via]
+    return f"load is shared: via {_edges(others[0], plan)} too" if others else ""
+
+
+def _wrong_source(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> str:
+    if expectation.source_in is None:
+        return ""
+    if not source_fits(expectation, result.source_seen):
+        return f"arrived from {result.source_seen}"
+    sent = result.sources[0][1]
+    others = [seen for way in _ways(flow, evidence) if not source_fits(expectation, seen := way.source_seen(sent))]
+    return f"load is shared: from {others[0]} too" if others else ""
+
+
+def source_fits(expectation: ReachabilityExpectation, source: Source | None) -> bool:
+    """Whether packets that arrived with a source came from where the expectation wants them from."""
+    wanted = expectation.source_in
+    return wanted is None or (source is not None and within(source, wanted))
+
+
+def _ways(flow: Flow, evidence: Evidence) -> tuple[Walk, ...]:
     """Every way of a flow where its load is shared, so that an arrival by one of them proves nothing; else none."""
     target = evidence.plan.node(flow.destination).address(flow.family)
     if target is None:
-        return []
+        return ()
     found = walks(evidence.plan, evidence.tables, flow.source, target)
-    return [walk.nodes for walk in found] if len(found) > 1 else []
+    return found if len(found) > 1 else ()
 
 
 def _edges(path: tuple[str, ...], plan: Plan) -> str:

@@ -56,7 +56,8 @@ class ReachabilityExpectation:
     """Packets from one network's host reach another's and are answered, or, where `reachable` is False, do not.
 
     `dscp` (0 to 63) is sent and must arrive. `via` names, in order, the customer and Microsoft edges that must be
-    crossed, and no other. `family` None means every family that both ends have.
+    crossed, and no other. The source that is seen at the destination must be in `source_in`. `family` None means every
+    family that both ends have, or that of `source_in`.
     """
 
     where: str
@@ -65,6 +66,7 @@ class ReachabilityExpectation:
     family: Family | None = None
     dscp: int | None = None
     via: tuple[str, ...] | None = None
+    source_in: Prefix | None = None
     reachable: bool = True
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from itertools import pairwise
 
-from lab.bgp import Address, Family
+from lab.bgp import Address, Family, Prefix, family_of
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import FibEntry, LabTables
+
+Source = Address | Prefix
+"""The source of packets; in a prediction behind a translation, the pool, for which address is taken is the router's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +31,8 @@ class FlowResult:
 
     `forward` and `backward` name the nodes that a request and its answer were seen at, sender first; switches are not
     among them. `sent` False means that no packet left the source, so nothing was proven. `stopped` says where and why
-    the packets ended when they did not arrive or were not answered. `dscp` is the mark on arrival, and `marks` holds
-    the one that a request had on entering each node behind the sender.
+    the packets ended when they did not arrive or were not answered. `dscp` is the mark on arrival, and `marks` and
+    `sources` hold the mark and the source that a request had on entering each node behind the sender.
     """
 
     flow: Flow
@@ -38,7 +43,27 @@ class FlowResult:
     backward: tuple[str, ...] = ()
     dscp: int | None = None
     marks: tuple[tuple[str, int], ...] = ()
+    sources: tuple[tuple[str, Source], ...] = ()
     stopped: str = ""
+
+    @property
+    def source_seen(self) -> Source | None:
+        """The source on arrival; None where no request arrived."""
+        return self.sources[-1][1] if self.arrived and self.sources else None
+
+    @property
+    def translated(self) -> bool:
+        """Whether a router on the way gave the packets another source."""
+        return any(source != self.sources[0][1] for _, source in self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """A router gave packets a source of a pool, and gives what comes back to the pool to the source they had."""
+
+    router: str
+    source: Source
+    pool: Prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,35 +72,98 @@ class Walk:
 
     nodes: tuple[str, ...]
     stopped: str = ""
+    translations: tuple[Translation, ...] = ()
+
+    def source_seen(self, source: Source) -> Source:
+        """The source that packets have at the end of the walk, where they were sent with this one."""
+        return self.translations[-1].pool if self.translations else source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Packet:
+    """A packet on its way, with its addresses as they are now. It has not met its target since `nodes[since]`.
+
+    `answers` are the translations of the request that it answers: their routers undo them, and translate nothing anew.
+    """
+
+    nodes: tuple[str, ...]
+    target: Address
+    source: Source | None
+    translations: tuple[Translation, ...] = ()
+    answers: tuple[Translation, ...] | None = None
+    since: int = 0
+
+    def ends(self, why: str = "") -> Walk:
+        """The packet's walk, where it is over."""
+        return Walk(nodes=self.nodes, stopped=why, translations=self.translations)
 
 
 def walks(plan: Plan, tables: LabTables, source: str, target: Address) -> tuple[Walk, ...]:
     """Every way that packets from a node to an address can take; several where load is shared."""
-    return tuple(_walk(plan, tables, (source,), target))
+    address = plan.node(source).address(family_of(target))
+    return tuple(_walk(plan, tables, _Packet(nodes=(source,), target=target, source=address)))
 
 
-def _walk(plan: Plan, tables: LabTables, so_far: tuple[str, ...], target: Address) -> Iterator[Walk]:
-    node = plan.node(so_far[-1])
+def answer_walks(plan: Plan, tables: LabTables, request: Walk, source: Address) -> tuple[Walk, ...]:
+    """Every way that the answers to a request can take that arrived, and that `source` had sent.
+
+    They go to the source that was seen: the first address of a pool stands for all of it, wherever it leads.
+    """
+    target = answered_to(request.source_seen(source))
+    answer = _Packet(nodes=request.nodes[-1:], target=target, source=None, answers=request.translations)
+    return tuple(_walk(plan, tables, answer))
+
+
+def answered_to(source: Source) -> Address:
+    """The address that answers to a source go to."""
+    return ip_network(source)[0]
+
+
+def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
+    node = plan.node(packet.nodes[-1])
+    packet = _translated_back(packet, node.name)
+    target = packet.target
     if any(a.ip == target for i in node.interfaces for a in i.addresses):
-        yield Walk(nodes=so_far)
+        yield packet.ends()
         return
-    if node.name in so_far[:-1]:
-        yield Walk(nodes=so_far, stopped=f"loop at {node.name}")
+    if node.name in packet.nodes[packet.since : -1]:
+        yield packet.ends(f"loop at {node.name}")
         return
-    if node.role is Role.HOST and len(so_far) > 1:
-        yield Walk(nodes=so_far, stopped=f"{node.name} is a host and forwards nothing")
+    if node.role is Role.HOST and len(packet.nodes) > 1:
+        yield packet.ends(f"{node.name} is a host and forwards nothing")
         return
     entry = _lookup(node, tables, target)
     if entry is None:
-        yield Walk(nodes=so_far, stopped=f"{node.name} has no route to {target}")
+        yield packet.ends(f"{node.name} has no route to {target}")
     elif not entry.next_hops:
-        yield Walk(nodes=so_far, stopped=f"{node.name} discards packets to {target} (blackhole route {entry.prefix})")
+        yield packet.ends(f"{node.name} discards packets to {target} (blackhole route {entry.prefix})")
     for next_hop in entry.next_hops if entry is not None else ():
         owner = plan.owner(next_hop, node.name)
         if owner is None:
-            yield Walk(nodes=so_far, stopped=f"nobody answers for {next_hop} at {node.name}")
+            yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
         else:
-            yield from _walk(plan, tables, (*so_far, owner), target)
+            sent = _translated(packet, node, next_hop)
+            yield from _walk(plan, tables, replace(sent, nodes=(*sent.nodes, owner)))
+
+
+def _translated(packet: _Packet, node: NodePlan, next_hop: Address) -> _Packet:
+    """A request as a router forwards it: with another source where the router translates at that interface."""
+    if packet.answers is not None or packet.source is None or len(packet.nodes) == 1:
+        return packet
+    leaves_by = [i.name for i in node.interfaces for a in i.addresses if next_hop in a.network]
+    nat = next((one for one in node.nat if one.interface in leaves_by and one.translates(packet.source)), None)
+    if nat is None:
+        return packet
+    translation = Translation(router=node.name, source=packet.source, pool=nat.pool)
+    return replace(packet, source=nat.pool, translations=(*packet.translations, translation))
+
+
+def _translated_back(packet: _Packet, router: str) -> _Packet:
+    """An answer as it enters a router, which gives it back the address that the router itself translated."""
+    for one in packet.answers or ():
+        if one.router == router and packet.target in one.pool:
+            return replace(packet, target=answered_to(one.source), since=len(packet.nodes) - 1)
+    return packet
 
 
 def _lookup(node: NodePlan, tables: LabTables, target: Address) -> FibEntry | None:
@@ -114,20 +202,44 @@ def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
         name = flow.source if source_address is None else flow.destination
         says = f"{name} has no {flow.family.value} address"
         return FlowResult(flow=flow, sent=False, arrived=False, answered=False, stopped=says)
-    there = walks(plan, tables, flow.source, target_address)
-    back = walks(plan, tables, flow.destination, source_address)
-    forward = next((walk for walk in there if walk.stopped), there[0])
-    backward = next((walk for walk in back if walk.stopped), back[0])
+    forward, backward = _first_that_fails(plan, tables, flow.source, source_address, target_address)
     arrived = not forward.stopped
-    answered = arrived and not backward.stopped
     return FlowResult(
         flow=flow,
         sent=True,
         arrived=arrived,
-        answered=answered,
+        answered=arrived and not backward.stopped,
         forward=forward.nodes,
-        backward=backward.nodes if arrived else (),
+        backward=backward.nodes,
         dscp=flow.dscp if arrived else None,
         marks=tuple((node, flow.dscp) for node in forward.nodes[1:]),
-        stopped=forward.stopped or (f"the answer: {backward.stopped}" if backward.stopped else ""),
+        sources=tuple(_sources(forward, source_address)),
+        stopped=forward.stopped or _why_not_answered(forward, backward),
     )
+
+
+def _first_that_fails(
+    plan: Plan, tables: LabTables, source: str, source_address: Address, target: Address
+) -> tuple[Walk, Walk]:
+    """A way there that fails; else one there and back that does; else the first."""
+    there = walks(plan, tables, source, target)
+    lost = next((walk for walk in there if walk.stopped), None)
+    if lost is not None:
+        return lost, Walk(nodes=())
+    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source_address)]
+    return next((ways for ways in both if ways[1].stopped), both[0])
+
+
+def _why_not_answered(forward: Walk, backward: Walk) -> str:
+    if not backward.stopped:
+        return ""
+    to = f" to {forward.translations[-1].pool}" if forward.translations else ""
+    return f"the answer{to}: {backward.stopped}"
+
+
+def _sources(walk: Walk, source: Source) -> Iterator[tuple[str, Source]]:
+    """The source of a request on entering each node behind the sender."""
+    pools = {one.router: one.pool for one in walk.translations}
+    for before, node in pairwise(walk.nodes):
+        source = pools.get(before, source)
+        yield node, source

@@ -155,7 +155,10 @@ class _Prober:
         target = self._plan.node(flow.destination).address(flow.family)
         if source is None or target is None:
             raise LabBroken(f"{flow.source} and {flow.destination} have no {flow.family.value} address in common")
-        identifier, sequence = self._number >> 16 & 0xFFFF, self._number & 0xFFFF
+        identifier, sequence = (
+            self._number & 0xFFFF,
+            self._number >> 16 & 0xFFFF,
+        )  # translators take it for a flow of its own
         packet: Packet
         if flow.family is Family.IPV4:
             packet = IP(src=str(source), dst=str(target), tos=flow.dscp << 2, ttl=_INITIAL_TTL)
@@ -292,7 +295,7 @@ def _result(asked: _Asked, plan: Plan) -> FlowResult:
     arrivals = [one for one in requests if one.node == flow.destination and not one.outgoing]
     answered = any(one.node == flow.source and not one.outgoing for one in replies)
     forward = _path(requests, flow.source)
-    marks = {one.node: one.dscp for one in requests if not one.outgoing}
+    entering = {one.node: one for one in requests if not one.outgoing}
     stopped = ""
     if not sent:
         stopped = asked.refused or "the packet was not seen leaving"
@@ -308,7 +311,8 @@ def _result(asked: _Asked, plan: Plan) -> FlowResult:
         forward=forward,
         backward=_path(replies, flow.destination),
         dscp=arrivals[0].dscp if arrivals else None,
-        marks=tuple((node, marks[node]) for node in forward[1:]),
+        marks=tuple((node, entering[node].dscp) for node in forward[1:]),
+        sources=tuple((node, ip_address(entering[node].source)) for node in forward[1:]),
         stopped=stopped,
     )
 

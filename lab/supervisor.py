@@ -60,6 +60,7 @@ from lab.messages import (
     Stop,
     Tables,
 )
+from lab.node import nat
 from lab.plan import Plan, Role
 from lab.processes import how_it_ended
 from lab.runtimes import netns, tagging
@@ -282,6 +283,7 @@ class Supervisor:
                 raise LabBroken(f"{type(message).__name__} is no request")
 
     def _build(self, plan: Plan) -> None:
+        nat.check_program(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
         self._namespaces = netns.make_namespaces(plan)
         self._carry_tags(plan)

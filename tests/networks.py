@@ -30,6 +30,7 @@ from lab.bgp import (
     Family,
     LeakedNetwork,
     Route,
+    family_of,
     parse_prefix,
 )
 from lab.codec import plain, typed
@@ -43,6 +44,7 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
+    SourceNat,
     StaticRoute,
     Tagged,
     Wire,
@@ -50,6 +52,7 @@ from lab.plan import (
 from lab.plan.addressing import host, link
 from lab.policy import Fate, Policy, SessionRules, Term
 from lab.predict import predict
+from lab.router.session import DEFAULT_ROUTE
 from lab.tables import LabTables, SessionTables, differences
 
 ACCEPT = Policy(name="accept", terms=(Term(fate=Fate.ACCEPT),))
@@ -89,6 +92,7 @@ class Net:
         self._cross_connects: list[CrossConnect] = []
         self._links = 0
         self._roles: dict[str, Role] = {}
+        self._nat: dict[str, list[SourceNat]] = {}
 
     def router(  # noqa: PLR0913  # each is what a BgpPlan has
         self,
@@ -187,6 +191,24 @@ class Net:
         self._bgp[name] = BgpPlan(asn=Asn(asn), router_id=IPv4Address("9.9.9.9"), networks=(), sessions=())
         self._interfaces[name], self._sessions[name], self._static[name] = [], [], []
 
+    def host(self, name: str, router: str, network: str) -> None:
+        """Add a host on a network of its own behind a router: the router has the first address, the host the second."""
+        self._roles[name] = Role.HOST
+        prefix = parse_prefix(network)
+        near, far = host(prefix, 1), host(prefix, 2)
+        self._interfaces[router].append(InterfacePlan(name=f"to-{name}", addresses=(near,)))
+        self._interfaces[name] = [InterfacePlan(name=f"to-{router}", addresses=(far,))]
+        self._static[name] = [StaticRoute(prefix=DEFAULT_ROUTE[family_of(prefix)], next_hop=near.ip)]
+        ends = Endpoint(node=router, interface=f"to-{name}"), Endpoint(node=name, interface=f"to-{router}")
+        self._wires.append(Wire(name=f"{router}-{name}", ends=ends))
+
+    def nat(self, router: str, neighbor: str, pool: str, exempt: Iterable[str] = ()) -> None:
+        """Let a router translate the sources of what it sends to a neighbour."""
+        prefixes = tuple(map(parse_prefix, exempt))
+        self._nat.setdefault(router, []).append(
+            SourceNat(interface=f"to-{neighbor}", pool=parse_prefix(pool), exempt=prefixes)
+        )
+
     def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
         """Give a router a static route, which stands in for one of an IGP."""
         hop = ip_address(next_hop) if isinstance(next_hop, str) else next_hop
@@ -198,11 +220,12 @@ class Net:
             NodePlan(
                 name=name,
                 role=self._roles.get(name, Role.CUSTOMER_EDGE),
-                interfaces=tuple(self._interfaces[name]),
-                bgp=None if name in self._roles else replace(bgp, sessions=tuple(self._sessions[name])),
+                interfaces=tuple(interfaces),
+                bgp=None if name in self._roles else replace(self._bgp[name], sessions=tuple(self._sessions[name])),
                 static_routes=tuple(self._static[name]),
+                nat=tuple(self._nat.get(name, ())),
             )
-            for name, bgp in self._bgp.items()
+            for name, interfaces in self._interfaces.items()
         )
         return Plan(name="net", nodes=nodes, wires=tuple(self._wires), cross_connects=tuple(self._cross_connects))
 

@@ -24,7 +24,7 @@ from lab.bgp.communities import (
     parse_large_community,
 )
 from lab.bgp.numbers import Asn, is_private_asn, parse_asn
-from lab.bgp.prefixes import Address, Family, Prefix, family_of, parse_prefix, prefix_order
+from lab.bgp.prefixes import Address, Family, Prefix, family_of, parse_prefix, prefix_order, within
 from lab.bgp.route import (
     ATTRIBUTES,
     DEFAULT_LOCAL_PREF,
@@ -96,4 +96,5 @@ __all__ = [
     "prefix_order",
     "text_of",
     "title_of",
+    "within",
 ]

@@ -47,6 +47,12 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def within(one: Address | Prefix, prefix: Prefix) -> bool:
+    """Whether an address, or every address of a prefix, is in a prefix."""
+    inner = ip_network(one)
+    return inner.version == prefix.version and inner.subnet_of(prefix)  # type: ignore[arg-type]  # of one version
+
+
 def prefix_order(prefix: Prefix) -> tuple[int, int, int]:
     """The order in which tables list prefixes: IPv4 first, then by address and length."""
     return prefix.version, int(prefix.network_address), prefix.prefixlen

@@ -14,6 +14,7 @@ from lab.bgp import Address, Prefix, family_of
 from lab.causes.divergence import Divergence, Place
 from lab.causes.model import Model
 from lab.causes.stages import STAGE_OF, Cause, Stage
+from lab.causes.translation import address_of_answer, lost_at, mistranslated, wrong_source
 from lab.checks import (
     Evidence,
     Outcome,
@@ -25,6 +26,7 @@ from lab.checks import (
     routes_in,
     sessions_asked,
     sessions_between,
+    source_fits,
 )
 from lab.expectations import (
     Expectation,
@@ -34,7 +36,7 @@ from lab.expectations import (
     SessionState,
     Table,
 )
-from lab.forwarding import Flow, FlowResult, longest_match, predict_flow
+from lab.forwarding import Flow, FlowResult, answered_to, longest_match, predict_flow
 from lab.predict import Prediction
 from lab.tables import SessionTables
 
@@ -180,10 +182,12 @@ def _diverged_tables(flow: Flow, predicted: Evidence, observed: Evidence, result
     """The first cause why the tables on the way there and back are not the predicted ones."""
     plan, modelled = predicted.plan, predicted.flows.get(flow)
     source, target = plan.node(flow.source).address(flow.family), plan.node(flow.destination).address(flow.family)
+    both = [one for one in (modelled, result) if one]
+    back = dict.fromkeys([source, *(answered_to(one.source_seen) for one in both if one.source_seen is not None)])
     causes: list[Cause] = []
     for address, ways in (
-        (target, [one.forward for one in (modelled, result) if one]),
-        (source, [one.backward for one in (modelled, result) if one]),
+        (target, [one.forward for one in both]),
+        *((address, [one.backward for one in both]) for address in back),
     ):
         routers = [name for name in dict.fromkeys(n for way in ways for n in way) if plan.node(name).bgp]
         for router in routers if address is not None else ():
@@ -207,8 +211,9 @@ def _packet(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult
         return f"{family}: none left {flow.source}: {result.stopped}"
     if not expectation.reachable:
         return f"{family}: arrived by {' '.join(result.forward)}, though by the FIBs {by_tables.stopped}"
-    if not result.arrived or not result.answered:
-        return f"{family}: {result.stopped}"
+    wrong = mistranslated(result, by_tables) if result.arrived else ""
+    if wrong or not result.answered:
+        return f"{family}: {wrong or result.stopped}"
     if expectation.via is not None:
         for (before, here), there in zip(pairwise(result.forward), by_tables.forward[1:], strict=False):
             if here != there:
@@ -227,19 +232,27 @@ def _modelled_flow(expectation: ReachabilityExpectation, flow: Flow, model: Mode
         return Cause(stage=Stage.PACKET, text=result.stopped if result else f"{flow.family.value} was not asked")
     if not expectation.reachable:
         return _reaches(flow, model, result)
-    if result.answered:
-        return _other_way(expectation, flow, model, result)
+    if result.arrived and expectation.source_in is not None and not source_fits(expectation, result.source_seen):
+        return Cause(stage=Stage.PACKET, text=wrong_source(result, model.plan, expectation.source_in))
+    return _other_way(expectation, flow, model, result) if result.answered else _lost(flow, model, result)
+
+
+def _lost(flow: Flow, model: Model, result: FlowResult) -> Cause:
+    """Why a request or its answer does not arrive."""
     way, towards = (result.backward, flow.source) if result.arrived else (result.forward, flow.destination)
     last = way[-1]
     if last in way[:-1]:
         return Cause(stage=Stage.FIB, text=f"packets loop: {' -> '.join(way)}")
     address = model.plan.node(towards).address(flow.family)
+    if result.arrived:
+        address = address_of_answer(result, address)
     prefix = model.prefix_of(address) if address is not None else None
     if prefix is not None and model.plan.node(last).bgp is not None:
         cause = model.why_absent(last, prefix) or model.why_discarded(last, prefix)
         if cause is not None:
             return Cause(stage=cause.stage, text=f"{cause.text}; so {result.stopped}")
-    return Cause(stage=Stage.FIB, text=result.stopped)
+    more = lost_at(result, model.plan) if result.arrived else ""
+    return Cause(stage=Stage.FIB, text=f"{result.stopped}{more}")
 
 
 def _reaches(flow: Flow, model: Model, result: FlowResult) -> Cause:

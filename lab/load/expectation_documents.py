@@ -15,6 +15,7 @@ from lab.load.forms import (
     Extended,
     FamilyName,
     Flag,
+    HostPrefix,
     Large,
     Number16,
     Number32,
@@ -84,6 +85,9 @@ class UnreachableDocument(Document):
 class ReachableDocument(UnreachableDocument):
     """Two networks whose hosts reach each other."""
 
+    source_in: HostPrefix | None = Field(
+        None, description="the prefix that the source seen at the far end is in, such as a pool of translation"
+    )
     via: list[Reference] | None = Field(
         None, description="all customer, provider and Microsoft edges on the way, in order"
     )

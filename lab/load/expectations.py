@@ -166,6 +166,7 @@ def to_expectation(item: ExpectDocument, where: str) -> Expectation:
         dscp=asked.dscp,
         via=None if via is None else tuple(via),
         reachable=item.reachable is not None,
+        source_in=asked.source_in if isinstance(asked, ReachableDocument) else None,
     )
 
 

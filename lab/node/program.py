@@ -48,7 +48,7 @@ from lab.messages import (
     SessionReport,
 )
 from lab.netlink import LinkMonitor, Netlink
-from lab.node import bfd, interfaces, speaker
+from lab.node import bfd, interfaces, nat, speaker
 from lab.plan import NodePlan
 from lab.router import Router
 from lab.wire import UpdateError
@@ -61,6 +61,7 @@ def run(node: NodePlan, supervisor: Channel) -> None:
     """Be the router of `node` until the supervisor is gone. Raises LabBroken where the speaker ends."""
     try:
         interfaces.configure(node)
+        nat.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return

@@ -12,7 +12,18 @@ from enum import Enum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
-from lab.bgp import RFC_4271_BEST_PATH, Address, Aggregate, Asn, BestPathRules, Family, LeakedNetwork, Prefix, family_of
+from lab.bgp import (
+    RFC_4271_BEST_PATH,
+    Address,
+    Aggregate,
+    Asn,
+    BestPathRules,
+    Family,
+    LeakedNetwork,
+    Prefix,
+    family_of,
+    within,
+)
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import Secret
 
@@ -145,14 +156,36 @@ class BgpPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceNat:
+    """A router translates the IPv4 sources of what it forwards out of an interface to addresses of `pool` (RFC 3022).
+
+    All addresses of the pool are used, and those to which no flow is translated are discarded. Sources in the pool and
+    in `exempt` stay, and so do the router's own addresses. IPv6 is not translated: Microsoft asks for public IPv4
+    addresses only (expressroute-nat.md, 2019).
+    """
+
+    interface: str
+    pool: Prefix
+    exempt: tuple[Prefix, ...] = ()
+
+    def translates(self, source: Address | Prefix) -> bool:
+        """Whether a packet with this source gets another one; of a prefix, whether all of its addresses do."""
+        return source.version == 4 and not any(within(source, prefix) for prefix in (self.pool, *self.exempt))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
-    """Everything that one node is. `bgp` is None for hosts and switches."""
+    """Everything that one node is. `bgp` is None for hosts and switches.
+
+    Of several translations at one interface the first is in force.
+    """
 
     name: str
     role: Role
     interfaces: tuple[InterfacePlan, ...]
     bgp: BgpPlan | None = None
     static_routes: tuple[StaticRoute, ...] = ()
+    nat: tuple[SourceNat, ...] = ()
 
     @property
     def is_switch(self) -> bool:

@@ -19,6 +19,7 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
+    SourceNat,
     StaticRoute,
     Tagged,
     Wire,
@@ -64,6 +65,7 @@ class Draft:
     _interfaces: dict[str, list[InterfacePlan]] = field(default_factory=lambda: defaultdict(list))
     _sessions: dict[str, list[SessionPlan]] = field(default_factory=lambda: defaultdict(list))
     _static_routes: dict[str, list[StaticRoute]] = field(default_factory=lambda: defaultdict(list))
+    _nat: dict[str, list[SourceNat]] = field(default_factory=lambda: defaultdict(list))
     _wires: list[Wire] = field(default_factory=list)
     _cross_connects: list[CrossConnect] = field(default_factory=list)
     _overlays: list[Overlay] = field(default_factory=list)
@@ -150,6 +152,10 @@ class Draft:
                 hops = (host(prefix, number).ip for number in first_hops)
                 self._static_routes[network.name] += [StaticRoute(prefix=default, next_hop=hop) for hop in hops]
 
+    def translate(self, router: str, nat: SourceNat) -> None:
+        """Let a router translate sources, and announce the pool that it translates them to."""
+        self._nat[router].append(nat)
+
     # the whole
 
     def plan(self, name: str, fidelity: Iterable[str]) -> Plan:
@@ -161,6 +167,7 @@ class Draft:
                 interfaces=tuple(self._interfaces[router]),
                 bgp=self._bgp(router, what, index),
                 static_routes=tuple(self._static_routes[router]),
+                nat=tuple(self._nat[router]),
             )
             for index, (router, what) in enumerate(self._routers.items(), start=1)
         ]
@@ -190,7 +197,7 @@ class Draft:
         return BgpPlan(
             asn=what.asn,
             router_id=router_id(self._interfaces[name], index),
-            networks=tuple(dict.fromkeys((*what.networks, *what.bgp.networks))),
+            networks=tuple(dict.fromkeys((*what.networks, *what.bgp.networks, *(one.pool for one in self._nat[name])))),
             sessions=tuple(self._sessions[name]),
             leaked_networks=what.bgp.leaked_networks,
             aggregates=what.bgp.aggregates,

@@ -201,6 +201,10 @@ def _node(node: NodePlan) -> Object:
         "static_routes": [
             {"prefix": str(r.prefix), "next_hop": str(r.next_hop), "metric": r.metric} for r in node.static_routes
         ],
+        "nat": [
+            {"interface": one.interface, "pool": str(one.pool), "exempt": [str(prefix) for prefix in one.exempt]}
+            for one in node.nat
+        ],
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 
@@ -409,6 +413,7 @@ def _probe(result: FlowResult) -> Object:
         "marks": [{"node": node, "dscp": dscp} for node, dscp in result.marks],
         "forward": list(result.forward),
         "backward": list(result.backward),
+        "source_seen": None if result.source_seen is None else str(result.source_seen),
         "stopped": result.stopped or None,
     }
 

@@ -40,6 +40,9 @@ def _node(node: NodePlan) -> Iterator[str]:
     yield from unheaded(interfaces, indent="    ")
     for route in node.static_routes:
         yield f"  static route {route.prefix} via {route.next_hop}{f' metric {route.metric}' if route.metric else ''}"
+    for nat in node.nat:
+        but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
+        yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
     if node.bgp is not None:
         yield from hanging("  networks ", ", ".join(map(str, node.bgp.networks)) or "none")
         for leaked in node.bgp.leaked_networks:

@@ -182,7 +182,12 @@ def status(lab: Status) -> str:
 
 
 def probes(results: Iterable[FlowResult]) -> str:
-    """What became of each packet: its way there and back, its marks, and where it ended."""
+    """What became of each packet: its way there and back, its marks, and where it ended.
+
+    Where one was translated, a column more has the sources that were seen.
+    """
+    results = list(results)
+    translated = any(result.translated for result in results)
     rows = []
     for result in results:
         flow = result.flow
@@ -196,10 +201,12 @@ def probes(results: Iterable[FlowResult]) -> str:
                 arrived,
                 " ".join(result.forward),
                 " ".join(result.backward),
+                *([str(result.source_seen or "")] if translated else []),
                 result.stopped,
             ]
         )
-    header = ("flow", "family", "fate", "dscp sent", "arrived", "way there", "way back", "stopped")
+    seen = ["source seen"] if translated else []
+    header = ("flow", "family", "fate", "dscp sent", "arrived", "way there", "way back", *seen, "stopped")
     answered = sum(row[2] == "answered" for row in rows)
     return "\n".join([*aligned(header, rows), f"{answered} of {counted(len(rows), 'packet')} answered"])
 

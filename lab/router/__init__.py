@@ -80,7 +80,7 @@ class Router:
         self._first_effects: list[Effect] = []
         self._shut(self._first_effects)
         self._first_effects += self._decide(self._own)
-        self._forward_all(self._speaker.static_prefixes(), self._first_effects)
+        self._forward_all([*self._speaker.static_prefixes(), *self._speaker.pools], self._first_effects)
 
     def begin(self) -> list[Effect]:
         """What is to be done before the first event: the router's own routes that the kernel has to know."""
@@ -407,13 +407,16 @@ class Router:
     def _next_hops(self, prefix: Prefix) -> tuple[Address, ...] | None:
         """Where packets go: none are given where they are discarded; None where the router installs no route.
 
-        The kernel's connected routes, and static ones, stand before those of BGP, as with every vendor.
+        The kernel's connected routes, and static ones, stand before those of BGP, as with every vendor. Packets to a
+        pool that no translation undoes are discarded: a wider route would send them back to where they came from.
         """
         if self._speaker.is_connected(prefix):
             return None
         gateway = self._speaker.static_gateway(prefix)
         if gateway is not None:
             return (gateway,)
+        if prefix in self._speaker.pools:
+            return ()
         decision = self._decisions.get(prefix)
         return None if decision is None else _next_hops(decision)
 

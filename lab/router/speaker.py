@@ -24,11 +24,15 @@ class Way:
 
 
 class Speaker:
-    """One router's addresses, connected networks and static routes, and which of its interfaces are down."""
+    """One router's addresses, connected networks and static routes, and which of its interfaces are down.
+
+    `pools` are the addresses to which it translates sources.
+    """
 
     def __init__(self, node: NodePlan, bgp: BgpPlan) -> None:
         connected = [(a.network, i.name) for i in node.interfaces for a in i.addresses]
         self._connected = sorted(connected, key=lambda one: -one[0].prefixlen)  # the longest match comes first
+        self.pools = tuple(dict.fromkeys(one.pool for one in node.nat))
         self._static = sorted(node.static_routes, key=lambda one: (-one.prefix.prefixlen, one.metric))
         self.own_addresses = frozenset(a.ip for i in node.interfaces for a in i.addresses)
         self.down: set[str] = set()

@@ -130,7 +130,7 @@ def test_the_longest_match_wins() -> None:
 
 
 def test_a_predicted_flow_goes_there_and_back() -> None:
-    """A flow's result names both ways, and the mark on entering each node."""
+    """A flow's result names both ways, and the mark and the source on entering each node."""
     assert predict_flow(SAMPLE.plan, SAMPLE.tables, FLOW) == FlowResult(
         flow=FLOW,
         sent=True,
@@ -140,6 +140,7 @@ def test_a_predicted_flow_goes_there_and_back() -> None:
         backward=("hub", "gw", "msee1", "ce1", "hq"),
         dscp=46,
         marks=(("ce1", 46), ("msee1", 46), ("gw", 46), ("hub", 46)),
+        sources=(("ce1", HQ_HOST), ("msee1", HQ_HOST), ("gw", HQ_HOST), ("hub", HQ_HOST)),
     )
 
 

@@ -1,0 +1,326 @@
+"""Source address translation in the model: walks, answers, routes, checks, causes and what is told of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address
+
+import pytest
+
+from lab.bgp import Address, Prefix, parse_prefix, within
+from lab.causes import first_cause
+from lab.checks import Evidence, Finding, describe, find, flows_of
+from lab.codec import plain, typed
+from lab.errors import LabBroken
+from lab.expectations import ReachabilityExpectation
+from lab.forwarding import FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
+from lab.node import nat
+from lab.plan import Plan, SourceNat
+from lab.predict import predict
+from lab.report import as_text
+from lab.tables import FibEntry
+from translating import (
+    FLOW,
+    FROM_POOL,
+    HQ,
+    HQ_HOST,
+    POOL,
+    POOL_2,
+    SVC_HOST,
+    common_pool,
+    pool_per_link,
+    two_edges,
+    untranslated,
+)
+
+PREFIX = parse_prefix(POOL)
+HOST, SERVICE = IPv4Address(HQ_HOST), IPv4Address(SVC_HOST)
+THERE = ("hq", "ce1", "msee1", "ms", "svc")
+
+
+def flow(plan: Plan) -> FlowResult:
+    """What the model says of a packet from the customer to the service."""
+    return predict_flow(plan, predict(plan).tables, FLOW)
+
+
+def evidence(plan: Plan, result: FlowResult | None = None) -> Evidence:
+    """What the model says, or the same with another fate of the packet."""
+    return Evidence(plan=plan, tables=predict(plan).tables, flows={FLOW: result or flow(plan)})
+
+
+def cause(plan: Plan, expectation: ReachabilityExpectation = FROM_POOL, seen: FlowResult | None = None) -> str:
+    """The first cause why an expectation does not hold."""
+    return str(first_cause(expectation, predict(plan), evidence(plan), evidence(plan, seen)))
+
+
+# the plan
+
+
+@pytest.mark.parametrize(
+    ("source", "translated"),
+    [
+        pytest.param(ip_address("10.1.0.2"), True, id="private"),
+        pytest.param(ip_address("203.0.113.7"), False, id="in the pool"),
+        pytest.param(ip_address("192.0.2.1"), False, id="exempt"),
+        pytest.param(ip_address("2001:db8::1"), False, id="ipv6"),
+        pytest.param(parse_prefix(POOL_2), True, id="another pool"),
+        pytest.param(parse_prefix("192.0.2.0/25"), False, id="a pool inside of an exempt prefix"),
+        pytest.param(parse_prefix("192.0.0.0/16"), True, id="a pool that is partly exempt"),
+    ],
+)
+def test_what_a_translation_is_for(source: Address | Prefix, *, translated: bool) -> None:
+    """IPv4 sources that are neither in the pool nor exempt are translated."""
+    rule = SourceNat(interface="x", pool=PREFIX, exempt=(parse_prefix("192.0.2.0/24"), parse_prefix("2001:db8::/32")))
+    assert rule.translates(source) is translated
+
+
+@pytest.mark.parametrize(
+    ("one", "prefix", "expected"),
+    [
+        ("10.0.0.1", "10.0.0.0/30", True),
+        ("10.0.0.4", "10.0.0.0/30", False),
+        ("10.0.0.0/31", "10.0.0.0/30", True),
+        ("10.0.0.0/29", "10.0.0.0/30", False),
+        ("::1", "0.0.0.0/0", False),
+    ],
+)
+def test_within(one: str, prefix: str, *, expected: bool) -> None:
+    """An address or a prefix is within a prefix of its family that holds all of it."""
+    value = parse_prefix(one) if "/" in one else ip_address(one)
+    assert within(value, parse_prefix(prefix)) is expected
+
+
+# walks
+
+
+def test_a_request_gets_a_source_of_the_pool_and_its_answer_loses_it() -> None:
+    """The source changes behind the edge, and the answer is for the pool until that edge."""
+    result = flow(common_pool())
+    assert (result.arrived, result.answered) == (True, True)
+    assert (result.forward, result.backward) == (THERE, THERE[::-1])
+    assert result.sources == (("ce1", HOST), ("msee1", PREFIX), ("ms", PREFIX), ("svc", PREFIX))
+    assert result.source_seen == PREFIX
+
+
+def test_a_walk_names_its_translation() -> None:
+    """A walk tells which router translated which source to which pool."""
+    (walk,) = walks(common_pool(), predict(common_pool()).tables, "hq", SERVICE)
+    assert walk == Walk(nodes=THERE, translations=(Translation(router="ce1", source=HOST, pool=PREFIX),))
+
+
+def test_each_interface_has_its_pool() -> None:
+    """Packets by the second link get a source of the second link's pool, and are answered there."""
+    plan = without_first_link(pool_per_link())
+    result = flow(plan)
+    assert result.forward == ("hq", "ce1", "msee2", "ms", "svc")
+    assert (result.answered, result.source_seen) == (True, parse_prefix(POOL_2))
+
+
+def without_first_link(plan: Plan) -> Plan:
+    """The plan where the edge has no session by its first link."""
+    edge = plan.node("ce1")
+    assert edge.bgp is not None
+    left = tuple(session for session in edge.bgp.sessions if session.neighbor != "msee1")
+    changed = replace(edge, bgp=replace(edge.bgp, sessions=left))
+    return replace(plan, nodes=tuple(changed if node.name == "ce1" else node for node in plan.nodes))
+
+
+def test_two_translations_are_undone_one_after_the_other() -> None:
+    """Where a second router translates what a first one did, the answer passes both, the last one first."""
+    outer = SourceNat(interface="to-svc", pool=parse_prefix("192.0.2.0/30"))
+    plan = common_pool()
+    plan = replace(plan, nodes=tuple(replace(n, nat=(outer,)) if n.name == "ms" else n for n in plan.nodes))
+    result = flow(plan)
+    assert result.sources[-2:] == (("ms", PREFIX), ("svc", outer.pool))
+    assert (result.answered, result.backward) == (True, THERE[::-1])
+
+
+def test_what_a_router_sends_itself_is_not_translated() -> None:
+    """A router's own packets keep their source."""
+    (walk,) = walks(common_pool(), predict(common_pool()).tables, "ce1", SERVICE)
+    assert (walk.nodes, walk.translations) == (("ce1", "msee1", "ms", "svc"), ())
+
+
+def test_an_answer_is_not_translated_anew() -> None:
+    """An answer to somebody whom nobody translated leaves the edge with the source that it has."""
+    plan = common_pool()
+    request = Walk(nodes=("svc", "ms", "msee1", "ce1", "hq"))
+    (walk,) = answer_walks(plan, predict(plan).tables, request, SERVICE)
+    assert (walk.stopped, walk.translations) == ("", ())
+
+
+def test_an_answer_at_another_edge_is_discarded() -> None:
+    """The second edge has the pool too, but not the flow: its route for the pool discards the answer."""
+    result = flow(two_edges(returns_by="msee2"))
+    assert (result.arrived, result.answered) == (True, False)
+    assert result.backward == ("svc", "ms", "msee2", "ce2")
+    says = f"ce2 discards packets to {PREFIX[0]} (blackhole route {POOL})"
+    assert result.stopped == f"the answer to {POOL}: {says}"
+
+
+def test_a_pool_that_nobody_announces_has_no_way_back() -> None:
+    """The answer ends where there is no route to the pool."""
+    result = flow(common_pool(announced="nothing"))
+    assert (result.arrived, result.answered, result.backward) == (True, False, ("svc", "ms"))
+    assert result.stopped == f"the answer to {POOL}: ms has no route to {PREFIX[0]}"
+
+
+# routes
+
+
+def test_a_router_discards_what_is_for_its_pools() -> None:
+    """The FIB of a router that translates has a discard route for each pool, once; others have none."""
+    tables = predict(pool_per_link()).tables
+    discarded = [entry.prefix for entry in tables.of("ce1").fib if not entry.next_hops]
+    assert discarded == [PREFIX, parse_prefix(POOL_2)]
+    assert all(entry.next_hops for entry in predict(untranslated()).tables.of("ce1").fib)
+
+
+def test_the_rules_of_a_node() -> None:
+    """Each interface has a rule that leaves the router's own addresses, the pool and the exempt sources alone."""
+    rules = nat.ruleset(common_pool(exempt=("192.0.2.0/25", "192.0.2.128/25")).node("ce1")).splitlines()
+    stay = f"10.1.0.1/32, 100.64.0.17/32, 100.64.0.21/32, 192.0.2.0/24, {POOL}"
+    to = f"ip saddr != {{ {stay} }} snat to 203.0.113.0-203.0.113.7 persistent"
+    assert [line.strip() for line in rules if "snat" in line] == [
+        f'oifname "to-msee1" {to}',
+        f'oifname "to-msee2" {to}',
+    ]
+
+
+def test_only_a_node_that_translates_needs_nft(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the program, a plan with a translation is refused by the node's name, and others are not."""
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    nat.check_program(untranslated().nodes)
+    with pytest.raises(LabBroken, match=r"^ce1 translates addresses, .* install the package nftables$"):
+        nat.check_program(common_pool().nodes)
+
+
+# checks and causes
+
+
+def test_the_source_that_is_seen_is_checked() -> None:
+    """A source in the wanted prefix holds, and one outside of it does not."""
+    plan = common_pool()
+    assert find(FROM_POOL, evidence(plan)).text == f"arrived from {POOL} via ce1 msee1 ms"
+    other = replace(FROM_POOL, source_in=parse_prefix(POOL_2))
+    assert find(other, evidence(plan)) == Finding(holds=False, text=f"ipv4: arrived from {POOL}")
+
+
+def test_a_wrong_source_stands_before_a_lost_answer() -> None:
+    """Where the source is wrong and there is no answer, the source is told of: it is the reason."""
+    assert find(FROM_POOL, evidence(untranslated())).text == f"ipv4: arrived from {HQ_HOST}"
+
+
+def test_an_expectation_about_a_source_is_of_its_family() -> None:
+    """The source's prefix says which family is asked."""
+    plan = common_pool()
+    assert flows_of(FROM_POOL, plan) == (FLOW,)
+    assert flows_of(replace(FROM_POOL, source_in=parse_prefix("2001:db8::/32")), plan) == ()
+    assert describe(FROM_POOL) == f"hq reaches svc with a source in {POOL}"
+
+
+def test_where_load_is_shared_every_source_counts() -> None:
+    """An arrival from the wanted pool proves nothing where packets may go by a link with another one."""
+    plan = pool_per_link()
+    tables = predict(plan).tables
+    both = tuple(entry.next_hops[0] for name in ("msee1", "msee2") for entry in links(plan, name) if entry.next_hops)
+    routers = tuple(
+        replace(r, fib=tuple(replace(e, next_hops=both) if SERVICE in e.prefix else e for e in r.fib))
+        if r.router == "ce1"
+        else r
+        for r in tables.routers
+    )
+    shared = replace(evidence(plan), tables=replace(tables, routers=routers))
+    assert find(FROM_POOL, shared).text == f"ipv4: load is shared: from {POOL_2} too"
+
+
+def links(plan: Plan, neighbor: str) -> list[FibEntry]:
+    """The edge's way to a neighbour, as an entry."""
+    bgp = plan.node("ce1").bgp
+    sessions = bgp.sessions if bgp else ()
+    return [FibEntry(prefix=PREFIX, next_hops=(s.peer_address,)) for s in sessions if s.neighbor == neighbor]
+
+
+@pytest.mark.parametrize(
+    ("plan", "wanted", "says"),
+    [
+        pytest.param(
+            untranslated(), POOL, f"no router on the way translates the source {HQ_HOST}: {' '.join(THERE)}", id="none"
+        ),
+        pytest.param(
+            common_pool(exempt=(HQ,)),
+            POOL,
+            f"ce1 translates to {POOL} at to-msee1, to {POOL} at to-msee2, but not the source {HQ_HOST} "
+            f"on the way {' '.join(THERE)}",
+            id="exempt",
+        ),
+        pytest.param(
+            common_pool(), POOL_2, f"ce1 translates {HQ_HOST} to {POOL}, which is not in {POOL_2}", id="another pool"
+        ),
+    ],
+)
+def test_a_wrong_source_names_the_router(plan: Plan, wanted: str, says: str) -> None:
+    """The cause is the router that translates otherwise, or that there is none."""
+    assert cause(plan, replace(FROM_POOL, source_in=parse_prefix(wanted))) == f"packet: {says}"
+
+
+def test_a_lost_answer_is_explained_by_the_route_to_the_pool() -> None:
+    """The cause of an answer that is lost is what keeps the pool, and not the private network, from being known."""
+    found = cause(common_pool(announced="nothing"))
+    assert found.startswith(f"Adj-RIB-Out: ce1 does not send {POOL} to msee1: export policy nothing: term 1 rejects;")
+
+
+def test_an_answer_at_another_edge_is_explained() -> None:
+    """The cause names the edge that translated, and the one that did not know of it."""
+    assert cause(two_edges(returns_by="msee2")).endswith("; ce1 translated the request, and ce2 knows nothing of that")
+
+
+@pytest.mark.parametrize(
+    ("sources", "says"),
+    [
+        pytest.param(
+            [HOST, HOST, HOST, HOST],
+            f"ce1 sent it on with the source {HQ_HOST}, though its translation makes {POOL} of that",
+            id="not at all",
+        ),
+        pytest.param(
+            [HOST, PREFIX[1], PREFIX[1], IPv4Address("192.0.2.1")],
+            f"ms sent it on with the source 192.0.2.1, though its translation makes {POOL} of that",
+            id="behind it",
+        ),
+    ],
+)
+def test_a_router_that_does_not_translate_as_its_plan_says_is_named(sources: list[Source], says: str) -> None:
+    """The first router behind which the source is not the predicted one is the cause."""
+    plan = common_pool()
+    seen = replace(flow(plan), sources=tuple(zip(THERE[1:], sources, strict=True)))
+    assert cause(plan, seen=seen) == f"packet: ipv4: {says}"
+
+
+# what is told
+
+
+def test_a_result_crosses_a_channel() -> None:
+    """Sources are the same behind a channel, be they addresses or pools."""
+    predicted = flow(common_pool())
+    observed = replace(predicted, sources=(("ce1", HOST), ("msee1", PREFIX[1])))
+    assert [typed(FlowResult, plain(one)) for one in (predicted, observed)] == [predicted, observed]
+
+
+def test_a_plan_crosses_a_channel() -> None:
+    """A plan with translations is the same behind a channel."""
+    assert typed(Plan, plain(common_pool(exempt=(HQ,)))) == common_pool(exempt=(HQ,))
+
+
+def test_probes_tell_the_source_where_one_was_translated() -> None:
+    """The table of probes has a column for the source that was seen, but where nothing was translated."""
+    header, row, _ = as_text.probes([flow(common_pool())]).splitlines()
+    assert "source seen" in header
+    assert POOL in row
+    assert "source seen" not in as_text.probes([flow(untranslated())])
+
+
+def test_a_plan_tells_its_translations() -> None:
+    """The text of a plan names interface, pool and exempt sources."""
+    lines = as_text.plan(common_pool(exempt=(HQ,))).splitlines()
+    assert f"  translates sources at to-msee1 to {POOL}, but not of {HQ}" in lines
