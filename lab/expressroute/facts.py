@@ -42,7 +42,7 @@ MAINTENANCE = Source(document="planned-maintenance.md", edition="2023-05-10")
 GLOBAL_REACH = Source(document="expressroute-global-reach.md", edition="2019")
 WORKFLOWS = Source(document="expressroute-workflows.md", edition="2023-06-30")
 S2S_BACKUP = Source(document="use-s2s-vpn-as-backup-for-expressroute-privatepeering.md", edition="2022-12-27")
-LOCATIONS = Source(document="expressroute-locations-providers.md", edition="2026-04-28")
+LOCATIONS_BY_PROVIDER = Source(document="expressroute-locations-providers.md", edition="2026-04-28")
 CUSTOM_COMMUNITIES = Source(document="how-to-configure-custom-bgp-communities.md", edition="2021-10-18")
 
 MICROSOFT_ASN = Asn(12076)  # ROUTING: the peer of every peering
@@ -60,6 +60,7 @@ ECMP_CIRCUITS = 4  # FAQ: the load is shared over at most so many circuits
 CONNECTION_WEIGHTS = range(32001)  # OPTIMIZE_ROUTING: of the connection of a circuit, the highest wins
 
 LINK_BLOCK_LENGTH = {4: 30, 6: 126}  # ROUTING, by IP version
+GLOBAL_REACH_BLOCK_LENGTH = {4: 29, 6: 125}  # GLOBAL_REACH, by IP version
 VLAN_IDS = range(1, 4095)  # IEEE 802.1Q §9.6: 0 and 4095 are no VLANs
 MD5_KEY_LENGTH = 25  # PORTAL_ROUTING: at most, alphanumeric only
 HOLD_TIMES_S = range(10, MICROSOFT_HOLD_TIME_S + 1)  # FAQ: from the lowest useful value to the one of Microsoft's edge
