@@ -361,6 +361,7 @@ def test_the_customers_routes_cross_to_the_other_circuit_and_the_vnets_do_not() 
     learn(r, CUSTOMER, route(CUSTOMER, "65001"))
     learn(r, GATEWAY, route(GATEWAY, "65515", P2))
     assert sent(r, REACHED) == [("10.1.0.0/16", "12076 65001")]
+    assert sole(adj_rib_out(r, REACHED)).next_hop == REACHED.local_address
     assert "vnets" in export(r, REACHED, P2).refused
 
 
