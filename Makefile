@@ -12,7 +12,7 @@ help: ## Show this list
 
 demo: ## Build a point-to-point circuit and test all that is expected of it
 	@.ci/setup demo
-	@$(BIN)/erlab test topologies/point_to_point_ethernet.yaml
+	@$(BIN)/erlab test topologies/point_to_point_ethernet_layer2.yaml
 
 test: ## Run every test; ARGS="-k failover" for some
 	@.ci/setup test

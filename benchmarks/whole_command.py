@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ERLAB = Path(sys.executable).with_name("erlab")
-DEFAULT_TOPOLOGY = Path(__file__).parents[1] / "topologies" / "point_to_point_ethernet.yaml"
+DEFAULT_TOPOLOGY = Path(__file__).parents[1] / "topologies" / "point_to_point_ethernet_layer2.yaml"
 FIGURES = {
     "established": "all sessions Established",
     "converged": "every RIB settled, every FIB complete",

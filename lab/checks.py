@@ -322,7 +322,7 @@ def _edges(path: tuple[str, ...], plan: Plan) -> str:
 
 
 def edges_of(path: tuple[str, ...], plan: Plan) -> tuple[str, ...]:
-    """The customer and Microsoft edges of a path, in order."""
-    edges = (Role.CUSTOMER_EDGE, Role.MICROSOFT_EDGE)
+    """The customer, provider and Microsoft edges of a path, in order."""
+    edges = (Role.CUSTOMER_EDGE, Role.PROVIDER_EDGE, Role.MICROSOFT_EDGE)
     roles: dict[str, NodePlan] = {node.name: node for node in plan.nodes}
     return tuple(name for name in path if roles[name].role in edges)

@@ -8,7 +8,7 @@ from lab.bgp import Address, Prefix, Route
 from lab.plan import BgpPlan
 from lab.wire import Fault
 
-CEASE_MAXIMUM_PREFIXES, CEASE_ADMINISTRATIVE_RESET = 1, 4
+CEASE_MAXIMUM_PREFIXES, CEASE_ADMINISTRATIVE_SHUTDOWN, CEASE_ADMINISTRATIVE_RESET = 1, 2, 4
 """Subcodes of a NOTIFICATION with code 6, Cease (RFC 4486 §4)."""
 
 

@@ -91,8 +91,8 @@ def _configured(node: NodePlan, target: Address) -> Iterator[FibEntry]:
     for interface in node.interfaces:
         for address in interface.addresses:
             yield FibEntry(prefix=address.network, next_hops=(target,))
-    for route in sorted(node.static_routes, key=lambda one: one.metric):
-        yield FibEntry(prefix=route.prefix, next_hops=(route.next_hop,))
+    for (prefix, _), next_hops in sorted(node.static_next_hops().items(), key=lambda one: one[0][1]):
+        yield FibEntry(prefix=prefix, next_hops=tuple(next_hops))
 
 
 def gateway(node: NodePlan, next_hop: Address) -> Address | None:

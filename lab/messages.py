@@ -27,7 +27,8 @@ class Built:
 class AwaitConvergence:
     """Answer by Converged when the lab has converged, or when the time is over.
 
-    `closed` are sessions that have to be closed by one of their ends, for the reason that it gives.
+    `closed` are sessions that have to be closed by one of their ends, for the reason that it gives; so they have from
+    then on where the lab is asked for its tables or its status.
     """
 
     deadline_s: float
@@ -53,10 +54,14 @@ class ReadTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The tables of every router; `fidelity` says what the lab stood in for."""
+    """The tables of every router; `fidelity` says what the lab stood in for.
+
+    `pending` says what had not settled while they were read, and is empty where they are all of one settled state.
+    """
 
     tables: LabTables
     fidelity: tuple[str, ...]
+    pending: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,9 +227,10 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """The sessions on which routes were asked for."""
+    """The sessions on which routes were asked for; `down` says of each other one with the neighbour why it is down."""
 
     sessions: tuple[str, ...]
+    down: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

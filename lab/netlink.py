@@ -23,8 +23,17 @@ _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0
 _NLMSG_ERROR = 2
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
 _RTMGRP_LINK = 1
-_IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = 3, 10, 18, 28, 33
+_IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = (
+    3,
+    4,
+    5,
+    10,
+    18,
+    28,
+    33,
+)
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
+_IFLA_VLAN_ID, _IFLA_VLAN_PROTOCOL = 1, 5
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
@@ -54,6 +63,23 @@ def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEnd:
+    """An interface to be made, in the network namespace of a file descriptor."""
+
+    name: str
+    namespace: int
+    mtu: int = 1500
+
+    def attributes(self) -> bytes:
+        """What the kernel is told of it."""
+        return (
+            _attribute(_IFLA_IFNAME, self.name)
+            + _attribute(_IFLA_NET_NS_FD, self.namespace)
+            + _attribute(_IFLA_MTU, self.mtu)
+        )
+
+
 class Netlink:
     """A socket in the network namespace that the calling thread is in when it is made."""
 
@@ -69,18 +95,28 @@ class Netlink:
         """Close the socket."""
         self._socket.close()
 
-    def veth(self, one: tuple[str, int], other: tuple[str, int], index: int) -> None:
-        """Queue a pair of veths, each named and put into the namespace of its file descriptor.
+    def veth(self, one: LinkEnd, other: LinkEnd, index: int) -> None:
+        """Queue a pair of veths.
 
         They get the indices `index` and `index` + 1. Where the kernel chooses, the two are often equal, and then it
         tells of a lost carrier up to a second late (docs/decisions/0007).
         """
-        peer = _ifinfo(index + 1) + _attribute(_IFLA_IFNAME, other[0]) + _attribute(_IFLA_NET_NS_FD, other[1])
-        data = _attribute(_VETH_INFO_PEER, peer)
+        data = _attribute(_VETH_INFO_PEER, _ifinfo(index + 1) + other.attributes())
         info = _attribute(_IFLA_INFO_KIND, "veth") + _attribute(_IFLA_INFO_DATA, data)
-        body = _ifinfo(index) + _attribute(_IFLA_IFNAME, one[0]) + _attribute(_IFLA_NET_NS_FD, one[1])
-        body += _attribute(_IFLA_LINKINFO, info)
-        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the wire {one[0]} - {other[0]}")
+        body = _ifinfo(index) + one.attributes() + _attribute(_IFLA_LINKINFO, info)
+        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the wire {one.name} - {other.name}")
+
+    def vlan(self, end: LinkEnd, link: int, tag: tuple[int, int], index: int) -> None:
+        """Queue a VLAN device: the frames with a tag (EtherType and VLAN id) at the interface of index `link`.
+
+        Its own index has to differ from `link`, for the reason that it has in a pair of veths.
+        """
+        ethertype, vlan_id = tag
+        data = _attribute(_IFLA_VLAN_ID, struct.pack("=H", vlan_id))
+        data += _attribute(_IFLA_VLAN_PROTOCOL, struct.pack("!H", ethertype))
+        info = _attribute(_IFLA_INFO_KIND, "vlan") + _attribute(_IFLA_INFO_DATA, data)
+        body = _ifinfo(index) + end.attributes() + _attribute(_IFLA_LINK, link) + _attribute(_IFLA_LINKINFO, info)
+        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the VLAN device {end.name}")
 
     def bridge(self, name: str) -> None:
         """Queue a bridge; it forwards at once, the spanning tree being off."""
@@ -94,6 +130,15 @@ class Netlink:
         if master is not None:
             body += _attribute(_IFLA_MASTER, _index(master))
         self._add(_RTM_NEWLINK, 0, body, f"start {name}")
+
+    def enslave(self, name: str, master: str) -> None:
+        """Queue an interface's move into a bridge."""
+        body = _ifinfo(_index(name)) + _attribute(_IFLA_MASTER, _index(master))
+        self._add(_RTM_NEWLINK, 0, body, f"put {name} into {master}")
+
+    def down(self, name: str) -> None:
+        """Queue an interface's stop, by which the other end of a wire loses its carrier."""
+        self._add(_RTM_NEWLINK, 0, _ifinfo(_index(name), 0, _IFF_UP), f"stop {name}")
 
     def settle(self, name: str) -> None:
         """Queue a read of an interface: from Linux 6.8 on it makes a carrier count that came up just now.
@@ -200,6 +245,10 @@ class LinkMonitor:
     def fileno(self) -> int:
         """The file descriptor to wait on."""
         return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
 
     def read(self) -> list[LinkEvent]:
         """The events that have arrived; empty where none has."""

@@ -44,7 +44,12 @@ def predict(plan: Plan) -> Prediction:
             events.append((router, SessionDown(session=session, reason=far.why_down)))
         else:
             events.append((router, SessionUp(session=session, peer_router_id=far.peer_router_id)))
-    closed: list[ClosedSession] = []
+    closed = [
+        ClosedSession(router=name, session=effect.session, reason=effect.reason)
+        for name, router in routers.items()
+        for effect in router.begin()
+        if isinstance(effect, CloseSession)
+    ]
     budget = MAXIMUM_EVENTS_PER_SESSION * max(1, len(wiring))
     while events:
         budget -= 1
@@ -96,4 +101,6 @@ def _why_down(one: SessionPlan, other: SessionPlan) -> str:
     for here, there in ((one, other), (other, one)):
         if here.peer_asn != there.local_asn:
             return f"AS {there.local_asn} is there where {here.peer_asn} is expected (RFC 4271 §6.2)"
+        if there.rules.shutdown:
+            return f"{here.neighbor} has shut it down: {there.rules.shutdown}"
     return ""

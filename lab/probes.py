@@ -25,7 +25,8 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.forwarding import Flow, FlowResult
 from lab.messages import Fibs, Message, Observe, Probe, Probed, ReadFibs
-from lab.plan import NodePlan, Plan, Role
+from lab.plan import NodePlan, Plan
+from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, is_tagged
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.tables import FibEntry, RouterFib
 
@@ -39,6 +40,7 @@ MAGIC = b"erlab\x00probe"
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4  # linux/if_packet.h: flooded by a bridge, and meant for another node
+_AUXDATA_SPACE = socket.CMSG_SPACE(AUXDATA_BYTES)
 _INITIAL_TTL = 64
 
 
@@ -104,11 +106,12 @@ def run(supervisor: Channel) -> None:
 
 class _Prober:
     def __init__(self, plan: Plan, namespaces: list[int]) -> None:
-        visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
+        visible = [node for node in plan.nodes if not node.is_switch]
         self._plan = plan
         self._namespaces = {node.name: fd for node, fd in zip(visible, namespaces, strict=True)}
         self._run_id = os.urandom(8)
         self._number = 0
+        self._ports = {(node.name, i.name) for node in visible for i in node.interfaces if not i.addresses}
         self._captures = self._capture_everywhere()
         self._listen(on=False)
 
@@ -137,6 +140,7 @@ class _Prober:
                     self._send(missing, by_number)
                     again = time.monotonic() + RETRY_S
                 self._capture(by_number, min(again, end) - time.monotonic())
+            self._capture(by_number, 0)  # an answer may have been read before what was seen on its way
         finally:
             self._listen(on=False)
         return (_result(one, self._plan) for one in asked)
@@ -185,6 +189,7 @@ class _Prober:
         for name in self._namespaces:
             self._enter(name)
             capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
+            capture.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             capture.settimeout(0)
             captures[capture.fileno()] = name, capture
         return captures
@@ -203,11 +208,12 @@ class _Prober:
             name, capture = self._captures[fd]
             while True:
                 try:
-                    data, (interface, _, packet_type, _, _) = capture.recvfrom(1 << 16)
+                    data, control, _, (interface, _, packet_type, _, _) = capture.recvmsg(1 << 16, _AUXDATA_SPACE)
                 except BlockingIOError:
                     break
                 number = self._number_in(data) if packet_type != _PACKET_OTHERHOST else None
-                if number in by_number:
+                at_a_port = (name, interface) in self._ports or is_tagged(data, control[0][2])
+                if number in by_number and not at_a_port:  # what is on a sub-interface is seen there
                     seen = _read(data, name, interface, outgoing=packet_type == _PACKET_OUTGOING)
                     by_number[number].sightings.append(seen)
 

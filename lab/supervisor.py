@@ -16,8 +16,8 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,8 +60,8 @@ from lab.messages import (
     Tables,
 )
 from lab.plan import Plan, Role
-from lab.runtimes import netns
-from lab.runtimes.namespaces import die_with_parent, name_process
+from lab.runtimes import netns, tagging
+from lab.runtimes.namespaces import start_part
 from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 10.0
@@ -75,8 +75,11 @@ Answer = TypeVar("Answer")
 class _Router:
     running: netns.RunningNode
     listening: bool = False
+    gone: bool = False
     report: NodeReport | None = None
-    answers: list[Message] = field(default_factory=list)
+    owes: int = 0
+    """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
+    answer: Message | None = None
 
     def session(self, name: str) -> SessionReport | None:
         """What the router last said of a session."""
@@ -107,11 +110,15 @@ class Supervisor:
         self._namespaces: dict[str, int] = {}
         self._routers: dict[str, _Router] = {}
         self._waits: list[_Wait] = []
+        self._closed: tuple[ClosedSession, ...] = ()
+        self._changes = 0
         self._broken: Broken | None = None
         self._built_at = 0.0
         self._established_s: float | None = None
         self._converged_s: float | None = None
+        self._fidelity: tuple[str, ...] = ()
         self._prober, self._prober_pid = _start_prober(logs)
+        self._parts = {self._prober_pid: "prober"}
         netns.warm_up()
         self._add_client(client)
         if control is not None:
@@ -182,7 +189,7 @@ class Supervisor:
 
     def _from_router(self, name: str) -> None:
         router = self._routers[name]
-        if not router.running.channel.wait(0):
+        if router.gone or not router.running.channel.wait(0):
             return  # another request of the same turn has read it already
         try:
             for message in router.running.channel.receive():
@@ -193,12 +200,15 @@ class Supervisor:
                             for one in self._routers.values():
                                 _tell(one.running.channel, Connect())
                     case NodeReport():
+                        self._changes += message != router.report
                         router.report = message
                     case Broken(reason=reason):
                         self._break(reason, name)
                     case _:
-                        router.answers.append(message)
+                        router.owes -= 1
+                        router.answer = message
         except ChannelClosed:
+            router.gone = True
             self._selector.unregister(router.running.channel)
             _await_end(router.running.pid)
             self._reap()
@@ -217,8 +227,9 @@ class Supervisor:
                 return
             if pid in names:
                 self._break(f"the router process of {names[pid]} {_how_it_ended(status)}", names[pid])
-            elif pid == self._prober_pid:
-                self._break(f"the prober {_how_it_ended(status)}", "prober")
+            elif pid in self._parts:
+                part = self._parts[pid]
+                self._break(f"the {part} {_how_it_ended(status)}", part)
 
     def _break(self, reason: str, node: str) -> None:
         """A part of the lab died: from now on every question is answered with the reason."""
@@ -247,6 +258,7 @@ class Supervisor:
     def _answer_about(self, plan: Plan, client: Channel, message: Message) -> None:
         match message:
             case AwaitConvergence(deadline_s=deadline_s, closed=closed):
+                self._closed = closed
                 self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
             case ReadTables():
                 client.send(self._tables(plan))
@@ -254,12 +266,12 @@ class Supervisor:
                 _tell(self._prober, message)
                 client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
             case Explain(router=router):
-                client.send(self._ask_routers([router], message, Explained)[0])
+                client.send(self._ask_routers({router: message}, Explained)[0])
             case Apply(plan=new):
                 self._apply(plan, new)
                 client.send(Applied())
             case RequestRoutes(router=router, neighbor=neighbor):
-                client.send(self._ask_routers([router], Refresh(neighbor=neighbor), Refreshed)[0])
+                client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case ReadStatus():
                 client.send(self._status(plan))
             case Locate(node=node):
@@ -270,6 +282,7 @@ class Supervisor:
     def _build(self, plan: Plan) -> None:
         self._plan, self._built_at = plan, time.monotonic()
         self._namespaces = netns.make_namespaces(plan)
+        self._carry_tags(plan)
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
         for node in plan.routers:
@@ -277,39 +290,58 @@ class Supervisor:
             self._routers[node.name] = _Router(running=running)
             handler = _bind(self._from_router, node.name)
             self._selector.register(running.channel, selectors.EVENT_READ, handler)
-        netns.configure_here([node for node in plan.nodes if node.role is Role.HOST], self._namespaces)
-        visible = [node for node in plan.nodes if node.role is not Role.SWITCH]
+        others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
+        netns.configure_here(others, self._namespaces)
+        visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+
+    def _carry_tags(self, plan: Plan) -> None:
+        self._fidelity = (_runtime_fidelity(),)
+        carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
+        if carrying is not None:
+            self._fidelity += (carrying.fidelity,)
+            if carrying.tagger_pid is not None:
+                self._parts[carrying.tagger_pid] = tagging.TAGGER
 
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
-        changed = [node for node in new.routers if node != old.node(node.name)]
-        for node in changed:
-            if node.bgp is not None:
-                self._ask_routers([node.name], ConfigureRouter(bgp=node.bgp), Configured)
-        self._plan = new
+        nodes = [node for node in new.routers if node != old.node(node.name)]
+        questions = {node.name: ConfigureRouter(bgp=node.bgp) for node in nodes if node.bgp is not None}
+        self._refuse_late_routers(questions)
+        self._plan = new  # what every router is told, whenever it answers
+        self._ask_routers(questions, Configured)
 
-    def _ask_routers(self, names: list[str], message: Message, answer: type[Answer]) -> list[Answer]:
-        """Ask routers one question each, and wait for all answers while everything else is served."""
+    def _refuse_late_routers(self, names: Iterable[str]) -> None:
+        """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
         if not all(router.listening for router in self._routers.values()):
             raise LabBroken("the lab's routers are still starting: ask again")
-        for name in names:
-            self._routers[name].answers.clear()
-            _tell(self._routers[name].running.channel, message)
+        late = [name for name in names if self._routers[name].owes]
+        if late:
+            raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
+
+    def _ask_routers(self, questions: Mapping[str, Message], answer: type[Answer]) -> list[Answer]:
+        """Ask routers one question each, all at once, and wait for every answer.
+
+        An answer that is late is dropped when it comes, and its router can be asked again from then on.
+        """
+        self._refuse_late_routers(questions)
+        asked = {name: self._routers[name] for name in questions}
+        for name, router in asked.items():
+            router.owes += 1
+            _tell(router.running.channel, questions[name])
         end_s = time.monotonic() + ANSWER_DEADLINE_S
-        while not all(self._routers[name].answers for name in names):
+        while waited_for := [name for name, router in asked.items() if router.owes]:
             if self._broken is not None:
                 raise LabBroken(self._broken.reason)
-            if time.monotonic() > end_s:
-                late = [name for name in names if not self._routers[name].answers]
-                self._break(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}", late[0])
-                continue
-            for name in names:
-                router = self._routers[name]
-                if not router.answers and router.running.channel.wait(max(0.0, end_s - time.monotonic())):
+            channels = [asked[name].running.channel for name in waited_for]
+            ready, _, _ = select.select(channels, (), (), max(0.0, end_s - time.monotonic()))
+            if not ready:
+                self._refuse_late_routers(waited_for)
+            for name, channel in zip(waited_for, channels, strict=True):
+                if channel in ready:
                     self._from_router(name)
-        return [one for name in names for one in self._routers[name].answers if isinstance(one, answer)]
+        return [router.answer for router in asked.values() if isinstance(router.answer, answer)]
 
     def _hear_prober(self, answer: type[Answer], deadline_s: float) -> Answer:
         """The prober's answer. A late one breaks the lab: it would be taken for the answer to the next question."""
@@ -324,16 +356,28 @@ class Supervisor:
 
     def _tables(self, plan: Plan) -> Tables:
         names = [node.name for node in plan.routers]
+        changes = self._changes
+        self._refuse_late_routers(names)
         _tell(self._prober, ReadFibs())
-        routers = self._ask_routers(names, ReadRouterTables(), RouterTablesRead)
-        fibs = {fib.router: fib.entries for fib in self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs}
+        try:
+            routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
+        finally:  # or the next one to ask the prober would get this answer
+            found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
+        fibs = {fib.router: fib.entries for fib in found}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
-        return Tables(tables=LabTables(routers=tables), fidelity=(_runtime_fidelity(), *plan.fidelity))
+        pending = self._pending(plan, self._closed)
+        if self._changes != changes:
+            pending.append("sessions or routes changed while the tables were read")
+        return Tables(
+            tables=LabTables(routers=tables),
+            fidelity=(*self._fidelity, *plan.fidelity),
+            pending=tuple(pending),
+        )
 
     def _status(self, plan: Plan) -> Status:
         return Status(
             plan=plan,
-            pending=tuple(self._pending(plan)),
+            pending=tuple(self._pending(plan, self._closed)),
             up_s=time.monotonic() - self._built_at,
             memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
         )
@@ -355,7 +399,7 @@ class Supervisor:
                     Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s),
                 )
 
-    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...] = ()) -> list[str]:
+    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...]) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
         down, differ, refused = [], [], []
         far_ends = plan.far_ends()
@@ -376,9 +420,10 @@ class Supervisor:
                 differ.append(f"routes from {name} to {far_name} ({far_session.family.value}) are on their way")
         if not down and self._established_s is None:
             self._established_s = time.monotonic() - self._built_at
+        late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
         for name, router in self._routers.items():
             refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
-        return down + differ + refused
+        return late + down + differ + refused
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -407,24 +452,16 @@ def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
 def _start_prober(logs: Logs) -> tuple[Channel, int]:
     """Fork the prober now, so that scapy is imported while the command still reads its files."""
     ours, theirs = socket.socketpair()
-    log = logs.open("prober")
-    pid = os.fork()
-    if pid:
-        theirs.close()
-        return Channel(ours, "the prober"), pid
-    status = 1
-    try:
-        die_with_parent()
-        name_process("erlab-prober")
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+
+    def run_prober() -> None:
         ours.close()
         from lab.probes import run
 
         run(Channel(theirs, "the supervisor"))
-        status = 0
-    finally:
-        os._exit(status)
+
+    pid = start_part("prober", logs.open("prober"), run_prober)
+    theirs.close()
+    return Channel(ours, "the prober"), pid
 
 
 def _runtime_fidelity() -> str:

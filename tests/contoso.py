@@ -17,7 +17,7 @@ from lab.checks import Evidence, flows_of
 from lab.expectations import Expectation
 from lab.forwarding import Flow, FlowResult, predict_flow
 from lab.plan import NodePlan, Plan, SessionPlan
-from lab.plan.point_to_point_ethernet import plan
+from lab.plan.of_topology import plan
 from lab.policy import Asked, Change, Fate, Match, Policy, PrefixList, PrefixRange, SessionRules, Term
 from lab.predict import Prediction, predict
 from lab.tables import FibEntry, LabTables, RouterTables, SessionTables
@@ -26,12 +26,14 @@ from lab.topology import (
     Circuit,
     ConnectivityModel,
     Customer,
+    EdgeBgp,
+    Layer2,
     Link,
     LinkSubnet,
     Network,
-    PrivatePeering,
-    Provider,
+    Peering,
     Secret,
+    Site,
     Sku,
     Topology,
     VirtualNetwork,
@@ -75,16 +77,26 @@ def topology(ce1: SessionRules = CE1, ce2: SessionRules = CE2, ce1_key: str = KE
     return Topology(
         name="contoso",
         connectivity_model=ConnectivityModel.POINT_TO_POINT_ETHERNET,
-        circuit=Circuit(
-            sku=Sku.STANDARD, bandwidth_mbps=1000, peering_location="Amsterdam", provider=Provider(s_tag=1034)
+        circuits=(
+            Circuit(
+                sku=Sku.STANDARD,
+                bandwidth_mbps=1000,
+                peering_location="Amsterdam",
+                carrier=Layer2(s_tag=1034),
+                routers=("ce1", "ce2"),
+                peerings=(
+                    Peering(
+                        vlan_id=100,
+                        subnets=tuple(LinkSubnet(link=one, prefix=parse_prefix(block)) for one, block in links),
+                        rules=(("ce1", ce1), ("ce2", ce2)),
+                        md5=Secret(KEY),
+                        customer_md5=(("ce1", Secret(ce1_key)),) if ce1_key != KEY else (),
+                    ),
+                ),
+            ),
         ),
-        customer=Customer(asn=Asn(65010), routers=("ce1", "ce2"), networks=(Network(name="hq", prefixes=(HQ, HQ6)),)),
-        private_peering=PrivatePeering(
-            vlan_id=100,
-            subnets=tuple(LinkSubnet(link=one, prefix=parse_prefix(block)) for one, block in links),
-            rules=(("ce1", ce1), ("ce2", ce2)),
-            md5=Secret(KEY),
-            customer_md5=(("ce1", Secret(ce1_key)),) if ce1_key != KEY else (),
+        customer=Customer(
+            sites=(Site(asn=Asn(65010), routers=("ce1", "ce2"), networks=(Network(name="hq", prefixes=(HQ, HQ6)),)),)
         ),
         azure=Azure(
             region="West Europe",
@@ -130,6 +142,12 @@ def of_plan(planned: Plan) -> Contoso:
 
 SAMPLE = contoso()
 """The circuit as it should be. Its routers are only read."""
+
+
+def with_bgp(made: Topology, *bgp: tuple[str, EdgeBgp]) -> Topology:
+    """The circuit with BGP of single edges as it is configured."""
+    (site,) = made.customer.sites
+    return replace(made, customer=replace(made.customer, sites=(replace(site, bgp=bgp),)))
 
 
 # what was observed, where it is not what was predicted

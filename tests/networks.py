@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -34,7 +34,19 @@ from lab.bgp import (
 )
 from lab.codec import plain, typed
 from lab.load import load_policies
-from lab.plan import BgpPlan, Endpoint, InterfacePlan, NodePlan, Plan, Role, SessionPlan, StaticRoute, Wire
+from lab.plan import (
+    BgpPlan,
+    CrossConnect,
+    Endpoint,
+    InterfacePlan,
+    NodePlan,
+    Plan,
+    Role,
+    SessionPlan,
+    StaticRoute,
+    Tagged,
+    Wire,
+)
 from lab.plan.addressing import host, link
 from lab.policy import Fate, Policy, SessionRules, Term
 from lab.predict import predict
@@ -74,7 +86,9 @@ class Net:
         self._sessions: dict[str, list[SessionPlan]] = {}
         self._static: dict[str, list[StaticRoute]] = {}
         self._wires: list[Wire] = []
-        self._hosts: list[str] = []
+        self._cross_connects: list[CrossConnect] = []
+        self._links = 0
+        self._roles: dict[str, Role] = {}
 
     def router(  # noqa: PLR0913  # each is what a BgpPlan has
         self,
@@ -101,17 +115,24 @@ class Net:
         )
 
     def session(
-        self, one: str, other: str, families: Iterable[Family] = (Family.IPV4,), **rules: SessionRules
+        self,
+        one: str,
+        other: str,
+        families: Iterable[Family] = (Family.IPV4,),
+        at: Mapping[str, Tagged] | None = None,
+        **rules: SessionRules,
     ) -> tuple[Address, Address]:
         """Join two routers by a wire and a session for each family; rules are given by router name.
 
-        Returns the IPv4 addresses of both ends.
+        With `at` there is no wire: each has its sub-interface there. Returns the IPv4 addresses of both ends.
         """
-        blocks = {family: link(block, len(self._wires)) for family, block in _BLOCKS.items()}
+        blocks = {family: link(block, self._links) for family, block in _BLOCKS.items()}
+        self._links += 1
         ends = []
         for number, (here, there) in enumerate(((one, other), (other, one)), start=1):
             addresses = tuple(host(block, number) for block in blocks.values())
-            self._interfaces[here].append(InterfacePlan(name=f"to-{there}", addresses=addresses))
+            vlan = at[here] if at else None
+            self._interfaces[here].append(InterfacePlan(name=f"to-{there}", addresses=addresses, vlan=vlan))
             ends.append(Endpoint(node=here, interface=f"to-{there}"))
             for family in families:
                 local, peer = (host(blocks[family], n).ip for n in (number, 3 - number))
@@ -130,15 +151,41 @@ class Net:
                         rules=rules.get(here, OPEN if ebgp else SessionRules()),
                     )
                 )
-        self._wires.append(Wire(name=f"{one}-{other}", ends=(ends[0], ends[1])))
+        if not at:
+            self._wires.append(Wire(name=f"{one}-{other}", ends=(ends[0], ends[1])))
         return host(blocks[Family.IPV4], 1).ip, host(blocks[Family.IPV4], 2).ip
+
+    def trunk(self, one: str, other: str) -> tuple[Endpoint, Endpoint]:
+        """Join ports without addresses, named as in `ce:port`, by a wire; what is no router yet becomes a node."""
+        ends = []
+        for text in (one, other):
+            node, _, interface = text.partition(":")
+            if node not in self._interfaces:
+                self._add_node(node, Role.PROVIDER_EDGE)
+            self._interfaces[node].append(InterfacePlan(name=interface))
+            ends.append(Endpoint(node=node, interface=interface))
+        self._wires.append(Wire(name=f"{one}-{other}", ends=(ends[0], ends[1])))
+        return ends[0], ends[1]
+
+    def provider(self, name: str) -> None:
+        """Add a provider's switch."""
+        self._add_node(name, Role.PROVIDER_SWITCH)
+
+    def cross_connect(self, one: Tagged, other: Tagged) -> None:
+        """Join two places of a provider's switch."""
+        name = f"cross-{len(self._cross_connects)}"
+        self._cross_connects.append(CrossConnect(name=name, ends=(one, other)))
 
     def outsider(self, router: str, name: str, asn: int, rules: SessionRules = OPEN) -> None:
         """Add a host that may speak BGP with a router by some other program; the router listens."""
-        self._hosts.append(name)
+        self._add_node(name, Role.HOST, asn)
+        self.session(router, name, (Family.IPV4,), None, **{router: rules})
+
+    def _add_node(self, name: str, role: Role, asn: int = 64999) -> None:
+        """Add what is no router; others may take it for one of an AS."""
+        self._roles[name] = role
         self._bgp[name] = BgpPlan(asn=Asn(asn), router_id=IPv4Address("9.9.9.9"), networks=(), sessions=())
         self._interfaces[name], self._sessions[name], self._static[name] = [], [], []
-        self.session(router, name, (Family.IPV4,), **{router: rules})
 
     def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
         """Give a router a static route, which stands in for one of an IGP."""
@@ -150,14 +197,14 @@ class Net:
         nodes = tuple(
             NodePlan(
                 name=name,
-                role=Role.HOST if name in self._hosts else Role.CUSTOMER_EDGE,
+                role=self._roles.get(name, Role.CUSTOMER_EDGE),
                 interfaces=tuple(self._interfaces[name]),
-                bgp=None if name in self._hosts else replace(bgp, sessions=tuple(self._sessions[name])),
+                bgp=None if name in self._roles else replace(bgp, sessions=tuple(self._sessions[name])),
                 static_routes=tuple(self._static[name]),
             )
             for name, bgp in self._bgp.items()
         )
-        return Plan(name="net", nodes=nodes, wires=tuple(self._wires))
+        return Plan(name="net", nodes=nodes, wires=tuple(self._wires), cross_connects=tuple(self._cross_connects))
 
 
 class Seen:

@@ -2,7 +2,7 @@
 
     python raw_speaker.py ROUTER_ADDRESS OWN_AS < COMMANDS
 
-Each line of stdin is a message: `update HEX` (the body), `refresh` (for IPv4 unicast, RFC 2918). Each line on stdout is
+Each line of stdin is a message: `update HEX` (the body), `refresh HEX` (its body, RFC 2918). Each line on stdout is
 one that arrived: `established`, `update HEX`, `notification CODE SUBCODE`, `closed`. It speaks until stdin ends.
 """
 
@@ -66,7 +66,10 @@ class Speaker:
 
     def _hear(self) -> bool:
         """Tell the test what the router says; False where it says no more."""
-        data = self._connection.recv(65536)
+        try:
+            data = self._connection.recv(65536)
+        except ConnectionResetError:
+            data = b""
         self._buffer += data
         for kind, body in messages(self._buffer):
             if kind == OPEN:
@@ -87,7 +90,7 @@ class Speaker:
         """Tell the router what the test says; False where it says no more."""
         words = sys.stdin.buffer.raw.readline().split()  # type: ignore[union-attr]  # stdin is a buffer of a raw file
         if words[:1] == [b"refresh"]:
-            self._connection.sendall(message(ROUTE_REFRESH, struct.pack(">HBB", 1, 0, 1)))
+            self._connection.sendall(message(ROUTE_REFRESH, bytes.fromhex(words[1].decode())))
         elif words:
             self._connection.sendall(message(UPDATE, bytes.fromhex(words[1].decode())))
         return bool(words)

@@ -10,9 +10,9 @@ import json
 import sys
 
 from lab.codec import plain, typed
-from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, converge
+from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, read_settled
 from lab.controller import start_lab, temporary_lab
-from lab.messages import Applied, Apply, Build, Built, ReadTables, Tables
+from lab.messages import Applied, Apply, Build, Built
 from lab.plan import Plan
 from lab.predict import predict
 
@@ -36,9 +36,8 @@ def main() -> None:
                 lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
             else:
                 lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
-            settled = converge(lab, predict(plan).closed, SETTLE_S)
-            tables = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
-            seen.append({"tables": plain(tables), "pending": settled.pending})
+            _, read = read_settled(lab, predict(plan).closed, SETTLE_S)
+            seen.append({"tables": plain(read.tables), "pending": read.pending})
     json.dump(seen, sys.stdout)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SHIPPED = Path(__file__).parents[1] / "topologies" / "point_to_point_ethernet.yaml"
+SHIPPED = Path(__file__).parents[1] / "topologies" / "point_to_point_ethernet_layer2.yaml"
 
 POLICIES = """\
 prefix_lists:

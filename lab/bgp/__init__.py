@@ -3,7 +3,7 @@
 Everything here is immutable and refuses nonsense when it is built.
 """
 
-from lab.bgp.as_path import AsPath, RemovePrivate, Segment, SegmentKind, aggregated
+from lab.bgp.as_path import LONGEST_SEGMENT, AsPath, RemovePrivate, Segment, SegmentKind, aggregated
 from lab.bgp.communities import (
     BLACKHOLE,
     GRACEFUL_SHUTDOWN,
@@ -50,6 +50,7 @@ __all__ = [
     "GRACEFUL_SHUTDOWN",
     "GRACEFUL_SHUTDOWN_LOCAL_PREF",
     "LOCAL",
+    "LONGEST_SEGMENT",
     "NO_ADVERTISE",
     "NO_EXPORT",
     "NO_EXPORT_SUBCONFED",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -22,6 +22,8 @@ class SegmentKind(Enum):
 
 _SEQUENCES = (SegmentKind.SEQUENCE, SegmentKind.CONFED_SEQUENCE)
 _CONFEDERATION = (SegmentKind.CONFED_SEQUENCE, SegmentKind.CONFED_SET)
+LONGEST_SEGMENT = 255
+"""AS numbers that one segment holds on the wire (RFC 4271 §4.3)."""
 _BRACKETS = {
     SegmentKind.SEQUENCE: ("", ""),
     SegmentKind.SET: ("{", "}"),
@@ -71,12 +73,15 @@ class AsPath:
     """The AS_PATH attribute (RFC 4271 §5.1.2), newest AS first. Empty for a route of the own AS.
 
     Sequences that follow one another are one here. On the wire a segment ends at 255 AS numbers, and where a long
-    sequence is cut means nothing (RFC 4271 §4.3, §5.1.2).
+    sequence is cut means nothing (RFC 4271 §4.3, §5.1.2). A set that is longer is several here too, since each of them
+    counts in the length.
     """
 
     segments: tuple[Segment, ...] = ()
 
     def __post_init__(self) -> None:
+        if any(len(one.asns) > LONGEST_SEGMENT and one.kind not in _SEQUENCES for one in self.segments):
+            object.__setattr__(self, "segments", tuple(part for one in self.segments for part in _parts(one)))
         if any(one.kind is two.kind and one.kind in _SEQUENCES for one, two in pairwise(self.segments)):
             object.__setattr__(self, "segments", _joined(self.segments))
 
@@ -192,6 +197,13 @@ def aggregated(paths: Iterable[AsPath]) -> AsPath:
 
 def _behind(path: AsPath, count: int) -> tuple[Asn, ...]:
     return path.asns[count:]
+
+
+def _parts(segment: Segment) -> Iterator[Segment]:
+    """A set as those that the wire can hold; a sequence is cut only there."""
+    step = len(segment.asns) if segment.kind in _SEQUENCES else LONGEST_SEGMENT
+    for start in range(0, len(segment.asns), step):
+        yield Segment(segment.kind, segment.asns[start : start + step])
 
 
 def _joined(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:

@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,17 @@ def converge(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) -> C
     return lab.channel.ask(wait, Converged, deadline_s=timeout_s + ANSWER_DEADLINE_S)
 
 
-def _closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
+def read_settled(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) -> tuple[Converged, Tables]:
+    """Wait until a lab has converged and read its tables, again where it changed meanwhile, until the time is over."""
+    end_s = time.monotonic() + timeout_s
+    while True:
+        settled = converge(lab, closed, max(0.0, end_s - time.monotonic()))
+        seen = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S)
+        if not seen.pending or time.monotonic() >= end_s:
+            return settled, seen
+
+
+def closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
     """The sessions that the model has closed; none where its routes never settle, as those of the lab will not."""
     try:
         return predict(plan).closed
@@ -69,7 +80,7 @@ def up(arguments: argparse.Namespace) -> int:
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
-            settled = converge(lab, _closed_in_the_model(plan), arguments.timeout)
+            settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
         except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
@@ -88,7 +99,7 @@ def apply(arguments: argparse.Namespace) -> int:
         progress.says("changing the routers")
         lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, _closed_in_the_model(plan), arguments.timeout)
+        settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
     if arguments.format == "json":
         from lab.report import as_json
 
@@ -121,20 +132,22 @@ def _say_what_is_pending(settled: Converged, timeout_s: float) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> int:
-    """Let a router ask a neighbour for its routes again."""
+    """Let a router ask a neighbour for its routes again; 3 where it could not on every session."""
     with find_lab(arguments.lab) as lab:
         plan = _status(lab).plan
         question = RequestRoutes(router=_router(plan, arguments.router), neighbor=_router(plan, arguments.neighbor))
-        sessions = lab.channel.ask(question, Refreshed, deadline_s=ANSWER_DEADLINE_S).sessions
-    if not sessions:
+        answer = lab.channel.ask(question, Refreshed, deadline_s=ANSWER_DEADLINE_S)
+    if not answer.sessions and not answer.down:
         raise InputError(f"{arguments.router} has no BGP session with {arguments.neighbor}")
     if arguments.format == "json":
         from lab.report import as_json
 
-        print(as_json.refreshed(arguments.router, sessions))
-    else:
-        sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(sessions)}\n")
-    return 0
+        print(as_json.refreshed(arguments.router, answer.sessions, answer.down))
+    elif answer.sessions:
+        sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(answer.sessions)}\n")
+    for session, why in answer.down.items():
+        sys.stderr.write(f"erlab: {arguments.router} could not ask on {session}, which is down: {why}\n")
+    return LabBroken.exit_code if answer.down else 0
 
 
 def _abandon(lab: Lab) -> None:

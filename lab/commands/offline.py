@@ -14,7 +14,7 @@ from lab.topology import Topology
 def load(file: str) -> tuple[Topology, Plan]:
     """A topology file and its plan. Raises InputError with every mistake in the file."""
     from lab.load import load_topology
-    from lab.plan.point_to_point_ethernet import plan
+    from lab.plan.of_topology import plan
 
     topology = load_topology(file)
     return topology, plan(topology)

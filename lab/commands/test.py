@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, converge
+from lab.bgp import Family
+from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, MOST_CHANGES_NAMED, closed_in_the_model, read_settled
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
 from lab.errors import InputError
-from lab.messages import Build, Built, Probe, Probed, ReadStatus, ReadTables, Status, Tables
+from lab.messages import Build, Built, Probe, Probed, ReadStatus, Status
+from lab.plan import Plan
 
 PROBE_DEADLINE_S = 1.0
 
@@ -31,21 +33,20 @@ def test(arguments: argparse.Namespace) -> int:
         progress.says("reading the topology")
         topology, plan = load(arguments.file)
         prediction = predict(plan)
-        notes = []
+        notes, closed = [], prediction.closed
         progress.says(f"building {len(plan.nodes)} nodes")
         build_s = time.monotonic()
         if arguments.lab is None:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
         elif (running := lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan) != plan:
-            if {node.name for node in running.nodes} != {node.name for node in plan.nodes}:
-                raise InputError(f"the running lab {lab.name} has other nodes than {arguments.file}")
+            _refuse_another_lab(running, plan, lab.name, arguments.file)
+            closed = closed_in_the_model(running)
             notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
         built_s = time.monotonic()
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, prediction.closed, arguments.timeout)
-        notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in settled.pending]
-        progress.says("reading tables and sending packets")
-        seen = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S)
+        settled, seen = read_settled(lab, closed, arguments.timeout)
+        notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in seen.pending]
+        progress.says("sending packets")
         flows = tuple(dict.fromkeys(flow for one in topology.expectations for flow in flows_of(one, plan)))
         probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
         probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
@@ -80,6 +81,24 @@ def test(arguments: argparse.Namespace) -> int:
 
         print(as_text.report(report))
     return report.exit_code
+
+
+def _refuse_another_lab(running: Plan, plan: Plan, name: str, file: str) -> None:
+    """Raise InputError where a file and a running lab differ in their nodes, sessions or families of addresses."""
+    here, there = dict.fromkeys(_parts(plan)), dict.fromkeys(_parts(running))
+    apart = [f"only {file} has {one}" for one in here if one not in there]
+    apart += [f"only the lab has {one}" for one in there if one not in here]
+    if apart:
+        more = f" and {len(apart) - MOST_CHANGES_NAMED} more" if len(apart) > MOST_CHANGES_NAMED else ""
+        raise InputError(f"the running lab {name} is another one: {', '.join(apart[:MOST_CHANGES_NAMED])}{more}")
+
+
+def _parts(plan: Plan) -> Iterator[str]:
+    """What two plans have to have in common for their tables and packets to be compared."""
+    for node in plan.nodes:
+        yield f"the {node.role.value.replace('_', ' ')} {node.name}"
+        yield from (f"the session {node.name} - {session.name}" for session in (node.bgp.sessions if node.bgp else ()))
+        yield from (f"an {family.value} address of {node.name}" for family in Family if node.address(family))
 
 
 @contextmanager

@@ -293,6 +293,7 @@ class Kind(Enum):
     LINK = "link"
     VNET = "VNet"
     NETWORK = "network"
+    SERVICE = "service"
 
 
 _OVERLAP = {

@@ -14,7 +14,8 @@ from lab.load.policies import check_policies, to_policies
 from lab.load.policy_documents import PolicyFileDocument
 from lab.load.reading import MOST_MISTAKES, Reading, refusal
 from lab.load.source import SourceFile, read
-from lab.load.topologies import check_topology, to_topology
+from lab.load.to_topology import to_topology
+from lab.load.topologies import check_topology
 from lab.load.topology_documents import TopologyDocument
 from lab.policy import Policy
 from lab.topology import Topology

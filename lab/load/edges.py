@@ -8,60 +8,83 @@ from typing import TypeVar
 
 from lab.bgp import Aggregate, BestPathRules, LeakedNetwork, MaxPrefix
 from lab.errors import Mistake
+from lab.load.customer_documents import BestPathDocument, EdgeBgpDocument, IbgpDocument
 from lab.load.names import LINKS, Names, names_of, unknown
-from lab.load.reading import Reading
-from lab.load.scalars import did_you_mean
-from lab.load.source import Step
-from lab.load.topology_documents import (
-    BestPathDocument,
-    EdgeBgpDocument,
-    EdgePoliciesDocument,
-    IbgpDocument,
-    MaxPrefixDocument,
-    TopologyDocument,
+from lab.load.peering_documents import EdgePoliciesDocument, MaxPrefixDocument
+from lab.load.places import (
+    Path,
+    SitePlace,
+    TopologyReading,
+    facing_routers,
+    other_site_places,
+    peering_places,
+    site_places,
 )
+from lab.load.scalars import did_you_mean
 from lab.load.values import as_address
-from lab.plan.addressing import MICROSOFT_HOST, host
+from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.policy import Fate, Policy, SessionRules
 from lab.topology import EdgeBgp
-
-TopologyReading = Reading[TopologyDocument]
-Path = tuple[Step, ...]
-
-BGP = ("customer", "bgp")
-POLICIES = ("peerings", "private", "policies")
-MD5 = ("peerings", "private", "customer_md5")
 
 Value = TypeVar("Value")
 
 
 def check_edges(reading: TopologyReading, names: Names, policies: Collection[str] | None) -> Iterator[Mistake]:
-    """What is said of single customer edges names edges and policies that exist, each once."""
-    for where in (BGP, POLICIES, MD5):
-        for name in reading.keys(*where) or ():
-            wrong = unknown(name, names.customer_edges, "customer edge")
-            if wrong:
-                yield reading.source.mistake((*where, name), *wrong, at_key=True)
+    """What is said of single routers names routers and policies that exist, each once."""
+    for circuit, _, path in peering_places(reading):
+        facing = facing_routers(reading, circuit)
+        what = "customer edge" if facing and set(facing) <= set(names.customer_edges or facing) else "provider's router"
+        for key in ("policies", "customer_md5"):
+            yield from _named(reading, (*path, key), facing and tuple(dict.fromkeys(facing)), what)
+    for site in _sites(reading):
+        edges = reading.part(*site.path, "routers")
+        for key in ("bgp", "access"):
+            yield from _named(reading, (*site.path, key), edges, "customer edge")
+        for name in reading.keys(*site.path, "bgp") or ():
+            bgp = (*site.path, "bgp", name)
+            yield from _announced(reading, bgp)
+            if edges and set(edges) == {name} and reading.part(*bgp, "ibgp") is not None:
+                what = f"ibgp: {name} is the only customer edge"
+                yield reading.source.mistake((*bgp, "ibgp"), what, "leave it out, or name two routers", at_key=True)
     for path in _chains(reading):
         for index in range(reading.count(*path)):
             policy = reading.part(*path, index)
             wrong = unknown(policy, policies, "policy", plural="policies") if policy is not None else None
             if wrong:
                 yield reading.source.mistake((*path, index), *wrong)
-    for name in reading.keys(*BGP) or ():
-        yield from _announced(reading, (*BGP, name))
-        if names.customer_edges == (name,) and reading.part(*BGP, name, "ibgp") is not None:
-            what = f"ibgp: {name} is the only customer edge"
-            yield reading.source.mistake((*BGP, name, "ibgp"), what, "leave it out, or name two routers", at_key=True)
+
+
+def _sites(reading: TopologyReading) -> list[SitePlace]:
+    return [*site_places(reading), *other_site_places(reading)]
+
+
+def _named(reading: TopologyReading, where: Path, known: Collection[str] | None, what: str) -> Iterator[Mistake]:
+    """The keys of a mapping are routers."""
+    for name in reading.keys(*where) or ():
+        wrong = unknown(name, known, what)
+        if wrong:
+            yield reading.source.mistake((*where, name), *wrong, at_key=True)
 
 
 def _chains(reading: TopologyReading) -> Iterator[Path]:
     """The places where policies are named."""
-    for where, inner in ((POLICIES, ()), (BGP, ("ibgp",))):
-        for name in reading.keys(*where) or ():
-            for way in ("import", "export"):
-                yield (*where, name, *inner, way)
+    holders = [
+        (*path, "policies", name)
+        for _, _, path in peering_places(reading)
+        for name in _keys(reading, (*path, "policies"))
+    ]
+    for site in _sites(reading):
+        holders += [(*site.path, "bgp", name, "ibgp") for name in _keys(reading, (*site.path, "bgp"))]
+        for name in _keys(reading, (*site.path, "access")):
+            holders += [(*site.path, "access", name, end) for end in ("policies", "provider_policies")]
+    for holder in holders:
+        yield (*holder, "import")
+        yield (*holder, "export")
+
+
+def _keys(reading: TopologyReading, path: Path) -> tuple[str, ...]:
+    return reading.keys(*path) or ()
 
 
 def _announced(reading: TopologyReading, path: Path) -> Iterator[Mistake]:
@@ -114,31 +137,47 @@ class _Known:
 
     @staticmethod
     def of(reading: TopologyReading, names: Names) -> _Known:
-        edges = names.customer_edges
+        edges, providers = names.customer_edges, names.provider_edges
+        known = None if edges is None or providers is None else (*edges, *providers)
+        bgp = [(*site.path, "bgp") for site in _sites(reading)]
         return _Known(
-            neighbors=None if edges is None else dict.fromkeys(n for edge in edges for n in names.neighbors_of(edge)),
-            addresses=None if edges is None else _peer_addresses(reading, edges),
+            neighbors=None if known is None else dict.fromkeys(n for edge in known for n in names.neighbors_of(edge)),
+            addresses=None if known is None else _peer_addresses(reading),
             vrfs=dict.fromkeys(
-                vrf for edge in reading.keys(*BGP) or () for vrf in reading.keys(*BGP, edge, "leaked_networks") or ()
+                vrf
+                for path in bgp
+                for edge in _keys(reading, path)
+                for vrf in _keys(reading, (*path, edge, "leaked_networks"))
             ),
         )
 
 
-def _peer_addresses(reading: TopologyReading, edges: tuple[str, ...]) -> Collection[str] | None:
-    """The other ends of the customer edges' sessions: Microsoft's, and where there are two edges, each other's."""
-    blocks = [
-        reading.part("peerings", "private", link, index)
-        for link in LINKS
-        for index in range(reading.count("peerings", "private", link))
-    ]
-    networks = [("customer", "networks", name) for name in reading.keys("customer", "networks") or ()]
-    prefixes = [reading.part(*path, index) for path in networks for index in range(reading.count(*path))]
-    if None in blocks or None in prefixes:
-        return None
-    lans = {prefix.version: prefix for prefix in reversed(prefixes)} if len(edges) > 1 else {}
-    ends = [host(block.subnet, MICROSOFT_HOST) for block in blocks]
-    ends += [host(lan, number) for lan in lans.values() for number in range(1, len(edges) + 1)]
-    return [str(end.ip) for end in ends]
+def _peer_addresses(reading: TopologyReading) -> Collection[str] | None:
+    """The other ends of the sessions of customer and provider edges; None where one could not be read."""
+    ends = []
+    for path, *numbers in _blocks(reading):
+        prefix = reading.part(*path)
+        if prefix is None:
+            return None
+        ends += [str(host(prefix, number).ip) for number in numbers]
+    return ends
+
+
+def _blocks(reading: TopologyReading) -> Iterator[tuple[Path, int] | tuple[Path, int, int]]:
+    """Where the blocks of sessions are written, and the numbers of the hosts that are peers in them."""
+    for _, _, path in peering_places(reading):
+        for link in LINKS:
+            for index in range(reading.count(*path, link)):
+                yield (*path, link, index, "subnet"), MICROSOFT_HOST
+    for site in _sites(reading):
+        if len(dict.fromkeys(reading.part(*site.path, "routers") or ())) > 1:
+            for name in _keys(reading, (*site.path, "networks")):
+                for index in range(reading.count(*site.path, "networks", name)):
+                    yield (*site.path, "networks", name, index), 1, 2
+        for name in _keys(reading, (*site.path, "access")):
+            line = (*site.path, "access", name, "subnet")
+            for index in range(reading.count(*line)):
+                yield (*line, index), CUSTOMER_HOST, MICROSOFT_HOST
 
 
 def _asks_for_nobody(policy: Policy, known: _Known) -> Iterator[tuple[str, str]]:
@@ -181,11 +220,14 @@ def _goes_on(policy: Policy) -> bool:
 # conversion
 
 
-def to_session_rules(edge: EdgePoliciesDocument, policies: Mapping[str, Policy]) -> SessionRules:
-    """The rules of a customer edge towards Microsoft."""
+def to_session_rules(
+    edge: EdgePoliciesDocument, policies: Mapping[str, Policy], otherwise: Policy | None = None
+) -> SessionRules:
+    """The rules of one end of a session; `otherwise` is the policy of a direction in which none is written."""
+    usual = () if otherwise is None else (otherwise,)
     return SessionRules(
-        import_policies=_chain(edge.import_, policies),
-        export_policies=_chain(edge.export, policies),
+        import_policies=_chain(edge.import_, policies) or usual,
+        export_policies=_chain(edge.export, policies) or usual,
         max_prefix=None if edge.max_prefix is None else _max_prefix(edge.max_prefix),
         allowas_in=edge.allowas_in or 0,
         as_override=edge.as_override or False,

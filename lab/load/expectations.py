@@ -13,16 +13,16 @@ from lab.expectations import (
     SessionExpectation,
     Table,
 )
-from lab.load.names import Names, unknown
-from lab.load.scalars import did_you_mean
-from lab.load.source import SourceFile, Step
-from lab.load.topology_documents import (
+from lab.load.expectation_documents import (
     ExpectDocument,
     ReachableDocument,
     RouteDocument,
     SessionDocument,
     UnreachableDocument,
 )
+from lab.load.names import Names, unknown
+from lab.load.scalars import did_you_mean
+from lab.load.source import SourceFile, Step
 from lab.load.values import as_address
 
 Path = tuple[Step, ...]
@@ -64,7 +64,7 @@ def _session(session: SessionDocument, path: Path, names: Names, source: SourceF
     if wrong or names.routers is None:
         return
     one, other = session.between
-    families = names.neighbors().get(frozenset(session.between))
+    families = names.pairs.get(frozenset(session.between))
     if families is None:
         known = did_you_mean(other, names.neighbors_of(one), f"neighbours of {one}")
         yield source.mistake(at, f"{one} has no BGP session with {other}", known)
@@ -137,7 +137,7 @@ def _reachability(item: UnreachableDocument, path: Path, names: Names, source: S
             what = f"family: {item.from_} and {item.to} have no {item.family.value} in common"
             yield source.mistake((*path, "family"), what, _families(common))
     for index, name in enumerate((item.via or ()) if isinstance(item, ReachableDocument) else ()):
-        wrong = unknown(name, names.edges, "customer or Microsoft edge")
+        wrong = unknown(name, names.edges, "edge")
         if wrong:
             yield source.mistake((*path, "via", index), *wrong)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+KEY_OF = "keyOf"
+
+
 class Document(BaseModel):
     """A mapping of a file."""
 
@@ -39,14 +42,17 @@ class _ShortForm:
         self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         long = handler(core)
-        return {"anyOf": [self.short(handler.resolve_ref_schema(long)), long]}
+        return {"anyOf": [self.short(long), long]}
 
 
 def under(key: str) -> _ShortForm:
-    """Anything but a mapping stands for a mapping with this one key."""
+    """Anything but a mapping stands for a mapping with this one key.
+
+    The schema of that key is not known while schemas are made: `lab.load.schema` puts it in the place of `KEY_OF`.
+    """
     return _ShortForm(
         lengthen=lambda value: value if isinstance(value, dict) else {key: value},
-        short=lambda long: long["properties"][key],
+        short=lambda long: {KEY_OF: {"mapping": long, "key": key}},
     )
 
 

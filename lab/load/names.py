@@ -6,16 +6,23 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.bgp import Family, family_of
-from lab.load.reading import Reading
+from lab.load.places import (
+    Path,
+    SitePlace,
+    TopologyReading,
+    circuit_places,
+    customer_routers,
+    facing_routers,
+    other_site_places,
+    peering_places,
+    site_places,
+)
 from lab.load.scalars import did_you_mean
-from lab.load.topology_documents import TopologyDocument
-from lab.plan.point_to_point_ethernet import GATEWAY, MICROSOFT_EDGE
-from lab.topology import Link
+from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge
+from lab.topology import Link, RoutingDomain
 
 Families = frozenset[Family]
 ALL_FAMILIES = frozenset(Family)
-
-EDGES = (MICROSOFT_EDGE[Link.PRIMARY], MICROSOFT_EDGE[Link.SECONDARY])
 LINKS = tuple(link.value for link in Link)
 
 
@@ -24,37 +31,31 @@ class Names:
     """The names of a file, as far as they could be read: None where it is not known what there is.
 
     `networks` holds the families of each network. Where a value is wrong, all families are taken to be there, so that
-    one mistake does not make another.
+    one mistake does not make another. `pairs` are the pairs of routers with BGP sessions, and their families.
     """
 
     customer_edges: tuple[str, ...] | None
+    provider_edges: tuple[str, ...] | None
+    microsoft_edges: tuple[str, ...]
+    behind: tuple[str, ...]
     networks: Mapping[str, Families] | None
-    on_premises: Families
-    peering: Families
+    pairs: Mapping[frozenset[str], Families]
 
     @property
     def edges(self) -> list[str] | None:
-        """The routers at both ends of the circuit."""
-        return None if self.customer_edges is None else [*self.customer_edges, *EDGES]
+        """The routers that a path is told by: customer, provider and Microsoft edges."""
+        if self.customer_edges is None or self.provider_edges is None:
+            return None
+        return [*self.customer_edges, *self.provider_edges, *self.microsoft_edges]
 
     @property
     def routers(self) -> list[str] | None:
         """Every router that speaks BGP."""
-        return None if self.edges is None else [*self.edges, GATEWAY]
-
-    def neighbors(self) -> Mapping[frozenset[str], Families]:
-        """The pairs of routers with BGP sessions, and their families."""
-        pairs = {frozenset({edge, GATEWAY}): self.peering for edge in EDGES}
-        if self.customer_edges:
-            pairs[frozenset({self.customer_edges[0], EDGES[0]})] = self.peering
-            pairs[frozenset({self.customer_edges[-1], EDGES[1]})] = self.peering
-            if len(self.customer_edges) > 1:
-                pairs[frozenset(self.customer_edges)] = self.on_premises
-        return pairs
+        return None if self.edges is None else [*self.edges, *self.behind]
 
     def neighbors_of(self, router: str) -> list[str]:
         """The BGP neighbours of a router."""
-        return [name for pair in self.neighbors() if router in pair for name in sorted(pair - {router})]
+        return [name for pair in self.pairs if router in pair for name in sorted(pair - {router})]
 
 
 def unknown(
@@ -66,33 +67,108 @@ def unknown(
     return f"unknown {what} {name!r}", did_you_mean(name, known, plural or f"{what}s")
 
 
-def names_of(reading: Reading[TopologyDocument]) -> Names:
+def names_of(reading: TopologyReading) -> Names:
     """The names of a topology file."""
-    edges = reading.part("customer", "routers")
-    sides = [(("customer", "networks"), ()), (("azure", "vnets"), ("prefixes",))]
-    found = {
-        name: set(_families(reading, (*path, name, *inner))) for path, inner in sides for name in _keys(reading, path)
-    }
-    known = all(reading.keys(*path) is not None for path, _ in sides)
-    local = [found[name] for name in _keys(reading, ("customer", "networks"))]
-    blocks = [_families(reading, ("peerings", "private", link), "subnet") for link in LINKS]
+    sites = [*site_places(reading), *other_site_places(reading)]
+    edges = tuple(
+        microsoft_edge(circuit.name, link, domain) for circuit, domain, _ in peering_places(reading) for link in Link
+    )
     return Names(
-        customer_edges=tuple(dict.fromkeys(edges)) if edges else None,
-        networks={name: frozenset(families) for name, families in found.items()} if known else None,
-        on_premises=frozenset().union(*local) if local else ALL_FAMILIES,
-        peering=frozenset().union(*blocks),
+        customer_edges=customer_routers(reading, sites),
+        provider_edges=_provider_edges(reading),
+        microsoft_edges=edges,
+        behind=tuple(_behind(reading)),
+        networks=_networks(reading, sites),
+        pairs=_pairs(reading, sites),
     )
 
 
-def _keys(reading: Reading[TopologyDocument], path: tuple[str, ...]) -> tuple[str, ...]:
-    return reading.keys(*path) or ()
+def _behind(reading: TopologyReading) -> Iterator[str]:
+    """The routers behind Microsoft's edges."""
+    domains = {domain for _, domain, _ in peering_places(reading)}
+    if RoutingDomain.PRIVATE in domains:
+        yield from _gateways(reading)
+    if RoutingDomain.MICROSOFT in domains:
+        yield MICROSOFT_CORE
 
 
-def _families(reading: Reading[TopologyDocument], path: tuple[str, ...], *inner: str) -> Families:
+def _gateways(reading: TopologyReading) -> tuple[str, ...]:
+    return gateways(reading.part("azure", "gateway_instances") or 1)
+
+
+def _provider_edges(reading: TopologyReading) -> tuple[str, ...] | None:
+    """The routers of providers that route."""
+    found: dict[str, None] = {}
+    for circuit in circuit_places(reading):
+        if reading.part(*circuit.path, "provider", "service") == "layer3":
+            named = reading.part(*circuit.path, "provider", "routers")
+            if named is None:
+                return None
+            found |= dict.fromkeys(named)
+    return tuple(found)
+
+
+def _networks(reading: TopologyReading, sites: list[SitePlace]) -> Mapping[str, Families] | None:
+    sides: list[tuple[Path, Path]] = [((*site.path, "networks"), ()) for site in sites]
+    sides += [(("azure", side), ("prefixes",)) for side in ("vnets", "services")]
+    if any(reading.keys(*path) is None for path, inner in sides if not inner):
+        return None
+    return {
+        name: _families(reading, (*path, name, *inner)) for path, inner in sides for name in reading.keys(*path) or ()
+    }
+
+
+def _pairs(reading: TopologyReading, sites: list[SitePlace]) -> Mapping[frozenset[str], Families]:
+    pairs: dict[frozenset[str], Families] = {}
+    for names, families in _each_pair(reading, sites):
+        if len(names) == 2:
+            pairs[names] = pairs.get(names, frozenset()) | families
+    return pairs
+
+
+def _each_pair(reading: TopologyReading, sites: list[SitePlace]) -> Iterator[tuple[frozenset[str], Families]]:
+    for circuit, domain, path in peering_places(reading):
+        families = peering_families(reading, path)
+        edges = [microsoft_edge(circuit.name, link, domain) for link in Link]
+        facing = facing_routers(reading, circuit)
+        for router, edge in zip(facing or (), edges, strict=False):
+            yield frozenset({router, edge}), families
+        if reading.part(*circuit.path, "provider", "service") == "layer3" and facing:
+            yield frozenset(facing), families
+        behind = _gateways(reading) if domain is RoutingDomain.PRIVATE else (MICROSOFT_CORE,)
+        for edge in edges:
+            for router in behind:
+                yield frozenset({edge, router}), families
+    yield from _global_reach(reading)
+    for site in sites:
+        routers = reading.part(*site.path, "routers")
+        networks = reading.keys(*site.path, "networks") or ()
+        local = [_families(reading, (*site.path, "networks", name)) for name in networks]
+        yield frozenset(routers or ()), frozenset().union(*local) if local else ALL_FAMILIES
+        for edge in reading.keys(*site.path, "access") or ():
+            line = (*site.path, "access", edge)
+            yield frozenset({edge, reading.part(*line, "to")}), _families(reading, (*line, "subnet"))
+
+
+def _global_reach(reading: TopologyReading) -> Iterator[tuple[frozenset[str], Families]]:
+    for index in range(reading.count("global_reach")):
+        path = ("global_reach", index)
+        circuits = reading.part(*path, "circuits")
+        for link in Link if circuits else ():
+            ends = (microsoft_edge(name, link, RoutingDomain.PRIVATE) for name in circuits)
+            yield frozenset(ends), _families(reading, (*path, "subnet"))
+
+
+def peering_families(reading: TopologyReading, path: Path) -> Families:
+    """The families of a peering's blocks."""
+    return frozenset().union(*(_families(reading, (*path, link), "subnet") for link in LINKS))
+
+
+def _families(reading: TopologyReading, path: Path, *inner: str) -> Families:
     return frozenset(_each_family(reading, path, inner)) or ALL_FAMILIES
 
 
-def _each_family(reading: Reading[TopologyDocument], path: tuple[str, ...], inner: tuple[str, ...]) -> Iterator[Family]:
+def _each_family(reading: TopologyReading, path: Path, inner: tuple[str, ...]) -> Iterator[Family]:
     for index in range(reading.count(*path)):
         prefix = reading.part(*path, index, *inner)
         if prefix is None:

@@ -43,6 +43,7 @@ from lab.policy import (
     Policy,
     Term,
 )
+from lab.policy.cases import DEFAULT
 
 PolicyReading = Reading[PolicyFileDocument]
 Path = tuple[Step, ...]
@@ -82,6 +83,9 @@ def _terms(reading: PolicyReading, name: str, known: Mapping[str, Collection[str
             what = f"term {index + 1} of {name} has the name of another one"
             meant = f"term {first[term.name]} is called {term.name} too"
             yield reading.source.mistake((*path, "name"), what, meant)
+        if term.name == DEFAULT:
+            what = f"term {index + 1} of {name} has the name of the policy's default"
+            yield reading.source.mistake((*path, "name"), what, "give it a name of its own")
         if term.then is Fate.REJECT:
             yield from _rejects(reading, term, path)
         if term.match is None and term.then in DECIDED and not decided:

@@ -14,6 +14,7 @@ from lab.load.scalars import TEXT_OR_NUMBER, Scalar, Wrong, parsed, plain_number
 from lab.load.values import as_address, community
 from lab.policy import AsPathEntry, CommunityPattern, NextHopRule, NumberChange, NumberRange, Operation, PatternKind
 from lab.policy.sets import NUMBER_MAX
+from lab.wire.nlri import is_host
 
 LONGEST_PREPEND = 25
 """AS numbers that one term may put before a path: paths that long are refused or cut by many networks."""
@@ -232,7 +233,7 @@ def next_hop(value: str) -> Address | NextHopRule:
     found = as_address(value)
     if found is None or "%" in value:
         raise Wrong(f"{shown(value)} is no next hop", "write self, unchanged or an address")
-    if found.is_unspecified or found.is_multicast or found.is_loopback:
+    if not is_host(found):  # its receivers would treat the route as withdrawn
         raise Wrong(f"no router has the address {found}", "write self, unchanged or a router's address")
     return found
 

@@ -31,7 +31,6 @@ _LEFT_OUT = (0, "any", "asns", "limit", "prefix", "prefixes", "terms")
 """What short forms leave out."""
 
 _KNOWN_ELSEWHERE = {
-    ("PeeringsDocument", "microsoft"): f"Microsoft peering is {NOT_BUILT}; this version runs private peering",
     ("PeeringsDocument", "public"): "Azure public peering was retired on 2024-03-31",
     ("PrivatePeeringDocument", "bfd"): f"bfd is {NOT_BUILT}",
     ("ExpectDocument", "failover"): f"failover is {NOT_BUILT}",

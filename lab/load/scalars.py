@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic_core import core_schema
 
 from lab.expressroute import rules
+from lab.plan.naming import RESERVED, RESERVED_WORDS
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -23,9 +24,6 @@ LONGEST_TEXT = 1000
 LONGEST_NUMBER = 18
 MOST_NAMES_SHOWN = 20
 MOST_NAMES_COMPARED = 200
-
-RESERVED = re.compile(r"gw|msee[12]|lan-.*")
-"""The names of the lab's own nodes."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What policies and sets are called."""
@@ -160,9 +158,7 @@ def name_of(what: str, pattern: str, words: str, *, not_reserved: bool = False) 
         if not compiled.fullmatch(name):
             raise Wrong(f"{shown(name)} is no {what} name", words)
         if not_reserved and RESERVED.fullmatch(name):
-            raise Wrong(
-                f"the name {name!r} is the lab's own", "gw, msee1, msee2 and lan-... are Microsoft's nodes and LANs"
-            )
+            raise Wrong(f"the name {name!r} is the lab's own", RESERVED_WORDS)
         return name
 
     return Scalar(read, schema_of("string", pattern=f"^{pattern}$"))

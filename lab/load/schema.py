@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from lab.bgp import WELL_KNOWN
 from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.load.case_documents import CasesDocument
+from lab.load.forms import KEY_OF
 from lab.load.policy_documents import PolicyFileDocument
 from lab.load.topology_documents import TopologyDocument
 
@@ -65,9 +66,22 @@ class _Generator(GenerateJsonSchema):
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     made = model.model_json_schema(by_alias=True, schema_generator=_Generator)
-    tidy = _tidy(made)
+    tidy = _tidy(_resolved(made, made.get("$defs", {})))
     tidy["$defs"] = {**tidy["$defs"], **{name: one for name, one in _DEFINITIONS.items() if _points_to(name, tidy)}}
     return {"$schema": DIALECT, **tidy, "title": title}
+
+
+def _resolved(value: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any part of a schema
+    """A schema with the short forms of mappings in their places."""
+    if isinstance(value, list):
+        return [_resolved(one, definitions) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if KEY_OF in value:
+        mapping = value[KEY_OF]["mapping"]
+        mapping = definitions[mapping["$ref"].rpartition("/")[2]] if "$ref" in mapping else mapping
+        return _resolved(mapping["properties"][value[KEY_OF]["key"]], definitions)
+    return {key: _resolved(one, definitions) for key, one in value.items()}
 
 
 def _reference(name: str) -> str:

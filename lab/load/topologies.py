@@ -1,49 +1,34 @@
-"""What the parts of a topology file say together: the checks, and the model that comes out when all hold."""
+"""What the parts of a topology file say together: the checks of what no single value shows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
-from lab.bgp import Community, Family, Prefix, family_of
+from lab.bgp import Family, family_of
 from lab.errors import Mistake
 from lab.expressroute import rules
-from lab.expressroute.communities import private_peering_community
 from lab.expressroute.rules import Finding, Kind
-from lab.load.edges import check_edges, to_edge_bgp, to_session_rules
-from lab.load.expectations import check_expectation, to_expectation
+from lab.load.edges import check_edges
+from lab.load.expectations import check_expectation
+from lab.load.models import check_model
 from lab.load.names import LINKS, names_of
 from lab.load.overlaps import Claim, overlaps
-from lab.load.reading import Reading
-from lab.load.source import SourceFile, Step
-from lab.load.topology_documents import LinkBlockDocument, TopologyDocument
+from lab.load.peering_documents import LinkBlockDocument
+from lab.load.places import Path, TopologyReading, other_site_places, peering_places, site_places
+from lab.load.source import SourceFile
 from lab.plan.addressing import LAN_HOST, VNET_HOST
-from lab.policy import Policy
-from lab.topology import (
-    Azure,
-    Circuit,
-    ConnectivityModel,
-    Customer,
-    Link,
-    LinkSubnet,
-    Network,
-    PrivatePeering,
-    Provider,
-    Topology,
-    VirtualNetwork,
-)
 
-TopologyReading = Reading[TopologyDocument]
-
-NETWORKS = ("customer", "networks")
 VNETS = ("azure", "vnets")
-PRIVATE = ("peerings", "private")
+SERVICES = ("azure", "services")
 
 
 def check_topology(reading: TopologyReading, policies: Collection[str] | None) -> Iterator[Mistake]:
     """Every mistake that no single value shows. `policies` are the known names, None where they are not known."""
     names = names_of(reading)
+    yield from check_model(reading)
     yield from _names(reading)
-    yield from _links(reading)
+    for _, _, path in peering_places(reading):
+        yield from _links(reading, path)
     yield from _prefixes(reading)
     yield from _region(reading)
     yield from check_edges(reading, names, policies)
@@ -53,7 +38,7 @@ def check_topology(reading: TopologyReading, policies: Collection[str] | None) -
             yield from check_expectation(item, ("expect", index), names, reading.source)
 
 
-def _by(source: SourceFile, path: tuple[Step, ...], finding: Finding | None) -> Iterator[Mistake]:
+def _by(source: SourceFile, path: Path, finding: Finding | None) -> Iterator[Mistake]:
     if finding is not None:
         yield source.mistake(path, f"{finding.rule.id}: {finding.what}", finding.hint)
 
@@ -61,14 +46,17 @@ def _by(source: SourceFile, path: tuple[Step, ...], finding: Finding | None) -> 
 def _names(reading: TopologyReading) -> Iterator[Mistake]:
     """Nodes have names of their own."""
     first: dict[str, str] = {}
-    routers = [("customer", "routers", index) for index in range(reading.count("customer", "routers"))]
-    for path in routers:
-        name = reading.part(*path)
-        if name in first:
-            yield reading.source.mistake(path, f"router {name!r} is here twice", "one name alone puts both links on it")
-        elif name is not None:
-            first[name] = "router"
-    for what, where in (("network", NETWORKS), ("VNet", VNETS)):
+    sites = [*site_places(reading), *other_site_places(reading)]
+    for path in [(*site.path, "routers") for site in sites]:
+        for index in range(reading.count(*path)):
+            name = reading.part(*path, index)
+            if name in first:
+                meant = "one name alone puts both links on it"
+                yield reading.source.mistake((*path, index), f"router {name!r} is here twice", meant)
+            elif name is not None:
+                first[name] = "router"
+    sides = [("network", (*site.path, "networks")) for site in sites]
+    for what, where in (*sides, ("VNet", VNETS), ("service", SERVICES)):
         for name in reading.keys(*where) or ():
             if name in first:
                 wrong = f"{what} {name!r} has the name of a {first[name]}"
@@ -76,11 +64,11 @@ def _names(reading: TopologyReading) -> Iterator[Mistake]:
             first.setdefault(name, what)
 
 
-def _links(reading: TopologyReading) -> Iterator[Mistake]:
+def _links(reading: TopologyReading, peering: Path) -> Iterator[Mistake]:
     """Each link has one block of each family, with Microsoft's addresses in it, and both links the same families."""
     carried: dict[str, set[Family] | None] = {}
     for link in LINKS:
-        path = (*PRIVATE, link)
+        path = (*peering, link)
         families: set[Family] = set()
         count = reading.count(*path)
         blocks = [(index, reading.part(*path, index)) for index in range(count)]
@@ -99,10 +87,10 @@ def _links(reading: TopologyReading) -> Iterator[Mistake]:
         if here is not None and there is not None:
             for family in sorted(there - here, key=lambda f: f.value):
                 finding = rules.same_families(family.value, lacking=link, carrying=other)
-                yield from _by(reading.source, (*PRIVATE, link), finding)
+                yield from _by(reading.source, (*peering, link), finding)
 
 
-def _hosts(source: SourceFile, path: tuple[Step, ...], block: LinkBlockDocument) -> Iterator[Mistake]:
+def _hosts(source: SourceFile, path: Path, block: LinkBlockDocument) -> Iterator[Mistake]:
     if block.customer is not None:
         yield from _by(source, (*path, "customer"), rules.customer_host(block.subnet, block.customer))
     if block.microsoft is not None:
@@ -115,7 +103,7 @@ def _prefixes(reading: TopologyReading) -> Iterator[Mistake]:
     for claim, what, meant in overlaps(claims):
         yield reading.source.mistake(claim.path, what, meant)
     for claim in claims:
-        number = {Kind.NETWORK: LAN_HOST, Kind.VNET: VNET_HOST, Kind.LINK: 0}[claim.kind]
+        number = {Kind.NETWORK: LAN_HOST, Kind.LINK: 0}.get(claim.kind, VNET_HOST)
         if claim.prefix.num_addresses < number + 2:
             longest = claim.prefix.max_prefixlen - (number + 1).bit_length()
             what = f"{claim.prefix} of {claim.kind.value} {claim.name} is too small"
@@ -124,19 +112,28 @@ def _prefixes(reading: TopologyReading) -> Iterator[Mistake]:
 
 
 def _claims(reading: TopologyReading) -> Iterator[Claim]:
-    """Every prefix that could be read."""
-    for link in LINKS:
-        for index in range(reading.count(*PRIVATE, link)):
-            block = reading.part(*PRIVATE, link, index)
-            if block is not None:
-                yield Claim(kind=Kind.LINK, name=link, prefix=block.subnet, path=(*PRIVATE, link, index))
-    for kind, where, inner in ((Kind.NETWORK, NETWORKS, ()), (Kind.VNET, VNETS, ("prefixes",))):
+    """Every prefix that could be read, but for those of other customers, which are in a VPN of their own."""
+    for kind, name, path, inner in _claimants(reading):
+        for index in range(reading.count(*path)):
+            prefix = reading.part(*path, index, *inner)
+            if prefix is not None:
+                yield Claim(kind=kind, name=name, prefix=prefix, path=(*path, index))
+
+
+def _claimants(reading: TopologyReading) -> Iterator[tuple[Kind, str, Path, Path]]:
+    """What uses prefixes: its kind and name, where its list of prefixes is, and the way into an item of that."""
+    for circuit, _, peering in peering_places(reading):
+        for link in LINKS:
+            yield Kind.LINK, f"{circuit.name} {link}".strip(), (*peering, link), ("subnet",)
+    for site in site_places(reading):
+        for name in reading.keys(*site.path, "networks") or ():
+            yield Kind.NETWORK, name, (*site.path, "networks", name), ()
+    for kind, where in ((Kind.VNET, VNETS), (Kind.SERVICE, SERVICES)):
         for name in reading.keys(*where) or ():
-            for index in range(reading.count(*where, name, *inner)):
-                path = (*where, name, *inner, index)
-                prefix = reading.part(*path)
-                if prefix is not None:
-                    yield Claim(kind=kind, name=name, prefix=prefix, path=path)
+            yield kind, name, (*where, name, "prefixes"), ()
+    for site in site_places(reading):
+        for edge in reading.keys(*site.path, "access") or ():
+            yield Kind.LINK, f"of {edge}'s line", (*site.path, "access", edge, "subnet"), ()
 
 
 def _region(reading: TopologyReading) -> Iterator[Mistake]:
@@ -148,64 +145,3 @@ def _region(reading: TopologyReading) -> Iterator[Mistake]:
     needed = any(reading.part(*VNETS, name, "community") for name in reading.keys(*VNETS) or ())
     path = ("azure", "region") if given is None else ("azure", "regional_community")
     yield from _by(reading.source, path, rules.regional_community(region, given, needed=needed))
-
-
-# conversion
-
-
-def to_topology(document: TopologyDocument, source: SourceFile, policies: Mapping[str, Policy]) -> Topology:
-    """The model of a document without mistakes."""
-    customer = document.customer
-    return Topology(
-        name=document.name,
-        connectivity_model=ConnectivityModel(document.connectivity_model),
-        circuit=Circuit(
-            sku=document.circuit.sku,
-            bandwidth_mbps=document.circuit.bandwidth,
-            peering_location=document.circuit.peering_location,
-            provider=Provider(s_tag=document.circuit.provider.s_tag),
-        ),
-        customer=Customer(
-            asn=customer.asn,
-            routers=tuple(customer.routers),
-            networks=tuple(_network(name, prefixes) for name, prefixes in customer.networks.items()),
-            bgp=tuple((router, to_edge_bgp(edge, policies)) for router, edge in (customer.bgp or {}).items()),
-        ),
-        private_peering=_private_peering(document, policies),
-        azure=_azure(document),
-        expectations=tuple(
-            to_expectation(item, source.where(("expect", index))) for index, item in enumerate(document.expect)
-        ),
-    )
-
-
-def _network(name: str, prefixes: list[Prefix]) -> Network:
-    return Network(name=name, prefixes=tuple(prefixes))
-
-
-def _private_peering(document: TopologyDocument, policies: Mapping[str, Policy]) -> PrivatePeering:
-    private = document.peerings.private
-    links = ((Link.PRIMARY, private.primary), (Link.SECONDARY, private.secondary))
-    written = (private.policies or {}).items()
-    optional = {} if private.hold_time is None else {"hold_time_s": private.hold_time}
-    return PrivatePeering(
-        vlan_id=private.vlan_id,
-        subnets=tuple(LinkSubnet(link=link, prefix=block.subnet) for link, blocks in links for block in blocks),
-        rules=tuple((router, to_session_rules(edge, policies)) for router, edge in written),
-        md5=private.md5,
-        customer_md5=tuple((private.customer_md5 or {}).items()),
-        **optional,
-    )
-
-
-def _azure(document: TopologyDocument) -> Azure:
-    azure = document.azure
-    regional: Community | None = azure.regional_community or private_peering_community(azure.region)
-    return Azure(
-        region=azure.region,
-        regional_community=regional,
-        vnets=tuple(
-            VirtualNetwork(network=_network(name, vnet.prefixes), community=vnet.community)
-            for name, vnet in azure.vnets.items()
-        ),
-    )

@@ -29,11 +29,9 @@ from lab.expressroute.dscp import DSCP_OF, parse_dscp
 from lab.expressroute.facts import BANDWIDTHS_MBPS, HOLD_TIMES_S
 from lab.load.scalars import (
     NAME,
-    NOT_BUILT,
     TEXT_OR_NUMBER,
     Scalar,
     Wrong,
-    did_you_mean,
     parsed,
     plain_number,
     schema_of,
@@ -167,20 +165,9 @@ def _region(value: str) -> str:
 
 
 def _service(value: str) -> str:
-    if value == "layer2":
+    if value in ("layer2", "layer3"):
         return value
-    if value == "layer3":
-        raise Wrong(f"layer3 is {NOT_BUILT}", "this version runs layer2")
-    raise Wrong(f"unknown service {shown(value)}", "this version runs layer2")
-
-
-def _connectivity_model(value: str) -> str:
-    models = ["cloud_exchange", "point_to_point_ethernet", "any_to_any_ipvpn", "direct"]
-    if value == "point_to_point_ethernet":
-        return value
-    if value in models:
-        raise Wrong(f"{value} is {NOT_BUILT}", "this version runs point_to_point_ethernet")
-    raise Wrong(f"unknown connectivity model {shown(value)}", did_you_mean(value, models, "models"))
+    raise Wrong(f"unknown service {shown(value)}", "layer2: the provider carries frames; layer3: it routes")
 
 
 _RANGE = re.compile(r"(\S+)(?:\s+ge\s+([0-9]{1,3}))?(?:\s+le\s+([0-9]{1,3}))?", re.ASCII)
@@ -295,8 +282,7 @@ ROUTER_ID = parsed(router_id)
 AGGREGATOR = parsed(_aggregator, examples=["65010:10.0.0.1"])
 VNET_COMMUNITY = parsed(_vnet_community, pattern="^12076:[0-9]+$")
 REGION = parsed(_region, enum=list(REGION_NAMES))
-SERVICE = parsed(_service, enum=["layer2"])
-CONNECTIVITY_MODEL = parsed(_connectivity_model, enum=["point_to_point_ethernet"])
+SERVICE = parsed(_service, enum=["layer2", "layer3"])
 PREFIX_RANGE = parsed(prefix_range, examples=["10.0.0.0/8 ge 16 le 24", "10.0.0.0/8 orlonger"])
 BETWEEN = parsed(_between, examples=["ce1 - msee1"])
 NEXT_HOP = Scalar(_next_hop, schema_of(["string", "array"], items={"type": "string"}))

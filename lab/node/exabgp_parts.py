@@ -10,14 +10,17 @@ import select
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
+from uuid import uuid4
 
 from exabgp.bgp.fsm import FSM
 from exabgp.bgp.message import Message, Notify, Update
 from exabgp.bgp.message.open.capability import Capabilities, Capability
-from exabgp.bgp.message.open.capability.refresh import RouteRefresh
+from exabgp.bgp.message.open.capability.refresh import RouteRefresh as CanRefresh
+from exabgp.bgp.message.refresh import RouteRefresh
 from exabgp.bgp.message.update.attribute.attributes import Attributes
 from exabgp.configuration.configuration import Configuration
 from exabgp.configuration.core.format import formated
+from exabgp.protocol.family import AFI, SAFI
 from exabgp.reactor import loop
 from exabgp.reactor.api.processes import Processes
 from exabgp.reactor.api.response import Response
@@ -36,6 +39,7 @@ IDLE_SLEEP_MS = 100
 LONGEST_RETRY_S = 2
 """Between two tries to connect: the ConnectRetryTimer (RFC 4271 §8.2.2), which a real router sets to 120 s or so."""
 _UPDATE_ERROR = 3  # RFC 4271 §4.5
+_REFRESH_ERROR, _INVALID_LENGTH, _REFRESH_OCTETS = 7, 1, 4  # RFC 7313 §5
 _CEASE, _CONNECTION_REJECTED = 6, 5  # RFC 4486 §4
 
 
@@ -51,8 +55,8 @@ class Helper(Protocol):
     def hear_update(self, peer: str, body: bytes, *, asn4: bool) -> None:
         """Take the octets of an UPDATE behind its header. Raises UpdateError where the session has to end."""
 
-    def hear_refresh(self, peer: str) -> None:
-        """The peer asks for all routes again (RFC 2918)."""
+    def hear_refresh(self, peer: str, body: bytes) -> None:
+        """Take the octets of a ROUTE-REFRESH behind its header (RFC 2918)."""
 
     def holds_down(self, peer: str) -> bool:
         """Whether the session with a peer must not be opened now."""
@@ -105,7 +109,7 @@ class _HelperInProcess(Processes):  # type: ignore[misc]  # ExaBGP has no types
                 text = str(problem).encode("ascii", "replace").decode()
                 raise Notify(_UPDATE_ERROR, int(problem.subcode), text) from problem
         elif message_id == Message.CODE.ROUTE_REFRESH:
-            self.helper.hear_refresh(peer)
+            self.helper.hear_refresh(peer, message.body)
         else:
             super().message(message_id, neighbor, direction, message, *rest)
 
@@ -131,9 +135,18 @@ def _left_unread(kind: type[Update], body: bytes, _direction: object, negotiated
     return update
 
 
+def _refresh_left_unread(kind: type[RouteRefresh], body: bytes, *_: object) -> RouteRefresh:
+    """A ROUTE-REFRESH as its octets. The original ends the session for a subtype that must be ignored (RFC 7313 §5)."""
+    if len(body) != _REFRESH_OCTETS:
+        raise Notify(_REFRESH_ERROR, _INVALID_LENGTH, f"a ROUTE-REFRESH of {len(body)} octets")
+    refresh = kind(AFI.ipv4, SAFI.unicast)
+    refresh.body = body
+    return refresh
+
+
 def _offer_route_refresh(capabilities: Capabilities, _neighbor: object) -> None:
     """Without the enhanced one (RFC 7313), whose markers ExaBGP would set around routes that it does not keep."""
-    capabilities[Capability.CODE.ROUTE_REFRESH] = RouteRefresh()
+    capabilities[Capability.CODE.ROUTE_REFRESH] = CanRefresh()
 
 
 class _Configuration(Configuration):  # type: ignore[misc]
@@ -194,7 +207,9 @@ class _Peer(Peer):  # type: ignore[misc]
 
     def handle_connection(self, connection: Any) -> Any:  # noqa: ANN401
         if self.held_down():
-            return connection.notification(_CEASE, _CONNECTION_REJECTED, "held down")
+            refusal = connection.notification(_CEASE, _CONNECTION_REJECTED, "held down")
+            self.reactor.asynchronous.schedule(str(uuid4()), "refusing a connection", refusal)
+            return True  # what the original returns is not sent by its caller
         return super().handle_connection(connection)
 
     def run(self) -> Any:  # noqa: ANN401
@@ -274,6 +289,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
 def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     """ExaBGP's reactor with `helper` as its only helper."""
     Update.unpack_message = classmethod(_left_unread)
+    RouteRefresh.unpack_message = classmethod(_refresh_left_unread)
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier
     Connection.new_update = _send_withdrawals_too

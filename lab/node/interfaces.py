@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+from lab.errors import LabBroken
 from lab.netlink import RTPROT_STATIC, Netlink
 from lab.plan import NodePlan, Role
 
@@ -26,17 +29,19 @@ _INTERFACE_SETTINGS = {
     "ipv6/conf/{}/ignore_routes_with_linkdown": 1,
 }
 """Needed at each interface besides `all`: the kernel combines the two values, and a wire may be older than the node."""
+_PORT_SETTINGS = {
+    "ipv4/conf/{}/arp_ignore": 8,
+    "ipv4/conf/{}/forwarding": 0,
+    "ipv6/conf/{}/disable_ipv6": 1,
+}
+"""At a port without addresses the node takes part in nothing."""
 BRIDGE = "bridge"
 
 
 def configure(node: NodePlan) -> None:
     """Bring a node's interfaces up with their addresses and static routes. The caller is in the node's namespace."""
     routes = node.bgp is not None
-    settings = {**_NODE_SETTINGS, **(_ROUTER_SETTINGS if routes else {})}
-    for scope in ("all", *(interface.name for interface in node.interfaces)):
-        settings |= {name.format(scope): value for name, value in _INTERFACE_SETTINGS.items()}
-    for name, value in settings.items():
-        Path("/proc/sys/net", name).write_text(str(value), encoding="ascii")
+    _write(_settings(node))
     netlink = Netlink()
     netlink.up("lo")
     if node.role is Role.SWITCH:
@@ -48,11 +53,49 @@ def configure(node: NodePlan) -> None:
     for interface in node.interfaces if node.role is not Role.SWITCH else ():
         for address in interface.addresses:
             netlink.address(interface.name, address)
-        netlink.up(interface.name)
+        if interface.vlan is None:
+            netlink.up(interface.name)
+    netlink.commit()
+    _start_sub_interfaces(node, netlink)
     for interface in node.interfaces:
         netlink.settle(interface.name)
     netlink.commit()
-    for route in () if routes else node.static_routes:  # a router installs its own
-        netlink.route(route.prefix, [route.next_hop], protocol=RTPROT_STATIC)
+    for (prefix, _), next_hops in (node.static_next_hops() if not routes else {}).items():  # a router installs its own
+        netlink.route(prefix, next_hops, protocol=RTPROT_STATIC)
     netlink.commit()
     netlink.close()
+
+
+def _settings(node: NodePlan) -> dict[str, int]:
+    settings = {**_NODE_SETTINGS, **(_ROUTER_SETTINGS if node.bgp is not None else {})}
+    for scope in ("all", *(interface.name for interface in node.interfaces)):
+        settings |= {name.format(scope): value for name, value in _INTERFACE_SETTINGS.items()}
+    for interface in node.interfaces if node.role is not Role.SWITCH else ():
+        if not interface.addresses:
+            settings |= {name.format(interface.name): value for name, value in _PORT_SETTINGS.items()}
+    return settings
+
+
+def set_defaults() -> None:
+    """Have interfaces that are made later in this network namespace start with a node's settings."""
+    _write({name.format("default"): value for name, value in _INTERFACE_SETTINGS.items()})
+
+
+def silence() -> None:
+    """Have no interface of this network namespace send anything by itself."""
+    _write({"ipv6/conf/all/disable_ipv6": 1})
+
+
+def _start_sub_interfaces(node: NodePlan, netlink: Netlink) -> None:
+    """A VLAN device of the kernel refuses to start before its port, and then starts with it (net/8021q/vlan.c)."""
+    for interface in node.interfaces:
+        if interface.vlan is not None:
+            netlink.up(interface.name)
+    for words, error in netlink.flush():
+        if error != errno.ENETDOWN:
+            raise LabBroken(f"the kernel refused to {words}: {os.strerror(error)}")
+
+
+def _write(settings: dict[str, int]) -> None:
+    for name, value in settings.items():
+        Path("/proc/sys/net", name).write_text(str(value), encoding="ascii")

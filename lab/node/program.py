@@ -23,10 +23,10 @@ from lab.events import (
     InstallRoute,
     LinkChanged,
     Reconfigured,
-    RefreshRequested,
     RemoveRoute,
     RequestRefresh,
     SessionDown,
+    SessionUp,
 )
 from lab.messages import (
     Broken,
@@ -106,6 +106,7 @@ class _Program:
         self._commands: list[str] = []
         self._to_try: list[str] = []
         self._held_down: dict[str, float] = {}
+        self._up: set[str] = set()
         self._changed = False
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
@@ -143,11 +144,11 @@ class _Program:
             self._handle(event)
 
     @_stopping()
-    def hear_refresh(self, peer: str) -> None:
-        """Send a peer all routes again."""
-        session = self._decoder.session(peer)
-        if session is not None:
-            self._handle(RefreshRequested(session=session))
+    def hear_refresh(self, peer: str, body: bytes) -> None:
+        """Send a peer all routes again, where it asks for those of its session."""
+        event = self._decoder.refresh(peer, body)
+        if event is not None:
+            self._handle(event)
 
     def holds_down(self, peer: str) -> bool:
         """Whether a session that the router closed has to stay so for now."""
@@ -211,6 +212,8 @@ class _Program:
     def _answer(self, message: Message) -> None:
         match message:
             case ReadRouterTables():
+                if self._changed:
+                    self._report()  # first: the supervisor must not take the tables for those of its last report
                 self._supervisor.send(RouterTablesRead(tables=self._router.tables()))
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
@@ -222,15 +225,27 @@ class _Program:
                 self._report()  # first: the supervisor must not take the state before for the one after
                 self._supervisor.send(Configured())
             case Refresh(neighbor=neighbor):
-                asked = [name for name, plan in self._sessions.items() if plan.neighbor == neighbor]
-                for name in asked:
-                    self._carry_out(RequestRefresh(session=name))
-                self._supervisor.send(Refreshed(sessions=tuple(asked)))
+                self._supervisor.send(self._refresh(neighbor))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no message for a node")
 
+    def _refresh(self, neighbor: str) -> Refreshed:
+        """Ask on each session with a neighbour that is established."""
+        asked, down = [], {}
+        for session in self._router.tables().sessions:
+            if session.neighbor == neighbor and session.established:
+                self._carry_out(RequestRefresh(session=session.session))
+                asked.append(session.session)
+            elif session.neighbor == neighbor:
+                down[session.session] = session.why_down
+        return Refreshed(sessions=tuple(asked), down=down)
+
     def _handle(self, event: Event) -> None:
         self._changed = True
+        if isinstance(event, SessionUp):
+            self._up.add(event.session)
+        elif isinstance(event, SessionDown):
+            self._up.discard(event.session)
         for effect in self._router.handle(event):
             self._carry_out(effect)
 
@@ -243,7 +258,8 @@ class _Program:
                 self._refused.pop(f"install {prefix}", None)
                 self._netlink.remove_route(prefix)
             case CloseSession(session=name, hold_down_s=hold_down_s):
-                self._say(effect)
+                if name in self._up:  # ExaBGP would remember it for the next time
+                    self._say(effect)
                 if hold_down_s != 0:
                     until = math.inf if hold_down_s is None else time.monotonic() + hold_down_s
                     self._held_down[str(self._sessions[name].peer_address)] = until

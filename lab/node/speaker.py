@@ -11,16 +11,18 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from lab.bgp import AsPath, Route, SegmentKind, extended_community_octets
+from lab.bgp import LONGEST_SEGMENT, AsPath, Family, Prefix, Route, SegmentKind, extended_community_octets, family_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
     CloseSession,
     Effect,
     Event,
+    RefreshRequested,
     RequestRefresh,
     SessionDown,
     SessionUp,
@@ -142,7 +144,6 @@ _SEGMENT_TYPE = {  # RFC 4271 §4.3, RFC 5065 §3
     SegmentKind.CONFED_SEQUENCE: 3,
     SegmentKind.CONFED_SET: 4,
 }
-_LONGEST_SEGMENT = 255
 
 
 def _octets(code: int, flags: int, value: bytes) -> str:
@@ -158,8 +159,8 @@ def _as_path(path: AsPath) -> str:
         return f"as-path {' '.join(texts) or '[ ]'}"
     value = b""
     for segment in path.segments:
-        for start in range(0, len(segment.asns), _LONGEST_SEGMENT):
-            asns = segment.asns[start : start + _LONGEST_SEGMENT]
+        for start in range(0, len(segment.asns), LONGEST_SEGMENT):
+            asns = segment.asns[start : start + LONGEST_SEGMENT]
             value += bytes([_SEGMENT_TYPE[segment.kind], len(asns)]) + b"".join(asn.to_bytes(4) for asn in asns)
     return _octets(_AS_PATH, _WELL_KNOWN, value)
 
@@ -213,7 +214,8 @@ class Decoder:
     def update(self, peer: str, body: bytes, *, asn4: bool) -> UpdateReceived | None:
         """The event that an UPDATE's octets are; None for those of a peer that the router does not know.
 
-        Raises UpdateError where the session has to end.
+        Routes of a family that was not agreed on are ignored (RFC 4760 §8). Raises UpdateError where the session has to
+        end.
         """
         plan = self._plans.get(peer)
         if plan is None:
@@ -221,13 +223,34 @@ class Decoder:
         first_asn = plan.peer_asn if plan.ebgp else None
         decoded = decode_update(body, asn4=asn4, ebgp=plan.ebgp, peer_asn=first_asn)
         return UpdateReceived(
-            session=plan.name, announced=decoded.announced, withdrawn=decoded.withdrawn, faults=decoded.faults
+            session=plan.name,
+            announced=tuple(route for route in decoded.announced if family_of(route.prefix) is plan.family),
+            withdrawn=_of_family(decoded.withdrawn, plan.family),
+            faults=tuple(replace(one, prefixes=_of_family(one.prefixes, plan.family)) for one in decoded.faults),
         )
+
+    def refresh(self, peer: str, body: bytes) -> RefreshRequested | None:
+        """The event that a ROUTE-REFRESH's octets are; None where they ask for nothing that the session carries.
+
+        That is so for families that were not agreed on (RFC 2918 §4) and for subtypes that ask for nothing or are not
+        known (RFC 7313 §5).
+        """
+        plan = self._plans.get(peer)
+        asked = plan is not None and body == _REFRESH_REQUEST[plan.family]
+        return RefreshRequested(session=plan.name) if plan is not None and asked else None
 
     def session(self, peer: str) -> str | None:
         """The name of the session with a peer's address."""
         plan = self._plans.get(peer)
         return None if plan is None else plan.name
+
+
+_REFRESH_REQUEST = {Family.IPV4: bytes((0, 1, 0, 1)), Family.IPV6: bytes((0, 2, 0, 1))}
+"""AFI, subtype and SAFI of the message that asks for a family's unicast routes (RFC 2918 §3)."""
+
+
+def _of_family(prefixes: tuple[Prefix, ...], family: Family) -> tuple[Prefix, ...]:
+    return tuple(prefix for prefix in prefixes if family_of(prefix) is family)
 
 
 _NOTIFICATION = re.compile(r"notification received \((\d+),(\d+)\)")

@@ -31,6 +31,7 @@ class Role(Enum):
     PROVIDER_EDGE = "provider_edge"
     MICROSOFT_EDGE = "microsoft_edge"
     GATEWAY = "gateway"
+    MICROSOFT_CORE = "microsoft_core"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,18 @@ class NodePlan:
     interfaces: tuple[InterfacePlan, ...]
     bgp: BgpPlan | None = None
     static_routes: tuple[StaticRoute, ...] = ()
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it passes on frames and knows no packets, so that no packet's path shows it."""
+        return self.role in (Role.SWITCH, Role.PROVIDER_SWITCH)
+
+    def static_next_hops(self) -> dict[tuple[Prefix, int], list[Address]]:
+        """The next hops of its static routes, by prefix and metric; several share the load."""
+        found: dict[tuple[Prefix, int], list[Address]] = {}
+        for route in self.static_routes:
+            found.setdefault((route.prefix, route.metric), []).append(route.next_hop)
+        return found
 
     def address(self, family: Family) -> Address | None:
         """Its first address of a family: what probes to a host use."""

@@ -5,7 +5,7 @@ Keys of sessions are never in a document; `md5` only says whether there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from lab.bgp import Address, Route
 from lab.checks import Finding, Outcome, Report, Verdict
@@ -362,9 +362,9 @@ def applied(old: Plan, new: Plan, pending: Iterable[str]) -> str:
     return document("applied", changes=[_change(one) for one in changes(old, new)], pending=list(pending))
 
 
-def refreshed(router: str, sessions: Iterable[str]) -> str:
-    """The sessions on which a router asked for all routes again."""
-    return document("refreshed", router=router, sessions=list(sessions))
+def refreshed(router: str, sessions: Iterable[str], down: Mapping[str, str]) -> str:
+    """The sessions on which a router asked for all routes again, and why each of the others is down."""
+    return document("refreshed", router=router, sessions=list(sessions), down=dict(down))
 
 
 def ended(name: str) -> str:

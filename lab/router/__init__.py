@@ -16,6 +16,7 @@ from hashlib import blake2b
 from lab.bgp import ON_THE_WIRE, Address, Prefix, Route, RouteSource, family_of, prefix_order, text_of
 from lab.events import (
     CEASE_ADMINISTRATIVE_RESET,
+    CEASE_ADMINISTRATIVE_SHUTDOWN,
     CEASE_MAXIMUM_PREFIXES,
     Announce,
     CloseSession,
@@ -34,10 +35,15 @@ from lab.events import (
 from lab.explanation import Candidate, Explanation, Export
 from lab.plan import BgpPlan, NodePlan
 from lab.rib import Decision, Path, decide
-from lab.router.aggregation import contributors, path_of
+from lab.router.aggregation import Contributors
 from lab.router.session import DEFAULT_ROUTE, NOT_YET_CONNECTED, Session
 from lab.router.speaker import Speaker, covering, covers
 from lab.tables import FibEntry, RouterTables, SessionTables
+from lab.wire import Fault
+from lab.wire.nlri import is_unicast
+
+_TREATED_AS_WITHDRAWN = "treated as withdrawn: its UPDATE was malformed"
+_IGNORED = "ignored: the prefix is no unicast one (RFC 4271 §6.3)"
 
 
 @lru_cache(maxsize=65536)
@@ -45,6 +51,13 @@ def fingerprint(route: Route) -> int:
     """64 bits of everything that crosses the wire; the exclusive or of a table's is the table's fingerprint."""
     text = "|".join([str(route.prefix), *(text_of(route, name) for name in ON_THE_WIRE)])
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
+def _closed(session: Session) -> CloseSession:
+    """The end of a session that is shut down."""
+    return CloseSession(
+        session=session.plan.name, subcode=CEASE_ADMINISTRATIVE_SHUTDOWN, reason=session.why_shut, hold_down_s=None
+    )
 
 
 class Router:
@@ -58,9 +71,12 @@ class Router:
         self._sessions = {plan.name: Session(plan) for plan in node.bgp.sessions}
         self._own = self._speaker.own_paths()
         self._aggregates: dict[Prefix, Path] = {}
+        self._contributors = _no_contributors(node.bgp)
         self._decisions: dict[Prefix, Decision] = {}
         self._fib: dict[Prefix, tuple[Address, ...]] = {}
-        self._first_effects = self._decide(self._own)
+        self._first_effects: list[Effect] = []
+        self._shut(self._first_effects)
+        self._first_effects += self._decide(self._own)
         self._forward_all(self._speaker.static_prefixes(), self._first_effects)
 
     def begin(self) -> list[Effect]:
@@ -144,7 +160,7 @@ class Router:
                     )
                 )
             elif fault:
-                refused = "treated as withdrawn: its UPDATE was malformed"
+                refused = _TREATED_AS_WITHDRAWN if is_unicast(prefix) else _IGNORED
                 candidates.append(
                     Candidate(session=name, received=None, outcome=None, refused=refused, path=None, fault=fault)
                 )
@@ -183,6 +199,8 @@ class Router:
 
     def _session_up(self, event: SessionUp) -> list[Effect]:
         session = self._sessions[event.session]
+        if session.why_shut:
+            return [_closed(session)]
         session.established, session.why_down = True, ""
         session.peer_router_id = event.peer_router_id
         effects: list[Effect] = []
@@ -211,10 +229,7 @@ class Router:
             session.adj_rib_in[route.prefix] = route
             session.accept(route, self._speaker)
             touched[route.prefix] = None
-        for fault in event.faults:
-            for prefix in fault.prefixes:
-                earlier = session.faults.get(prefix)
-                session.faults[prefix] = f"{earlier}; {fault.text}" if earlier else fault.text
+        session.faults |= _fault_texts(event.faults)
         effects: list[Effect] = []
         touched |= dict.fromkeys(self._enforce_limit(session, effects))
         return effects + self._decide(touched)
@@ -270,14 +285,25 @@ class Router:
             self._sessions[plan.name].configure(plan)
         touched = self._renew_paths()
         effects: list[Effect] = []
+        touched |= dict.fromkeys(self._shut(effects))
         for session in self._sessions.values():
             touched |= dict.fromkeys(self._enforce_limit(session, effects))
+        self._contributors = _no_contributors(bgp)
         effects += self._decide({**touched, **dict.fromkeys(self._decisions)}, aggregates_anew=True)
         for session in self._sessions.values():
             if session.established:
                 prefixes = {**self._decisions, **session.adj_rib_out, DEFAULT_ROUTE[session.plan.family]: None}
                 self._advertise([session], prefixes, effects)
         return effects
+
+    def _shut(self, effects: list[Effect]) -> list[Prefix]:
+        """Close the sessions that this end keeps closed; the answer is the prefixes that lost a path."""
+        lost: list[Prefix] = []
+        for session in self._sessions.values():
+            if session.why_shut:
+                effects.append(_closed(session))
+                lost += session.flush(session.why_shut)
+        return lost
 
     def _renew_paths(self) -> dict[Prefix, None]:
         """Take in every received route again, and the own ones; the answer is all their prefixes."""
@@ -321,22 +347,23 @@ class Router:
 
     def _renew_aggregates(self, changed: Iterable[Prefix]) -> list[Prefix]:
         """Make the aggregates of changed prefixes anew; the answer is the prefixes of those that are not as before."""
-        touched = dict.fromkeys(wide for prefix in changed for wide in covering(self._aggregates_known(), prefix))
-        configured = {one.prefix: one for one in self._speaker.bgp.aggregates}
+        known = {**self._contributors, **self._aggregates}  # an aggregate may be there that is configured no more
+        touched: dict[Prefix, None] = {}
+        for prefix in changed if known else ():
+            decision = self._decisions.get(prefix)
+            for wide in covering(known, prefix):
+                touched[wide] = None
+                if wide in self._contributors:
+                    self._contributors[wide].take(prefix, None if decision is None else decision.best)
         renewed = []
         for prefix in touched:
-            before, aggregate = self._aggregates.pop(prefix, None), configured.get(prefix)
-            routes = contributors(aggregate, self._decisions) if aggregate else ()
-            path = path_of(aggregate, routes, self._speaker.bgp) if aggregate else None
+            before, contributors = self._aggregates.pop(prefix, None), self._contributors.get(prefix)
+            path = None if contributors is None else contributors.path(self._speaker.bgp)
             if path is not None:
                 self._aggregates[prefix] = path
             if path != before:
                 renewed.append(prefix)
         return renewed
-
-    def _aggregates_known(self) -> list[Prefix]:
-        """The prefixes of the aggregates that are configured, and of those that were and are still there."""
-        return [*{**{one.prefix: None for one in self._speaker.bgp.aggregates}, **self._aggregates}]
 
     def _suppressed_by(self, prefix: Prefix) -> Prefix | None:
         """The aggregate that stands for a prefix, so that it is not sent; None where there is none."""
@@ -397,6 +424,20 @@ class Router:
                 effects.append(Withdraw(session=session.plan.name, prefixes=tuple(withdrawn)))
             if announced:
                 effects.append(Announce(session=session.plan.name, routes=tuple(announced)))
+
+
+def _no_contributors(bgp: BgpPlan) -> dict[Prefix, Contributors]:
+    """The aggregates that are configured, before they stand for anything."""
+    return {one.prefix: Contributors(one) for one in bgp.aggregates}
+
+
+def _fault_texts(faults: Iterable[Fault]) -> dict[Prefix, str]:
+    """What was wrong with each prefix of one UPDATE."""
+    texts: dict[Prefix, list[str]] = {}
+    for fault in faults:
+        for prefix in fault.prefixes:
+            texts.setdefault(prefix, []).append(fault.text)
+    return {prefix: "; ".join(found) for prefix, found in texts.items()}
 
 
 def _next_hops(decision: Decision) -> tuple[Address, ...] | None:

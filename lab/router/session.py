@@ -98,7 +98,6 @@ class Session:
 
     def __init__(self, plan: SessionPlan) -> None:
         self.established = False
-        self.why_down = NOT_YET_CONNECTED
         self.refreshes = 0
         self.peer_router_id = 0
         self.adj_rib_in: dict[Prefix, Route] = {}
@@ -110,6 +109,8 @@ class Session:
     def configure(self, plan: SessionPlan) -> None:
         """Take the policies and rules of a plan."""
         self.plan = plan
+        if not self.established:
+            self.why_down = self.why_shut or NOT_YET_CONNECTED
         self._import = compiled(plan.rules.import_policies)
         self._export = compiled(plan.rules.export_policies)
         self._context = Context(
@@ -118,6 +119,11 @@ class Session:
             own_asn=plan.local_asn,
             own_address=plan.local_address,
         )
+
+    @property
+    def why_shut(self) -> str:
+        """Why this end keeps the session closed; empty where it does not."""
+        return f"shut down: {self.plan.rules.shutdown}" if self.plan.rules.shutdown else ""
 
     def flush(self, reason: str) -> list[Prefix]:
         """Forget all that crossed the session; the answer is the prefixes that lost a path."""

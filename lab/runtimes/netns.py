@@ -5,22 +5,19 @@ from __future__ import annotations
 import gc
 import os
 import socket
-import sys
-import traceback
 from dataclasses import dataclass
 
 from lab.channel import Channel, compile_messages
-from lab.errors import LabBroken
-from lab.netlink import Netlink
+from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
 from lab.plan import NodePlan, Plan
 from lab.runtimes.namespaces import (
-    die_with_parent,
     enter_network_namespace,
-    name_process,
     new_network_namespace,
+    start_part,
     this_network_namespace,
 )
+from lab.runtimes.tagging import PACKET_BYTES, port_mtus
 
 _FIRST_INDEX = 10
 """Below are the loopback and the bridges; each interface of a lab has an index of its own."""
@@ -57,12 +54,21 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
         enter_network_namespace(home)
         os.close(home)
     netlink = Netlink()
+    mtus = port_mtus(plan)
     for number, wire in enumerate(plan.wires):
-        one, other = ((end.interface, namespaces[end.node]) for end in wire.ends)
+        one, other = (
+            LinkEnd(name=end.interface, namespace=namespaces[end.node], mtu=mtus.get(end, PACKET_BYTES))
+            for end in wire.ends
+        )
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
     return namespaces
+
+
+def free_index(plan: Plan) -> int:
+    """The first interface index that none of a plan's wires has."""
+    return _FIRST_INDEX + 2 * len(plan.wires)
 
 
 def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:
@@ -80,26 +86,14 @@ def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:
 def start_router(node: NodePlan, namespace: int, log: int) -> RunningNode:
     """Fork the node program of a router into its namespace, writing its log to the file `log`."""
     ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if pid:
-        theirs.close()
-        return RunningNode(name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"))
-    status = 1
-    try:
-        die_with_parent()
-        name_process(f"erlab-{node.name}")
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+
+    def run_router() -> None:
         ours.close()
         enter_network_namespace(namespace)
         from lab.node.program import run
 
         run(node, Channel(theirs, "the supervisor"))
-        status = 0
-    except LabBroken as problem:
-        sys.stderr.write(f"{node.name}: {problem}\n")
-    except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
+
+    pid = start_part(node.name, log, run_router)
+    theirs.close()
+    return RunningNode(name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"))

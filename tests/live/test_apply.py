@@ -13,7 +13,7 @@ from lab.bgp import Aggregate, BestPathRules, parse_prefix
 from lab.policy import SessionRules
 from lab_processes import await_
 from networks import OPEN, Net, exporting, importing, live, policies
-from topology_text import SHIPPED
+from topology_text import NEVER_SETTLES, SHIPPED
 
 
 @pytest.fixture
@@ -121,6 +121,16 @@ def test_a_router_asks_for_routes_again(erlab: Erlab, file: Path) -> None:
     assert counted() == {"ce1/ipv4": 1, "ce1/ipv6": 1, "gw/ipv4": 0, "gw/ipv6": 0}
     assert erlab.run("refresh", "ce1", "msee2").code == 2
     assert erlab.run("refresh", "ce1", "nobody").code == 2
+
+
+def test_a_session_that_is_down_is_not_asked_for_routes(erlab: Erlab, tmp_path: Path) -> None:
+    """Refresh ends with 3 and says why the session is down; nothing of it is counted as asked."""
+    file = NEVER_SETTLES.write(tmp_path, erlab.name)
+    assert erlab.run("up", file, "--timeout", "1").code == 3
+    ended = erlab.run("refresh", "ce2", "msee2", "--format", "json")
+    assert (ended.code, ended.document["sessions"]) == (3, [])
+    assert set(ended.document["down"]) == {"msee2/ipv4", "msee2/ipv6"}
+    assert "erlab: ce2 could not ask on msee2/ipv4, which is down: " in ended.err
 
 
 # every kind of rule, changed while sessions are up: `live` compares each step with the model

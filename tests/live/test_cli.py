@@ -13,7 +13,7 @@ import pytest
 
 from erlab_command import DEADLINE_S, ERLAB, Ended, Erlab
 from lab_processes import bury_the_dead
-from topology_text import NEVER_SETTLES, SHIPPED, TopologyText
+from topology_text import IPV4_ONLY, NEVER_SETTLES, ONE_EDGE, SHIPPED, TopologyText
 
 LAB = "contoso-p2p"
 KEY = "Zq7NobodyMaySeeMe"
@@ -118,6 +118,24 @@ def test_exit_codes(erlab: Erlab, tmp_path: Path, expect: tuple[str, ...], code:
     assert erlab.run("test", file).code == code
 
 
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        (IPV4_ONLY, "only the lab has the session ce1 - msee1/ipv6"),
+        (ONE_EDGE, "topology.yaml has the session ce1 - msee2/ipv4"),
+        (TopologyText(vnets='{hub: [10.100.0.0/16, "2001:db8:100::/48"], lab: 10.101.0.0/16}'), " has the host lab"),
+    ],
+)
+def test_a_file_of_another_lab(up: Erlab, tmp_path: Path, text: TopologyText, apart: str) -> None:
+    """A running lab is not tested with a file that has other nodes, sessions or families; with other policies it is."""
+    ended = up.run("test", text.write(tmp_path, LAB), "--lab", LAB)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("erlab: the running lab contoso-p2p is another one: ")
+    assert apart in ended.err
+    changed = TopologyText(policies_of="{ce1: {import: prefer-more, export: own}, ce2: {import: prefer, export: own}}")
+    assert up.run("test", changed.write(tmp_path, LAB, "changed"), "--lab", LAB).code == 3
+
+
 def test_a_file_that_does_not_exist(erlab: Erlab, tmp_path: Path) -> None:
     """A missing file is a wrong call, and no lab is started for it."""
     ended = erlab.run("test", tmp_path / "nothing.yaml")
@@ -185,7 +203,7 @@ def test_progress_on_a_terminal(erlab: Erlab) -> None:
         "reading the topology …",
         "building 8 nodes …",
         "waiting for sessions and routes to settle …",
-        "reading tables and sending packets …",
+        "sending packets …",
     ]
     assert shown.endswith(b"\r\x1b[K")
 

@@ -8,6 +8,8 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from lab_processes import (
     bury_the_dead,
     children,
     count_fds,
+    end,
     mounts_at,
 )
 from topology_text import IPV4_ONLY, NEVER_SETTLES, TopologyText
@@ -64,6 +67,11 @@ def named(erlab: Erlab, name: str) -> Process | None:
 def supervisor(erlab: Erlab) -> Process | None:
     """Process 1 of the lab."""
     return next((one for one in erlab.processes() if one.name.startswith("erlab:")), None)
+
+
+def is_stopped(process: Process) -> bool:
+    """Whether a process was stopped by a signal."""
+    return Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
 
 
 def kill(process: Process) -> None:
@@ -346,13 +354,20 @@ def test_garbage_at_the_control_socket(erlab: Erlab, small: Path) -> None:
     erlab.does("test", small, "--lab", erlab.name)
 
 
-def say(directory: Path, sent: bytes) -> bytes:
-    """What a lab's socket answers; its path is longer than a socket's address may be."""
+@contextmanager
+def connected(directory: Path) -> Iterator[socket.socket]:
+    """A connection to a lab's socket; its path is longer than a socket's address may be."""
     at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(f"/proc/self/fd/{at}/socket")
         os.close(at)
+        yield connection
+
+
+def say(directory: Path, sent: bytes) -> bytes:
+    """What a lab's socket answers."""
+    with connected(directory) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         return connection.recv(1 << 16)
@@ -371,6 +386,23 @@ def test_a_command_that_goes_away(erlab: Erlab, never_settles: Path) -> None:
     assert erlab.run("status", "--format", "json").document["labs"][0]["name"] == erlab.name
 
 
+def test_a_router_dies_while_it_is_asked(erlab: Erlab, small: Path) -> None:
+    """Where one turn of the supervisor finds a question to a router and that router's end, both are told."""
+    erlab.does("up", small)
+    inside = await_(lambda: supervisor(erlab), "the supervisor")
+    with connected(erlab.state / erlab.name) as connection:
+        connection.sendall(b'{"kind": "Locate", "body": {"node": "gw"}}\n')
+        assert b"Located" in connection.recv(1 << 16)
+        os.kill(inside.pid, signal.SIGSTOP)
+        await_(lambda: is_stopped(inside), "the stop of the supervisor")
+        connection.sendall(b'{"kind": "ReadTables", "body": {}}\n')
+        end([await_(lambda: named(erlab, "erlab-ce1"), "ce1")])
+        os.kill(inside.pid, signal.SIGCONT)
+        assert b"the router process of ce1 was killed by signal 9" in connection.recv(1 << 16)
+    ended = erlab.run("status")
+    assert (ended.code, "the router process of ce1 was killed by signal 9" in ended.err) == (3, True), ended
+
+
 @pytest.mark.parametrize("part", ["ce1", "prober"])
 def test_a_part_that_does_not_answer(erlab: Erlab, small: Path, part: str) -> None:
     """A part that does not answer is named within a deadline, at once from then on, and the lab can be ended."""
@@ -384,3 +416,22 @@ def test_a_part_that_does_not_answer(erlab: Erlab, small: Path, part: str) -> No
     assert time.monotonic() - started_s < 5
     erlab.does("down")
     await_(lambda: not erlab.processes(), "the end of every process")
+
+
+def test_a_router_that_answers_late(erlab: Erlab, tmp_path: Path) -> None:
+    """A router that is late for apply delays no other; when it goes on the lab settles as the new file says."""
+    erlab.does("up", IPV4_ONLY.write(tmp_path, erlab.name))
+    changed = replace(IPV4_ONLY, policies_of="{ce1: {import: prefer-more, export: own}, ce2: {import: prefer}}")
+    file = changed.write(tmp_path, erlab.name, "changed")
+    late = await_(lambda: named(erlab, "erlab-ce1"), "ce1")
+    os.kill(late.pid, signal.SIGSTOP)
+    ended = erlab.run("apply", file)
+    assert (ended.code, ended.err) == (3, "erlab: no answer within 10 s from ce1\n")
+    explained = erlab.does("explain", "ce2", "10.100.0.0/16", "--format", "json").document
+    assert 200 in [one["used"]["local_pref"] for one in explained["candidates"]]
+    status = erlab.run("status")
+    assert (status.code, "ce1 has not answered yet" in status.out) == (3, True), status
+    os.kill(late.pid, signal.SIGCONT)
+    await_(lambda: erlab.run("status").code == 0, "the late answer")
+    for _ in range(2):
+        assert erlab.does("test", file, "--lab", erlab.name, "--format", "json").document["model"]["differences"] == []

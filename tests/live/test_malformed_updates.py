@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from typing import Any
 import pytest
 
 from erlab_command import ERLAB, Erlab
-from lab.bgp import parse_prefix
+from lab.bgp import MaxPrefix, parse_prefix
 from lab.codec import plain
 from lab.events import SessionUp, UpdateReceived
 from lab.plan import Plan
+from lab.policy import SessionRules
 from lab.router import Router
 from lab.wire import decode_update
 from lab_processes import await_
-from networks import Net
+from networks import OPEN, Net
 from wire_octets import (
     AGGREGATOR,
     AS_PATH,
@@ -53,11 +55,11 @@ P = "10.1.0.0/16"
 HERE = Path(__file__).parents[1]
 
 
-def plan() -> Plan:
+def plan(rules: SessionRules = OPEN) -> Plan:
     """`r` listens for `x`, and has a network of its own to send."""
     net = Net()
     net.router("r", 65010, ["10.10.0.0/16"])
-    net.outsider("r", "x", 65001)
+    net.outsider("r", "x", 65001, rules)
     return net.plan()
 
 
@@ -84,11 +86,11 @@ class Neighbor:
 
 
 @contextmanager
-def neighbor(erlab: Erlab) -> Iterator[Neighbor]:
+def neighbor(erlab: Erlab, rules: SessionRules = OPEN) -> Iterator[Neighbor]:
     """A lab with `r`, and its session with `x` established."""
     built = subprocess.run(  # noqa: S603
         [sys.executable, str(HERE / "run_plan.py"), erlab.name],
-        input=json.dumps([plain(plan())]),
+        input=json.dumps([plain(plan(rules))]),
         env=erlab.environment,
         text=True,
         capture_output=True,
@@ -96,16 +98,23 @@ def neighbor(erlab: Erlab) -> Iterator[Neighbor]:
         check=False,
     )
     assert built.returncode == 0, built.stderr
+    with speaking(erlab) as x:
+        assert x.hears() == "established"
+        yield x
+
+
+@contextmanager
+def speaking(erlab: Erlab) -> Iterator[Neighbor]:
+    """`x`, which opens a session."""
     argv = [ERLAB, "shell", "x", "--", sys.executable, str(HERE / "raw_speaker.py"), "100.64.0.1", "65001"]
     with subprocess.Popen(  # noqa: S603
         argv, env=erlab.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        speaking = Neighbor(process)
+        x = Neighbor(process)
         try:
-            assert speaking.hears() == "established"
-            yield speaking
+            yield x
         finally:
-            speaking.ends()
+            x.ends()
 
 
 def received(erlab: Erlab) -> Any:  # noqa: ANN401  # JSON has no narrower type
@@ -216,10 +225,39 @@ def test_a_route_refresh_brings_all_routes_again(erlab: Erlab) -> None:
         first = [x.hears(), x.hears()]
         assert "update 00000000" in first
         (announced,) = (line for line in first if line != "update 00000000")
-        x.sends("refresh")
+        x.sends("refresh 00010001")
         assert x.hears() == announced
         (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
     assert session["refreshes"] == 1
+
+
+@pytest.mark.parametrize("ignored", ["00020001", "00010002", "00010101", "00010201", "00010301", "0001ff01"])
+def test_a_route_refresh_that_asks_for_nothing_here_is_ignored(erlab: Erlab, ignored: str) -> None:
+    """One of a family that is not the session's (RFC 2918 §4) or with another subtype (RFC 7313 §5) is not answered."""
+    with neighbor(erlab) as x:
+        (announced,) = {x.hears(), x.hears()} - {"update 00000000"}
+        x.sends(f"refresh {ignored}")
+        x.sends("refresh 00010001")
+        assert x.hears() == announced
+        x.sends(f"update {update(SOUND, nlri(P)).hex()}")
+        await_(lambda: len(received(erlab)) == 1, "the route", deadline_s=10)
+        (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
+    assert (session["established"], session["refreshes"]) == (True, 1)
+
+
+def test_a_session_that_is_held_down_is_refused(erlab: Erlab) -> None:
+    """A neighbour that went past its limit and connects again hears NOTIFICATION 6/5 (RFC 4486 §4), every time."""
+    with neighbor(erlab, replace(OPEN, max_prefix=MaxPrefix(limit=1, restart_s=None))) as x:
+        x.sends(f"update {update(SOUND, nlri(P, '10.2.0.0/16')).hex()}")
+        heard = x.hears()
+        while heard.startswith("update"):
+            heard = x.hears()
+        assert heard == "notification 6 1"
+    for _ in range(3):
+        with speaking(erlab) as x:
+            assert x.hears() == "notification 6 5"
+    (session,) = erlab.does("show", "sessions", "r", "--format", "json").document["sessions"]
+    assert session["why_down"] == "more than 1 prefix was received (RFC 4486 §4, subcode 1)"
 
 
 def test_an_unknown_attribute_is_passed_on(erlab: Erlab) -> None:

@@ -100,6 +100,22 @@ def test_a_session_that_no_restart_opens_comes_back_with_a_new_limit() -> None:
 # AS paths
 
 
+@pytest.mark.parametrize("count", [255, 260])
+def test_a_large_set_in_a_path_survives_the_wire(count: int) -> None:
+    """A set of more ASes than a segment holds settles as the model has it, in as many sets as it needs."""
+    asns = ",".join(str(number) for number in range(1, count + 1))
+    found = policies(f"policies: {{many: [{{set: {{as_path: '65001 {{{asns}}}'}}, then: accept}}]}}")
+    net = Net()
+    net.router("r", 65010)
+    net.router("a", 65001, ["10.1.0.0/16"])
+    net.router("b", 65002)
+    net.session("r", "a", r=importing(found["many"]))
+    net.session("r", "b")
+    (seen,) = live(net.plan())
+    path = seen.received("b", "r")["10.1.0.0/16"].as_path
+    assert (len(path.asns), path.length) == (count + 2, 3 if count <= 255 else 4)
+
+
 @pytest.mark.parametrize(("allowed", "accepted"), [(0, False), (1, True)])
 def test_allowas_in_lets_the_own_as_in(allowed: int, *, accepted: bool) -> None:
     """Two sites of one AS see each other's networks only with allowas_in (RFC 4271 §9.1.2 refuses them)."""

@@ -212,3 +212,12 @@ def test_an_as_path_is_shown_newest_first() -> None:
     """A path is shown newest AS first, with brackets around what is no sequence."""
     path = AsPath((confed(5), confed_set(6, 7), sequence(1, 2), as_set(4, 3)))
     assert str(path) == "(5) [6,7] 1 2 {3,4}"
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(255, [255]), (256, [255, 1]), (600, [255, 255, 90])])
+def test_a_set_is_no_longer_than_a_segment_of_the_wire(count: int, sizes: list[int]) -> None:
+    """One that is longer becomes several, each of which counts; a sequence stays whole, whatever its length."""
+    path = AsPath.parse(f"{' '.join(['12076'] * 300)} {{{','.join(str(65000 + n) for n in range(count))}}}")
+    assert [len(segment.asns) for segment in path.segments] == [300, *sizes]
+    assert path.length == 300 + len(sizes)
+    assert AsPath.parse(str(path)) == path

@@ -8,7 +8,20 @@ from ipaddress import ip_address
 import pytest
 
 from builders import accept, only, set_to
-from contoso import ACCEPT_AZURE, CE1, CE2, HQ, HUB, SAMPLE, Contoso, of_plan, topology, with_fib, with_session_plans
+from contoso import (
+    ACCEPT_AZURE,
+    CE1,
+    CE2,
+    HQ,
+    HUB,
+    SAMPLE,
+    Contoso,
+    of_plan,
+    topology,
+    with_bgp,
+    with_fib,
+    with_session_plans,
+)
 from lab.bgp import (
     BLACKHOLE,
     GRACEFUL_SHUTDOWN,
@@ -23,7 +36,7 @@ from lab.bgp import (
 )
 from lab.causes import first_cause
 from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, Table
-from lab.plan.point_to_point_ethernet import plan
+from lab.plan.of_topology import plan
 from lab.policy import Change, CommunityChange, Fate, NextHopRule, Policy, SessionRules, Term
 from lab.tables import FibEntry, LabTables
 from lab.topology import EdgeBgp
@@ -42,8 +55,7 @@ AGGREGATE_OF_ALL = EdgeBgp(aggregates=(Aggregate(prefix=WIDE),))
 def lab(ce1: SessionRules = CE1, ce2: SessionRules = CE2, bgp: EdgeBgp | None = None) -> Contoso:
     """The circuit, with BGP of ce1 as it is configured."""
     made = topology(ce1, ce2)
-    customer = replace(made.customer, bgp=(("ce1", replace(bgp, ibgp=IBGP)),) if bgp else ())
-    return of_plan(plan(replace(made, customer=customer)))
+    return of_plan(plan(with_bgp(made, ("ce1", replace(bgp, ibgp=IBGP))) if bgp else made))
 
 
 def cause(expectation: Expectation, where: Contoso, seen: LabTables | None = None) -> str:

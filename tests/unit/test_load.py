@@ -31,12 +31,12 @@ from lab.expectations import (
 from lab.load import load_file, load_policies, load_topology
 from lab.load.source import MAX_BYTES, MAX_VALUES
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
-from lab.plan.point_to_point_ethernet import plan
+from lab.plan.of_topology import plan
 from lab.policy import SessionRules
-from lab.topology import Azure, EdgeBgp, Link, LinkSubnet, Network, Secret, Sku, Topology, VirtualNetwork
+from lab.topology import Azure, EdgeBgp, Link, LinkSubnet, Network, Peering, Secret, Sku, Topology, VirtualNetwork
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "topologies" / "point_to_point_ethernet.yaml"
+SHIPPED = ROOT / "topologies" / "point_to_point_ethernet_layer2.yaml"
 
 RIGHT = Path(__file__).parents[1] / "golden" / "right"
 EVERYTHING = (RIGHT / "everything.yaml").read_text(encoding="utf-8")
@@ -66,6 +66,12 @@ def without_places(topology: Topology) -> Topology:
     return replace(topology, expectations=tuple(replace(e, where="") for e in topology.expectations))
 
 
+def peering(topology: Topology) -> Peering:
+    """The one peering of a topology."""
+    ((one,),) = (circuit.peerings for circuit in topology.circuits)
+    return one
+
+
 # topologies
 
 
@@ -73,28 +79,28 @@ def test_the_shipped_topology_is_read() -> None:
     """The shipped topology becomes the circuit that its text describes."""
     topology = load_topology(SHIPPED)
     assert topology.name == "contoso-p2p"
-    assert topology.circuit.sku is Sku.STANDARD
-    assert topology.circuit.bandwidth_mbps == 1000
-    assert topology.customer.routers == ("ce1", "ce2")
-    assert topology.customer.networks == (
+    assert topology.circuits[0].sku is Sku.STANDARD
+    assert topology.circuits[0].bandwidth_mbps == 1000
+    assert topology.customer.sites[0].routers == ("ce1", "ce2")
+    assert topology.customer.sites[0].networks == (
         Network(name="hq", prefixes=(parse_prefix("10.10.0.0/16"), parse_prefix("2001:db8:10::/48"))),
     )
-    assert topology.private_peering.subnet(Link.SECONDARY, Family.IPV6) == parse_prefix("2001:db8:ffff::4/126")
-    assert topology.private_peering.md5 == Secret("Contoso123")
-    assert topology.private_peering.hold_time_s == 180
+    assert peering(topology).subnet(Link.SECONDARY, Family.IPV6) == parse_prefix("2001:db8:ffff::4/126")
+    assert peering(topology).md5 == Secret("Contoso123")
+    assert peering(topology).hold_time_s == 180
     assert topology.azure.regional_community == Community("12076:50002")
-    (export,) = topology.private_peering.rules_of("ce2").export_policies
+    (export,) = peering(topology).rules_of("ce2").export_policies
     assert export.name == "own-networks-prepended"
 
 
 def test_expectations_name_the_place_that_they_were_written_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """An expectation and a policy know their file, as the user called it, and their line."""
     monkeypatch.chdir(ROOT)
-    topology = load_topology("topologies/point_to_point_ethernet.yaml")
+    topology = load_topology("topologies/point_to_point_ethernet_layer2.yaml")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     first = lines.index("  - session: ce1 - msee1") + 1
-    assert topology.expectations[0].where == f"topologies/point_to_point_ethernet.yaml:{first}"
-    (policy,) = topology.private_peering.rules_of("ce1").import_policies
+    assert topology.expectations[0].where == f"topologies/point_to_point_ethernet_layer2.yaml:{first}"
+    (policy,) = peering(topology).rules_of("ce1").import_policies
     lines = (ROOT / "policies" / "customer_edge.yaml").read_text(encoding="utf-8").splitlines()
     assert policy.source == f"policies/customer_edge.yaml:{lines.index('  prefer-this-link:') + 1}"
 
@@ -102,9 +108,9 @@ def test_expectations_name_the_place_that_they_were_written_in(monkeypatch: pyte
 def test_every_key_reaches_the_model(everything: Path) -> None:
     """Each key of a file that uses them all is in the model, in the right place."""
     topology = load_topology(everything)
-    assert topology.customer.asn == 65546
-    assert topology.circuit.bandwidth_mbps == 50
-    assert topology.private_peering.subnets == tuple(
+    assert topology.customer.sites[0].asn == 65546
+    assert topology.circuits[0].bandwidth_mbps == 50
+    assert peering(topology).subnets == tuple(
         LinkSubnet(link=link, prefix=parse_prefix(text))
         for link, text in (
             (Link.PRIMARY, "172.16.0.0/30"),
@@ -113,9 +119,9 @@ def test_every_key_reaches_the_model(everything: Path) -> None:
             (Link.SECONDARY, "2001:db8:ffff::4/126"),
         )
     )
-    assert topology.private_peering.md5_at("ce1") == Secret("0123")
-    assert topology.private_peering.md5_at("ce2") == Secret("Other")
-    assert topology.private_peering.hold_time_s == 30
+    assert peering(topology).md5_at("ce1") == Secret("0123")
+    assert peering(topology).md5_at("ce2") == Secret("Other")
+    assert peering(topology).hold_time_s == 30
     assert topology.azure == Azure(
         region="Italy North",
         regional_community=Community("12076:50099"),
@@ -131,8 +137,8 @@ def test_every_key_reaches_the_model(everything: Path) -> None:
 
 def test_every_key_of_an_edge_reaches_the_model(everything: Path) -> None:
     """What a customer edge does beside its sessions with Microsoft is in the model, with the usual where nothing is."""
-    customer = load_topology(everything).customer
-    ce1, ce2 = customer.bgp_of("ce1"), customer.bgp_of("ce2")
+    (site,) = load_topology(everything).customer.sites
+    ce1, ce2 = site.bgp_of("ce1"), site.bgp_of("ce2")
     assert ce1 is not None
     assert replace(ce1, ibgp=SessionRules()) == EdgeBgp(
         networks=(parse_prefix("10.20.0.0/16"), parse_prefix("0.0.0.0/0")),
@@ -162,7 +168,7 @@ def test_every_key_of_an_edge_reaches_the_model(everything: Path) -> None:
 
 def test_every_rule_of_a_session_reaches_the_model(everything: Path) -> None:
     """A session has the policies of its chains in their order, and every rule beside them."""
-    rules = load_topology(everything).private_peering.rules_of
+    rules = peering(load_topology(everything)).rules_of
     assert rules("ce1") == SessionRules(export_policies=rules("ce1").export_policies)
     assert [policy.name for policy in rules("ce1").export_policies] == ["all"]
     assert [policy.name for policy in rules("ce2").import_policies] == ["on", "all"]
@@ -188,7 +194,7 @@ def test_every_rule_of_a_session_reaches_the_model(everything: Path) -> None:
 def test_forms_of_a_prefix_limit(everything: Path, written: str, meant: MaxPrefix) -> None:
     """A prefix limit is a number, or a mapping in which the usual need not be said."""
     before = "{limit: 4000, counted: accepted, warning: 80 %, restart: never}"
-    assert changed(everything, (before, written)).private_peering.rules_of("ce2").max_prefix == meant
+    assert peering(changed(everything, (before, written))).rules_of("ce2").max_prefix == meant
 
 
 def test_every_key_of_an_expectation_reaches_the_model(everything: Path) -> None:
@@ -282,9 +288,9 @@ def test_policies_and_expectations_may_be_left_out(everything: Path) -> None:
     everything.write_text(text, encoding="utf-8")
     topology = load_topology(everything)
     assert topology.expectations == ()
-    assert topology.private_peering.rules == ()
-    assert topology.private_peering.rules_of("ce1") == SessionRules()
-    assert topology.customer.bgp_of("ce1") is None
+    assert peering(topology).rules == ()
+    assert peering(topology).rules_of("ce1") == SessionRules()
+    assert topology.customer.sites[0].bgp_of("ce1") is None
 
 
 def test_one_router_may_have_both_links(everything: Path) -> None:
@@ -299,7 +305,7 @@ def test_one_router_may_have_both_links(everything: Path) -> None:
         ("session: gw - msee2", "session: ce1 - msee2"),
         ("{at: ce2, prefix: 0.0.0.0/0, table: adj_rib_out, neighbor: ce1", "{at: ce1, prefix: 0.0.0.0/0"),
     )
-    assert topology.customer.router_of(Link.SECONDARY) == "ce1"
+    assert topology.customer.sites[0].router_of(Link.SECONDARY) == "ce1"
 
 
 def test_an_alias_stands_for_its_value(everything: Path) -> None:
@@ -310,7 +316,7 @@ def test_an_alias_stands_for_its_value(everything: Path) -> None:
         ('"Amsterdam2"', "*n"),
         ("hub: [10.", "? &h hub\n    : [10."),
     )
-    assert topology.circuit.peering_location == "everything"
+    assert topology.circuits[0].peering_location == "everything"
 
 
 def test_a_byte_order_mark_and_windows_line_ends_mean_nothing(everything: Path) -> None:
@@ -441,7 +447,7 @@ def test_no_message_shows_a_key(everything: Path, written: str) -> None:
 def test_a_topology_does_not_show_its_keys(everything: Path) -> None:
     """The model's own text hides the keys."""
     assert "Contoso123" not in repr(load_topology(SHIPPED))
-    assert "Other" not in repr(load_topology(everything).private_peering)
+    assert "Other" not in repr(peering(load_topology(everything)))
 
 
 def test_loading_imports_nothing_heavy() -> None:

@@ -304,6 +304,28 @@ def test_names_calls_fates_and_defaults_reach_the_model() -> None:
     assert made["on"].terms[0].call == made["conditions"]
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["0.1.2.3", "127.0.0.1", "127.9.9.9", "224.0.0.5", "240.0.0.1", "255.255.255.255", "::", "::1"],
+)
+def test_a_next_hop_is_the_address_of_a_host(tmp_path: Path, address: str) -> None:
+    """A next hop whose receivers would treat the route as withdrawn is refused (RFC 4271 §6.3); a host's is taken."""
+    text = "policies: {p: [{set: {next_hop: 'ADDRESS'}, then: accept}]}"
+    with pytest.raises(InputError, match=f"no router has the address {address}"):
+        loaded(tmp_path, text.replace("ADDRESS", address))
+    (made,) = loaded(tmp_path, text.replace("ADDRESS", "223.255.255.254"))
+    assert made.terms[0].change.next_hop == ip_address("223.255.255.254")
+
+
+def test_no_term_is_called_default(tmp_path: Path) -> None:
+    """What decides a route is called `default` where no term does: a term of that name is refused, default-a is not."""
+    text = "policies: {p: [{name: NAME, then: accept}]}"
+    with pytest.raises(InputError, match="term 1 of p has the name of the policy's default"):
+        loaded(tmp_path, text.replace("NAME", "default"))
+    (made,) = loaded(tmp_path, text.replace("NAME", "default-a"))
+    assert made.terms[0].name == "default-a"
+
+
 # calls
 
 

@@ -9,7 +9,7 @@ import pytest
 from builders import only, set_to
 from contoso import CE1, CE2, HQ, HUB, PREFER_THIS_LINK, REJECT_ALL, SAMPLE, topology
 from lab.bgp import Asn, AsPath, Community, MaxPrefix, parse_prefix
-from lab.plan.point_to_point_ethernet import plan
+from lab.plan.of_topology import plan
 from lab.policy import (
     Asked,
     Change,

@@ -31,6 +31,7 @@ from contoso import (
     contoso,
     of_plan,
     topology,
+    with_bgp,
     with_flow,
     with_session_plans,
 )
@@ -52,7 +53,7 @@ from lab.errors import InputError, LabBroken, Mistake
 from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation, Table
 from lab.forwarding import Flow, predict_flow
 from lab.messages import Status
-from lab.plan.point_to_point_ethernet import plan
+from lab.plan.of_topology import plan
 from lab.policy import Change, CommunityChange, Fate, Match, NumberRange, Policy, SessionRules, Term, evaluate
 from lab.report import as_json, as_text
 from lab.report.explanation_text import policy_step
@@ -133,9 +134,9 @@ LOST = run(arrived=False, answered=False, stopped="left ce1 by to-msee1 and was 
 SESSION_LOST = replace(run(BROKEN.tables), notes=("not settled after 5 s: ce1 msee1/ipv4 is not established",))
 RULES = of_plan(
     plan(
-        replace(
+        with_bgp(
             topology(CHAINED, SessionRules(import_policies=(REJECT_ALL,), export_policies=(OWN_NETWORKS,))),
-            customer=replace(topology().customer, bgp=(("ce1", EDGE),)),
+            ("ce1", EDGE),
         )
     )
 )
@@ -176,19 +177,18 @@ MISTAKES = (
 def changed_plan() -> tuple[Contoso, Contoso]:
     """Two versions of the sample: another key and policy at ce1, another hold time, and no IPv6 on the secondary."""
     old = topology()
-    peering = old.private_peering
+    (circuit,) = old.circuits
+    (peering,) = circuit.peerings
     dropped = LinkSubnet(link=Link.SECONDARY, prefix=parse_prefix("2001:db8:ffff::4/126"))
-    new = replace(
-        old,
-        private_peering=replace(
-            peering,
-            hold_time_s=30,
-            customer_md5=(("ce1", Secret(OTHER_KEY)),),
-            rules=(("ce1", replace(CE1, import_policies=(ACCEPT_AZURE,))), ("ce2", CE2)),
-            subnets=tuple(one for one in peering.subnets if one != dropped),
-        ),
+    other = replace(
+        peering,
+        hold_time_s=30,
+        customer_md5=(("ce1", Secret(OTHER_KEY)),),
+        rules=(("ce1", replace(CE1, import_policies=(ACCEPT_AZURE,))), ("ce2", CE2)),
+        subnets=tuple(one for one in peering.subnets if one != dropped),
     )
-    return SAMPLE, replace(SAMPLE, plan=plan(new))
+    new = plan(replace(old, circuits=(replace(circuit, peerings=(other,)),)))
+    return SAMPLE, replace(SAMPLE, plan=new)
 
 
 OLD, NEW = changed_plan()
@@ -305,8 +305,10 @@ def test_a_key_is_said_to_be_there_and_to_change() -> None:
 
 def test_a_key_that_came_or_went_is_told_apart() -> None:
     """Adding a key, removing it and changing it are three different words."""
-    peering = topology().private_peering
-    without = plan(replace(topology(), private_peering=replace(peering, md5=None)))
+    (circuit,) = topology().circuits
+    (peering,) = circuit.peerings
+    bare = replace(circuit, peerings=(replace(peering, md5=None),))
+    without = plan(replace(topology(), circuits=(bare,)))
 
     assert "~ ce1 sessions msee1/ipv4 md5 key added" in as_text.plan_difference(without, SAMPLE.plan)
     assert "~ ce1 sessions msee1/ipv4 md5 key removed" in as_text.plan_difference(SAMPLE.plan, without)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -336,3 +337,29 @@ def test_an_export_policy_may_ask_for_aggregates() -> None:
     r = router(A, with_rules(B, export_policies=(summaries,)), networks=(OUTSIDE,), aggregates=(PLAIN,))
     learn(r, A, route_from(A, P1))
     assert [route.prefix for route in adj_rib_out(r, B)] == [WIDE]
+
+
+@pytest.mark.parametrize("as_set", [False, True])
+def test_one_more_route_costs_the_same_however_many_there_are(*, as_set: bool) -> None:
+    """The calls that a route takes under an aggregate of a thousand are those that it takes under one of a hundred."""
+    r = router(A, B, aggregates=(replace(PLAIN, as_set=as_set),))
+    routes = [route_from(A, prefix) for prefix in WIDE.subnets(new_prefix=26)][:1100]
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    def counted(some: list[Route]) -> int:
+        nonlocal calls
+        calls = 0
+        before = sys.getprofile()
+        sys.setprofile(count)
+        for route in some:
+            learn(r, A, route)
+        sys.setprofile(before)
+        return calls
+
+    early = counted(routes[:100])
+    counted(routes[100:1000])
+    assert counted(routes[1000:]) < 1.2 * early

@@ -366,6 +366,17 @@ def test_a_discarded_attribute_leaves_the_route_and_a_reason() -> None:
     assert r.tables().loc_rib == (route_from(A),)
 
 
+@pytest.mark.parametrize("prefix", ["224.0.0.0/4", "239.1.0.0/16"])
+def test_a_prefix_that_is_no_unicast_one_is_told_of_once(prefix: str) -> None:
+    """It is ignored, and not treated as withdrawn; the same fault in the next UPDATEs is not told of again."""
+    r = router(A)
+    fault = Fault(prefixes=(parse_prefix(prefix),), text="no unicast prefix", withdrawn=True)
+    for _ in range(3):
+        r.handle(UpdateReceived(session=A.name, faults=(fault,)))
+    told = candidate(r, A, parse_prefix(prefix))
+    assert (told.refused, told.fault) == ("ignored: the prefix is no unicast one (RFC 4271 §6.3)", "no unicast prefix")
+
+
 def test_all_faults_of_an_update_are_told() -> None:
     """One UPDATE may have several faults, of which none hides another (RFC 7606 §3 h)."""
     r = router(A)

@@ -1,0 +1,200 @@
+"""A plan in the making: what has been planned so far, by node."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lab.bgp import RFC_4271_BEST_PATH, Address, Asn, BestPathRules, Family, Prefix, family_of, parse_prefix
+from lab.plan import (
+    BgpPlan,
+    CrossConnect,
+    Endpoint,
+    InterfaceAddress,
+    InterfacePlan,
+    NodePlan,
+    Overlay,
+    Plan,
+    Role,
+    SessionPlan,
+    StaticRoute,
+    Tagged,
+    Wire,
+)
+from lab.plan.addressing import fabric_block, host, link, router_id
+from lab.policy import NO_RULES, SessionRules
+from lab.topology import EdgeBgp, Network, Secret
+
+DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
+PLAIN = EdgeBgp(best_path=RFC_4271_BEST_PATH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnd:
+    """One end of a session, as both ends' plans need it."""
+
+    node: str
+    asn: Asn
+    address: Address
+    interface: str
+    hold_time_s: int
+    rules: SessionRules = NO_RULES
+    md5: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Router:
+    role: Role
+    asn: Asn
+    networks: tuple[Prefix, ...]
+    bgp: EdgeBgp
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """Everything planned so far. `taken` are the prefixes that the lab's own links must not overlap."""
+
+    taken: tuple[Prefix, ...]
+    _routers: dict[str, _Router] = field(default_factory=dict)
+    _hosts: list[str] = field(default_factory=list)
+    _switches: dict[str, Role] = field(default_factory=dict)
+    _interfaces: dict[str, list[InterfacePlan]] = field(default_factory=lambda: defaultdict(list))
+    _sessions: dict[str, list[SessionPlan]] = field(default_factory=lambda: defaultdict(list))
+    _static_routes: dict[str, list[StaticRoute]] = field(default_factory=lambda: defaultdict(list))
+    _wires: list[Wire] = field(default_factory=list)
+    _cross_connects: list[CrossConnect] = field(default_factory=list)
+    _overlays: list[Overlay] = field(default_factory=list)
+    _fabric_links: int = 0
+
+    # nodes
+
+    def router(self, name: str, role: Role, asn: Asn, networks: Iterable[Prefix] = (), bgp: EdgeBgp = PLAIN) -> None:
+        """Add a router, which originates `networks` and what its own configuration says."""
+        self._routers[name] = _Router(role=role, asn=asn, networks=tuple(networks), bgp=bgp)
+
+    def host(self, name: str) -> None:
+        """Add a host."""
+        self._hosts.append(name)
+
+    def switch(self, name: str, role: Role = Role.SWITCH) -> None:
+        """Add a switch, once however often it is asked for."""
+        self._switches.setdefault(name, role)
+
+    # what joins them
+
+    def interface(
+        self,
+        node: str,
+        name: str,
+        addresses: Iterable[InterfaceAddress] = (),
+        description: str = "",
+        vlan: Tagged | None = None,
+    ) -> Endpoint:
+        """Add an interface to a node."""
+        planned = InterfacePlan(name=name, addresses=tuple(addresses), description=description, vlan=vlan)
+        self._interfaces[node].append(planned)
+        return Endpoint(node=node, interface=name)
+
+    def port(self, node: str, name: str, description: str = "") -> Endpoint:
+        """A port that carries tagged frames, added once however often it is asked for."""
+        if all(one.name != name for one in self._interfaces[node]):
+            self.interface(node, name, description=description)
+        return Endpoint(node=node, interface=name)
+
+    def wire(self, name: str, left: Endpoint, right: Endpoint) -> None:
+        """Join two interfaces by a wire; nothing where it joins them already."""
+        if all(one.name != name for one in self._wires):
+            self._wires.append(Wire(name=name, ends=(left, right)))
+
+    def cross_connect(self, name: str, left: Tagged, right: Tagged) -> None:
+        """Join two places of a provider's switch."""
+        self._cross_connects.append(CrossConnect(name=name, ends=(left, right)))
+
+    def overlay(self, overlay: Overlay) -> None:
+        """Add the tunnels of a VPN."""
+        self._overlays.append(overlay)
+
+    def fabric_link(self, versions: Iterable[int]) -> list[Prefix]:
+        """The blocks of a link of the lab's own, one for each IP version."""
+        index, self._fabric_links = self._fabric_links, self._fabric_links + 1
+        return [link(fabric_block(version, self.taken), index) for version in versions]
+
+    def session(self, *, listens: SessionEnd, connects: SessionEnd) -> None:
+        """Plan a session at both its ends."""
+        for here, there in ((listens, connects), (connects, listens)):
+            self._sessions[here.node].append(
+                SessionPlan(
+                    neighbor=there.node,
+                    family=family_of(here.address),
+                    interface=here.interface,
+                    local_address=here.address,
+                    peer_address=there.address,
+                    local_asn=here.asn,
+                    peer_asn=there.asn,
+                    passive=here is listens,
+                    hold_time_s=here.hold_time_s,
+                    md5=here.md5,
+                    rules=here.rules,
+                )
+            )
+
+    def default_routes(self, network: Network, *first_hops: int) -> None:
+        """Give the host of a network default routes by the addresses with these numbers; several share the load."""
+        for family, default in DEFAULT_ROUTE.items():
+            prefix = network.of(family)
+            if prefix is not None:
+                hops = (host(prefix, number).ip for number in first_hops)
+                self._static_routes[network.name] += [StaticRoute(prefix=default, next_hop=hop) for hop in hops]
+
+    # the whole
+
+    def plan(self, name: str, fidelity: Iterable[str]) -> Plan:
+        """The plan of all that was added: routers first, then hosts, then switches."""
+        nodes = [
+            NodePlan(
+                name=router,
+                role=what.role,
+                interfaces=tuple(self._interfaces[router]),
+                bgp=self._bgp(router, what, index),
+                static_routes=tuple(self._static_routes[router]),
+            )
+            for index, (router, what) in enumerate(self._routers.items(), start=1)
+        ]
+        nodes += [
+            NodePlan(
+                name=one,
+                role=Role.HOST,
+                interfaces=tuple(self._interfaces[one]),
+                static_routes=tuple(self._static_routes[one]),
+            )
+            for one in self._hosts
+        ]
+        nodes += [
+            NodePlan(name=one, role=role, interfaces=tuple(self._interfaces[one]))
+            for one, role in self._switches.items()
+        ]
+        return Plan(
+            name=name,
+            nodes=tuple(nodes),
+            wires=tuple(self._wires),
+            cross_connects=tuple(self._cross_connects),
+            overlays=tuple(self._overlays),
+            fidelity=tuple(fidelity),
+        )
+
+    def _bgp(self, name: str, what: _Router, index: int) -> BgpPlan:
+        return BgpPlan(
+            asn=what.asn,
+            router_id=router_id(self._interfaces[name], index),
+            networks=tuple(dict.fromkeys((*what.networks, *what.bgp.networks))),
+            sessions=tuple(self._sessions[name]),
+            leaked_networks=what.bgp.leaked_networks,
+            aggregates=what.bgp.aggregates,
+            best_path=what.bgp.best_path,
+        )
+
+
+def with_paths(maximum_paths: int) -> EdgeBgp:
+    """A router that shares load over so many equal paths."""
+    return EdgeBgp(best_path=BestPathRules(maximum_paths=maximum_paths))

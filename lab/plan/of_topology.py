@@ -1,0 +1,76 @@
+"""From a topology to its plan, whatever the connectivity model.
+
+host --- lan --- ce1 === primary === msee1 --- gw --- host of a VNet
+          |                                    |
+          +----- ce2 === secondary === msee2 --+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.bgp import Asn, Prefix
+from lab.plan import Plan
+from lab.plan.azure import plan_private, plan_public
+from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
+from lab.plan.draft import Draft
+from lab.plan.sites import HOLD_TIME_S, plan_access, plan_ibgp, plan_site
+from lab.topology import Circuit, Layer3, Site, Topology
+
+
+def plan(topology: Topology) -> Plan:
+    """The plan of a topology."""
+    draft = Draft(taken=tuple(_prefixes(topology)))
+    for site in topology.customer.sites:
+        plan_site(draft, site)
+    for circuit in topology.circuits:
+        if isinstance(circuit.carrier, Layer3):
+            plan_provider(draft, circuit, circuit.carrier)
+            for site in topology.customer.sites:
+                for access in site.access:
+                    plan_access(draft, access, site.asn, circuit.carrier.asn)
+        plan_circuit(draft, topology, circuit, _facing_asn(topology, circuit))
+    for site in topology.customer.sites:
+        plan_ibgp(draft, site, _hold_time_s(topology, site))
+    plan_private(draft, topology)
+    plan_public(draft, topology)
+    return draft.plan(topology.name, _fidelity(topology))
+
+
+def _prefixes(topology: Topology) -> Iterator[Prefix]:
+    """Every prefix that the file names."""
+    for circuit in topology.circuits:
+        yield from (s.prefix for peering in circuit.peerings for s in peering.subnets)
+    for customer in (topology.customer, *topology.other_customers):
+        for site in customer.sites:
+            yield from (p for network in site.networks for p in network.prefixes)
+            yield from (block for access in site.access for block in access.blocks)
+    yield from (p for vnet in topology.azure.vnets for p in vnet.network.prefixes)
+    yield from (p for one in topology.azure.services for p in one.network.prefixes)
+    yield from (block for reach in topology.global_reach for block in reach.blocks)
+
+
+def _hold_time_s(topology: Topology, site: Site) -> int:
+    """The hold time of a site's iBGP session: that of the first peering which ends there."""
+    found = (
+        peering.hold_time_s
+        for circuit in topology.circuits
+        if set(circuit.routers) <= set(site.routers)
+        for peering in circuit.peerings
+    )
+    return next(found, HOLD_TIME_S)
+
+
+def _facing_asn(topology: Topology, circuit: Circuit) -> Asn:
+    """The AS that faces Microsoft: the provider's where it routes, else the customer's."""
+    if isinstance(circuit.carrier, Layer3):
+        return circuit.carrier.asn
+    return topology.customer.site_of(circuit.routers[0]).asn
+
+
+def _fidelity(topology: Topology) -> Iterator[str]:
+    for circuit in topology.circuits:
+        name = f"circuit {circuit.name}: " if circuit.name else ""
+        yield f"{name}bandwidth: {circuit.bandwidth_mbps} Mbps is not enforced; tags: {tags_in_words(circuit)}"
+    if topology.azure.gateway_instances == 1 and topology.azure.vnets:
+        yield "gateway: one instance; a real one has two"
