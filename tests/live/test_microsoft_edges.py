@@ -41,14 +41,14 @@ def three_circuits(maintenance: Maintenance | None = None) -> Plan:
         net.router(f"ce-{name}", asn, [network, ANYCAST])
         net.router(msee, MICROSOFT_ASN, best_path=edge_best_path(edges[name].assumed))
         rules = edge_towards_customer(edges[name], PRIVATE, Family.IPV4, CUSTOMER_ASN)
-        net.session(msee, f"ce-{name}", (Family.IPV4,), **{msee: rules})
+        net.session(msee, f"ce-{name}", (Family.IPV4,), None, **{msee: rules})
     for name in ("a", "b"):
         msee, at = f"msee-{name}", edges[name]
         both = {msee: edge_towards_gateway(at, Family.IPV4), "gw": gateway_towards_edge(azure, at.circuit)}
-        net.session("gw", msee, (Family.IPV4,), **both)
+        net.session("gw", msee, (Family.IPV4,), None, **both)
     for one, other in (("a", "b"), ("b", "c")):
         ends = {f"msee-{name}": edge_towards_global_reach(edges[name]) for name in (one, other)}
-        net.session(f"msee-{one}", f"msee-{other}", (Family.IPV4,), **ends)
+        net.session(f"msee-{one}", f"msee-{other}", (Family.IPV4,), None, **ends)
     return net.plan()
 
 
