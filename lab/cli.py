@@ -81,6 +81,10 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--diff", metavar="OLD", help="show what changed since an older topology file")
     plan.set_defaults(run=_offline("plan"))
 
+    assumptions = command("assumptions", "Show what Microsoft's documents leave open, and the answers of a lab.")
+    assumptions.add_argument("file", metavar="FILE", nargs="?", help="a topology file; default: only the defaults")
+    assumptions.set_defaults(run=_offline("assumptions"))
+
     schema = command("schema", "Print the JSON Schema of a file format, for editors.", formats=False)
     schema.add_argument("kind", choices=("topology", "policy", "cases"))
     schema.set_defaults(run=_offline("schema"))

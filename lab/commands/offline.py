@@ -94,6 +94,20 @@ def plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def assumptions(arguments: argparse.Namespace) -> int:
+    """Show what Microsoft's documents leave open, and the answers that a topology file works with."""
+    from lab.expressroute.assumptions import Assumptions
+    from lab.report.assumptions import as_json, as_text
+
+    assumed = Assumptions()
+    if arguments.file is not None:
+        from lab.load import load_topology
+
+        assumed = Assumptions(load_topology(arguments.file).assumed)
+    print(as_json(assumed) if arguments.format == "json" else as_text(assumed))
+    return 0
+
+
 def schema(arguments: argparse.Namespace) -> int:
     """Print a JSON Schema."""
     from lab.load.schema import cases_schema, policy_schema, topology_schema

@@ -159,3 +159,17 @@ _PRIVATE_PEERING = {region.name: microsoft_community(region.private_peering) for
 def private_peering_community(region: str) -> Community | None:
     """What Microsoft publishes as a region's community on private peering; None where it publishes none."""
     return _PRIVATE_PEERING.get(region)
+
+
+PUBLIC_COMMUNITIES = frozenset(
+    map(
+        microsoft_community,
+        (
+            *(value for one in REGIONS for value in one[3:]),
+            *(one.value for one in (*SERVICES, *NATIONAL_REGIONS, *US_GOVERNMENT_SERVICES)),
+        ),
+    )
+)
+"""Every community that is published for Microsoft peering."""
+MICROSOFT_365_COMMUNITIES = frozenset(microsoft_community(one.value) for one in SERVICES if one.needs_authorization)
+"""Those that a route filter may name only where Microsoft has authorised the subscription."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.bgp import Address, Community, Prefix, parse_community
+from lab.bgp import Address, Community, Prefix, is_private_asn, parse_community
 from lab.expressroute.communities import (
+    MICROSOFT_365_COMMUNITIES,
+    PUBLIC_COMMUNITIES,
     REGION_NAMES,
     microsoft_community,
     private_peering_community,
@@ -15,21 +18,31 @@ from lab.expressroute.facts import (
     BANDWIDTHS_MBPS,
     BFD,
     CIRCUIT_API,
+    CONNECTION_WEIGHTS,
     CUSTOM_COMMUNITIES,
     DIRECT,
+    DIRECT_BANDWIDTHS_MBPS,
+    DOCUMENTATION_ASNS,
     FAQ,
+    GLOBAL_REACH,
+    GLOBAL_REACH_BLOCK_LENGTH,
     HOLD_TIMES_S,
     LINK_BLOCK_LENGTH,
+    LOCATIONS_BY_PROVIDER,
     MD5_KEY_LENGTH,
     MICROSOFT_ASN,
     MICROSOFT_BFD_INTERVAL_MS,
+    OPTIMIZE_ROUTING,
     PORTAL_ROUTING,
     RESERVED_ASNS,
+    ROUTE_FILTER,
     ROUTING,
     VLAN_IDS,
     Source,
     Tag,
 )
+from lab.expressroute.locations import LOCATIONS
+from lab.expressroute.public_space import special_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +102,39 @@ REGION_COMMUNITY = Rule(
 )
 HOLD_TIME = Rule(id="ER018", title="The hold time is from 10 to 180 seconds", source=FAQ)
 BANDWIDTH = Rule(id="ER019", title="The bandwidth is one that providers sell", source=DIRECT)
-BFD_INTERVAL = Rule(id="ER020", title="A BFD interval of the customer is 300 ms or longer", source=BFD)
+PUBLIC_BLOCK = Rule(id="ER038", title="Link blocks of Microsoft peering are public", source=ROUTING)
+PUBLIC_PREFIX = Rule(id="ER021", title="Advertised public prefixes are public, and no default route", source=ROUTING)
+PUBLIC_ASN = Rule(
+    id="ER022", title="On Microsoft peering the AS is public, or a public one is given for the prefixes", source=ROUTING
+)
+PEERING_VLANS = Rule(id="ER023", title="The peerings of a circuit have different VLANs", source=ROUTING)
+LINK_VLANS = Rule(id="ER024", title="A peering has the same VLAN on both links", source=PORTAL_ROUTING)
+DOT1Q_TAGS = Rule(id="ER025", title="With Dot1Q every peering on a port pair has a VLAN of its own", source=DIRECT)
+S_TAG = Rule(id="ER026", title="A circuit on a port pair has an S-tag with QinQ, and none with Dot1Q", source=DIRECT)
+S_TAGS = Rule(id="ER027", title="With QinQ every circuit on a port pair has an S-tag of its own", source=DIRECT)
+REACH_OF_LOCAL = Rule(id="ER028", title="A circuit with the Local SKU has no Global Reach", source=GLOBAL_REACH)
+REACH_BETWEEN_AREAS = Rule(
+    id="ER029", title="Global Reach between geopolitical areas needs Premium on both circuits", source=GLOBAL_REACH
+)
+REACH_LOCATIONS = Rule(
+    id="ER030", title="Global Reach joins circuits of different peering locations", source=GLOBAL_REACH
+)
+REACH_BLOCK = Rule(id="ER031", title="The block of Global Reach is a /29, or a /125 in IPv6", source=GLOBAL_REACH)
+FILTER_COMMUNITY = Rule(
+    id="ER032", title="A route filter names communities of regions and services", source=ROUTE_FILTER
+)
+FILTER_AUTHORIZATION = Rule(
+    id="ER033", title="A route filter names Microsoft 365 only where that is authorised", source=ROUTE_FILTER
+)
+WEIGHT = Rule(id="ER034", title="The weight of a connection is from 0 to 32000", source=OPTIMIZE_ROUTING)
+DIRECT_BANDWIDTH = Rule(id="ER035", title="The bandwidth is one that ExpressRoute Direct has", source=DIRECT)
+LOCATION = Rule(
+    id="ER036",
+    title="Where it matters what is in reach, the peering location is a published one",
+    source=LOCATIONS_BY_PROVIDER,
+)
+LOCAL_LOCATION = Rule(id="ER037", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
+BFD_INTERVAL = Rule(id="ER038", title="A BFD interval of the customer is 300 ms or longer", source=BFD)
 
 RULES = (
     BLOCK_LENGTH,
@@ -111,6 +156,24 @@ RULES = (
     REGION_COMMUNITY,
     HOLD_TIME,
     BANDWIDTH,
+    PUBLIC_BLOCK,
+    PUBLIC_PREFIX,
+    PUBLIC_ASN,
+    PEERING_VLANS,
+    LINK_VLANS,
+    DOT1Q_TAGS,
+    S_TAG,
+    S_TAGS,
+    REACH_OF_LOCAL,
+    REACH_BETWEEN_AREAS,
+    REACH_LOCATIONS,
+    REACH_BLOCK,
+    FILTER_COMMUNITY,
+    FILTER_AUTHORIZATION,
+    WEIGHT,
+    DIRECT_BANDWIDTH,
+    LOCATION,
+    LOCAL_LOCATION,
     BFD_INTERVAL,
 )
 """Every rule, in the order of its id."""
@@ -264,3 +327,150 @@ def same_families(missing: str, lacking: str, carrying: str) -> Finding:
     """The finding that a family is on one link only."""
     what = f"{missing} is on the {carrying} link only"
     return Finding(rule=SAME_FAMILIES, what=what, meant=f"give the {lacking} link a block of {missing} too")
+
+
+# Microsoft peering
+
+
+def public_block(block: Prefix) -> Finding | None:
+    """Whether a link block can be one of Microsoft peering."""
+    return _public(PUBLIC_BLOCK, block)
+
+
+def public_prefix(prefix: Prefix) -> Finding | None:
+    """Whether a prefix can be advertised on Microsoft peering."""
+    if prefix.prefixlen == 0:
+        return Finding(rule=PUBLIC_PREFIX, what=f"{prefix} is the default route", meant="list the prefixes one by one")
+    return _public(PUBLIC_PREFIX, prefix)
+
+
+def _public(rule: Rule, prefix: Prefix) -> Finding | None:
+    special = special_range(prefix)
+    if special is None:
+        return None
+    how = "overlaps" if special.prefixlen > prefix.prefixlen else "is inside"
+    meant = "for a lab the ranges for benchmarks will do, such as 198.19.0.0/16 or 2001:2:0:8000::/49"
+    return Finding(rule=rule, what=f"{prefix} {how} {special}, which is not public", meant=meant)
+
+
+def public_asn(asn: int, registered: int | None) -> Finding | None:
+    """Whether Microsoft peering can be from an AS; `registered` is the one that the prefixes belong to, where given."""
+    meant = "write a public one; for a lab those for documentation from 65536 to 65551 will do (RFC 5398)"
+    for number in (asn, registered):
+        if number in DOCUMENTATION_ASNS:
+            return Finding(rule=PUBLIC_ASN, what=f"AS {number} is not allowed in the path", meant=meant)
+    if registered is None and is_private_asn(asn):
+        meant += ", or the one that the prefixes belong to as customer_asn"
+        return Finding(rule=PUBLIC_ASN, what=f"AS {asn} is private", meant=meant)
+    if registered is not None and is_private_asn(registered):
+        return Finding(rule=PUBLIC_ASN, what=f"customer_asn {registered} is private", meant=meant)
+    return None
+
+
+def filter_community(community: Community, of_services: Collection[Community] = ()) -> Finding | None:
+    """Whether a community is published, or one that a service of the topology carries."""
+    if community in PUBLIC_COMMUNITIES or community in of_services:
+        return None
+    what = f"{community} is a community of no region and no service on Microsoft peering"
+    return Finding(rule=FILTER_COMMUNITY, what=what, meant="such as westeurope.microsoft, 12076:51002")
+
+
+def filter_authorization(community: Community, *, authorized: bool) -> Finding | None:
+    """Whether a filter may name a community."""
+    if authorized or community not in MICROSOFT_365_COMMUNITIES:
+        return None
+    meant = "assume microsoft_365_authorization: granted, where the subscription has it"
+    return Finding(rule=FILTER_AUTHORIZATION, what=f"{community} needs Microsoft's authorisation", meant=meant)
+
+
+# tags and bandwidths
+
+
+def peering_vlans(one: int, other: int) -> Finding | None:
+    """Whether two peerings of a circuit can be told apart."""
+    what = f"VLAN {one} is that of two peerings of the circuit"
+    return Finding(rule=PEERING_VLANS, what=what, meant="give each its own") if one == other else None
+
+
+def link_vlans(primary: int, secondary: int) -> Finding | None:
+    """Whether a peering has one VLAN."""
+    if primary == secondary:
+        return None
+    what = f"the primary link has VLAN {primary} and the secondary one {secondary}"
+    return Finding(rule=LINK_VLANS, what=what, meant="write the same; a provider may hand over others to the customer")
+
+
+def dot1q_tags(one: int, other: int) -> Finding | None:
+    """Whether two peerings on a port pair with Dot1Q can be told apart."""
+    what = f"VLAN {one} is that of two peerings on the port pair"
+    return Finding(rule=DOT1Q_TAGS, what=what, meant="give each its own, or use QinQ") if one == other else None
+
+
+def s_tag(number: int | None, *, qinq: bool) -> Finding | None:
+    """Whether a circuit on a port pair has an S-tag where it needs one."""
+    if (number is None) is not qinq:
+        return None
+    if qinq:
+        return Finding(rule=S_TAG, what="with QinQ a circuit has an S-tag", meant="write s_tag, 1 to 4094")
+    return Finding(rule=S_TAG, what=f"with Dot1Q there is no S-tag, and {number} is one", meant="leave it out")
+
+
+def s_tags(one: int, other: int) -> Finding | None:
+    """Whether two circuits on a port pair with QinQ can be told apart."""
+    what = f"S-tag {one} is that of two circuits on the port pair"
+    return Finding(rule=S_TAGS, what=what, meant="give each its own") if one == other else None
+
+
+def direct_bandwidth(text: str) -> Finding | None:
+    """Whether a circuit on a port pair of ExpressRoute Direct can have a bandwidth."""
+    if text in DIRECT_BANDWIDTHS_MBPS:
+        return None
+    meant = f"one of {', '.join(DIRECT_BANDWIDTHS_MBPS)}"
+    return Finding(rule=DIRECT_BANDWIDTH, what=f"{text!r} is no bandwidth of ExpressRoute Direct", meant=meant)
+
+
+# connections, locations and Global Reach
+
+
+def connection_weight(weight: int) -> Finding | None:
+    """Whether a connection can have a weight."""
+    if weight in CONNECTION_WEIGHTS:
+        return None
+    meant = f"{CONNECTION_WEIGHTS[0]} to {CONNECTION_WEIGHTS[-1]}, the highest wins"
+    return Finding(rule=WEIGHT, what=f"{weight} is no weight of a connection", meant=meant)
+
+
+def peering_location(name: str) -> Finding | None:
+    """Whether it is known what is in reach of a peering location."""
+    if name in LOCATIONS:
+        return None
+    return Finding(rule=LOCATION, what=f"peering location {name!r} is not known", meant="such as Amsterdam")
+
+
+def local_location(name: str) -> Finding | None:
+    """Whether a circuit with the Local SKU can be at a known peering location."""
+    location = LOCATIONS.get(name)
+    if location is None or location.local_regions:
+        return None
+    return Finding(rule=LOCAL_LOCATION, what=f"the Local SKU is not sold at {name}", meant="write standard or premium")
+
+
+def global_reach(skus: tuple[str, str], locations: tuple[str, str]) -> Finding | None:
+    """Whether two circuits can be joined, given their SKUs and peering locations."""
+    if "local" in skus:
+        return Finding(rule=REACH_OF_LOCAL, what="a circuit with the Local SKU has no Global Reach")
+    if locations[0] == locations[1]:
+        return Finding(rule=REACH_LOCATIONS, what=f"both circuits are at {locations[0]}", meant="use two locations")
+    areas = [LOCATIONS[name].area for name in locations if name in LOCATIONS]
+    if len(set(areas)) > 1 and set(skus) != {"premium"}:
+        what = f"{locations[0]} is in {areas[0]} and {locations[1]} in {areas[1]}"
+        return Finding(rule=REACH_BETWEEN_AREAS, what=what, meant="both circuits need the Premium SKU")
+    return None
+
+
+def global_reach_block(block: Prefix) -> Finding | None:
+    """Whether a block has the length that Global Reach takes."""
+    length = GLOBAL_REACH_BLOCK_LENGTH[block.version]
+    if block.prefixlen == length:
+        return None
+    return Finding(rule=REACH_BLOCK, what=f"the block of Global Reach is a /{length}, and {block} is not")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from lab.bgp import Prefix, family_of
+from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
 from lab.plan import Endpoint, Role
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import VNET_GATEWAY_HOST, VNET_HOST, host, link
-from lab.plan.draft import Draft, SessionEnd, with_paths
-from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, GATEWAY_MAXIMUM_PATHS
+from lab.plan.draft import Draft, SessionEnd
+from lab.plan.microsoft_edge import GATEWAY_BEST_PATH, edge_best_path
 from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge
-from lab.topology import Circuit, GlobalReach, Link, Network, RoutingDomain, Topology
+from lab.topology import Circuit, EdgeBgp, GlobalReach, Link, Network, RoutingDomain, Topology
 
 NUMBER_IN_BLOCK = {Link.PRIMARY: 0, Link.SECONDARY: 1}
 
@@ -23,7 +24,7 @@ def plan_private(draft: Draft, topology: Topology) -> None:
     prefixes = tuple(p for v in topology.azure.vnets for p in v.network.prefixes)
     instances = gateways(topology.azure.gateway_instances)
     for gateway in instances:
-        draft.router(gateway, Role.GATEWAY, GATEWAY_ASN, prefixes, with_paths(GATEWAY_MAXIMUM_PATHS))
+        draft.router(gateway, Role.GATEWAY, GATEWAY_ASN, prefixes, EdgeBgp(best_path=GATEWAY_BEST_PATH))
     for gateway in instances:
         for circuit in circuits:
             for circuit_link in Link:
@@ -124,7 +125,8 @@ def plan_public(draft: Draft, topology: Topology) -> None:
     if not circuits:
         return
     prefixes = tuple(p for one in topology.azure.services for p in one.network.prefixes)
-    draft.router(MICROSOFT_CORE, Role.MICROSOFT_CORE, MICROSOFT_ASN, prefixes, with_paths(EDGE_MAXIMUM_PATHS))
+    best_path = edge_best_path(Assumptions(topology.assumed))
+    draft.router(MICROSOFT_CORE, Role.MICROSOFT_CORE, MICROSOFT_ASN, prefixes, EdgeBgp(best_path=best_path))
     for circuit in circuits:
         for circuit_link in Link:
             _core_link(draft, topology, circuit, circuit_link)
@@ -143,7 +145,7 @@ def _core_link(draft: Draft, topology: Topology, circuit: Circuit, circuit_link:
     for block in blocks:
         rules = (
             behaviour.core_to_edge(topology),
-            behaviour.edge_to_core(topology, circuit, circuit_link, family_of(block)),
+            behaviour.edge_to_core(topology, circuit, circuit_link),
         )
         listens, connects = (
             SessionEnd(

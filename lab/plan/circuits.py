@@ -13,18 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.bgp import Asn, Family
+from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
 from lab.plan import BfdPlan, Endpoint, Role, SourceNat, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, with_paths
-from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, MICROSOFT_BFD
+from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, MICROSOFT_BFD, edge_best_path
 from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft
 from lab.topology import (
     Bfd,
     Circuit,
     ConnectivityModel,
     DirectPort,
+    EdgeBgp,
     Encapsulation,
     Layer2,
     Layer3,
@@ -50,11 +52,11 @@ class _Links:
     facing_asn: Asn
 
     def plan(self) -> None:
-        circuit = self.circuit
+        circuit, best_path = self.circuit, edge_best_path(Assumptions(self.topology.assumed))
         for peering in circuit.peerings:
             for link in Link:
                 edge = microsoft_edge(circuit.name, link, peering.domain)
-                self.draft.router(edge, Role.MICROSOFT_EDGE, MICROSOFT_ASN, bgp=with_paths(EDGE_MAXIMUM_PATHS))
+                self.draft.router(edge, Role.MICROSOFT_EDGE, MICROSOFT_ASN, bgp=EdgeBgp(best_path=best_path))
         for link in Link:
             ports = self._ports(link)
             for peering in circuit.peerings:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.bgp import Asn, Prefix
+from lab.bgp import Prefix
 from lab.plan import Plan
+from lab.plan.assumed import that_mattered
 from lab.plan.azure import plan_private, plan_public
 from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
 from lab.plan.draft import Draft
+from lab.plan.microsoft_sessions import facing_asn
 from lab.plan.sites import HOLD_TIME_S, plan_access, plan_ibgp, plan_site
-from lab.topology import Circuit, Layer3, Site, Topology
+from lab.topology import Layer3, Site, Topology
 
 
 def plan(topology: Topology) -> Plan:
@@ -29,7 +31,7 @@ def plan(topology: Topology) -> Plan:
             for site in topology.customer.sites:
                 for access in site.access:
                     plan_access(draft, access, site.asn, circuit.carrier.asn)
-        plan_circuit(draft, topology, circuit, _facing_asn(topology, circuit))
+        plan_circuit(draft, topology, circuit, facing_asn(topology, circuit))
     for site in topology.customer.sites:
         plan_ibgp(draft, site, _hold_time_s(topology, site))
     plan_private(draft, topology)
@@ -61,16 +63,10 @@ def _hold_time_s(topology: Topology, site: Site) -> int:
     return next(found, HOLD_TIME_S)
 
 
-def _facing_asn(topology: Topology, circuit: Circuit) -> Asn:
-    """The AS that faces Microsoft: the provider's where it routes, else the customer's."""
-    if isinstance(circuit.carrier, Layer3):
-        return circuit.carrier.asn
-    return topology.customer.site_of(circuit.routers[0]).asn
-
-
 def _fidelity(topology: Topology) -> Iterator[str]:
     for circuit in topology.circuits:
         name = f"circuit {circuit.name}: " if circuit.name else ""
         yield f"{name}bandwidth: {circuit.bandwidth_mbps} Mbps is not enforced; tags: {tags_in_words(circuit)}"
     if topology.azure.gateway_instances == 1 and topology.azure.vnets:
         yield "gateway: one instance; a real one has two"
+    yield from that_mattered(topology)

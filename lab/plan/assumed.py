@@ -1,0 +1,109 @@
+"""The assumptions that a topology depends on, one sentence each, for `Plan.fidelity`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.bgp import Family, Prefix, family_of, is_private_asn
+from lab.expressroute import assumptions
+from lab.expressroute.assumptions import ASSUMPTIONS, Assumption, Assumptions
+from lab.expressroute.communities import MICROSOFT_365_COMMUNITIES, NATIONAL_REGIONS, REGIONS, microsoft_community
+from lab.plan.microsoft_edge import Edge, edge_towards_customer
+from lab.policy import Change, Policy, SessionRules
+from lab.topology import Circuit, Layer3, Link, Peering, PublicPrefixes, Site, Sku, Topology
+
+_REGIONAL = frozenset(
+    map(microsoft_community, (*(v for one in REGIONS for v in one[3:]), *(one.value for one in NATIONAL_REGIONS)))
+)
+
+
+def that_mattered(topology: Topology) -> tuple[str, ...]:
+    """What is said of each assumption whose mechanism the topology uses, or that its file answers."""
+    assumed = Assumptions(topology.assumed)
+    mattered = {one.name for one in _mattered(topology, assumed)} | {name for name, _ in topology.assumed}
+    return tuple(
+        f"assumed: {one.says(assumed.answer(one))} ({one.tag.value}; {one.name}: {assumed.answer(one)})"
+        for one in ASSUMPTIONS
+        if one.name in mattered
+    )
+
+
+def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
+    for circuit in topology.circuits:
+        for peering in circuit.peerings:
+            yield from _limits(topology, circuit, peering, assumed)
+            if peering.public is None:
+                yield from _private(topology, peering)
+            else:
+                yield from _public(topology, circuit, peering, peering.public)
+    if topology.global_reach:
+        yield assumptions.GLOBAL_REACH_PREPENDS
+        yield assumptions.GLOBAL_REACH_TO_GATEWAY
+    if topology.azure.gateway_instances > 1:
+        yield assumptions.EDGE_PATHS
+
+
+def _private(topology: Topology, peering: Peering) -> Iterator[Assumption]:
+    if topology.azure.vnets:
+        yield assumptions.PRIVATE_ASNS_TO_CUSTOMER
+    if any(
+        change.communities or change.large_communities or change.extended_communities or change.route_targets
+        for _, rules in peering.rules
+        for change in _changes(rules)
+    ):
+        yield assumptions.CUSTOMER_COMMUNITIES
+
+
+def _public(topology: Topology, circuit: Circuit, peering: Peering, public: PublicPrefixes) -> Iterator[Assumption]:
+    asns = [site.asn for site in topology.customer.sites]
+    asns += [circuit.carrier.asn] if isinstance(circuit.carrier, Layer3) else []
+    asns += [asn for _, rules in peering.rules for change in _changes(rules) for asn in change.prepend]
+    if any(map(is_private_asn, asns)):
+        yield assumptions.PUBLIC_PRIVATE_ASNS
+    own = [prefix for site in topology.customer.sites for prefix in _own(site)]
+    own += [prefix for _, prefix in public.nat.pools] if public.nat else []
+    if any(
+        one != listed and one.version == listed.version and listed.overlaps(one) and one.prefixlen > listed.prefixlen
+        for one in own
+        for listed in public.advertised
+    ):
+        yield assumptions.MORE_SPECIFICS
+    filters = [one for _, one in public.route_filters]
+    if any(len(one.communities) > 1 for one in filters):
+        yield assumptions.ROUTE_FILTER_MATCH
+    if any(MICROSOFT_365_COMMUNITIES.intersection(one.communities) for one in filters):
+        yield assumptions.MICROSOFT_365
+    allowed = {community for one in filters for community in one.communities}
+    for service in topology.azure.services:
+        tags = set(service.communities)
+        if circuit.sku is not Sku.PREMIUM and tags & allowed and not tags & (_REGIONAL | MICROSOFT_365_COMMUNITIES):
+            yield assumptions.GLOBAL_SERVICES
+
+
+def _limits(topology: Topology, circuit: Circuit, peering: Peering, assumed: Assumptions) -> Iterator[Assumption]:
+    """Where the customer's own prefixes come near the limit."""
+    edge = Edge(circuit=circuit, link=Link.PRIMARY, assumed=assumed)
+    own = [prefix for site in topology.customer.sites for prefix in _own(site)]
+    for family in Family:
+        limit = edge_towards_customer(edge, peering, family, topology.customer.sites[0].asn).max_prefix
+        if limit is not None and sum(family_of(one) is family for one in own) >= limit.warning_at:
+            yield assumptions.PREFIX_LIMIT_COUNTS
+            yield assumptions.PREFIX_LIMIT_WARNING
+            yield assumptions.PREFIX_LIMIT_RESTART
+
+
+def _own(site: Site) -> Iterator[Prefix]:
+    yield from (prefix for network in site.networks for prefix in network.prefixes)
+    for _, edge in site.bgp:
+        yield from edge.networks
+        yield from (leaked.prefix for leaked in edge.leaked_networks)
+
+
+def _changes(rules: SessionRules) -> Iterator[Change]:
+    """Everything that the export policies of a session, or those that they call, may change."""
+    waiting: list[Policy] = list(rules.export_policies)
+    while waiting:
+        for term in waiting.pop().terms:
+            yield term.change
+            if term.call is not None:
+                waiting.append(term.call)
