@@ -23,7 +23,8 @@ from lab.channel import Channel
 from lab.errors import InputError, LabBroken, NotPermitted
 from lab.logs import Logs
 from lab.messages import Broken, Stop
-from lab.runtimes.namespaces import name_process, start_first_process
+from lab.processes import name_process
+from lab.runtimes.namespaces import start_first_process
 
 END_DEADLINE_S = 10.0
 _POLL_S = 0.005

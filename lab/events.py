@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.bfd import BfdStatus
 from lab.bgp import Address, Prefix, Route
 from lab.plan import BgpPlan
 from lab.wire import Fault
 
-CEASE_MAXIMUM_PREFIXES, CEASE_ADMINISTRATIVE_SHUTDOWN, CEASE_ADMINISTRATIVE_RESET = 1, 2, 4
-"""Subcodes of a NOTIFICATION with code 6, Cease (RFC 4486 §4)."""
+CEASE_MAXIMUM_PREFIXES, CEASE_ADMINISTRATIVE_SHUTDOWN, CEASE_ADMINISTRATIVE_RESET, CEASE_BFD_DOWN = 1, 2, 4, 10
+"""Subcodes of a NOTIFICATION with code 6, Cease (RFC 4486 §4, RFC 9384 §3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,15 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BfdChanged:
+    """BFD of a session has another status; `failure` says why the path failed, empty where it did not."""
+
+    session: str
+    status: BfdStatus
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconfigured:
     """The router's policies, rules and networks are those of `bgp` from now on; its sessions stay up.
 
@@ -63,7 +73,7 @@ class Reconfigured:
     bgp: BgpPlan
 
 
-Event = SessionUp | SessionDown | UpdateReceived | RefreshRequested | LinkChanged | Reconfigured
+Event = SessionUp | SessionDown | UpdateReceived | RefreshRequested | LinkChanged | BfdChanged | Reconfigured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +112,7 @@ class RemoveRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseSession:
-    """End a session with a NOTIFICATION: Cease (code 6) and a subcode of RFC 4486.
+    """End a session with a NOTIFICATION: Cease (code 6) and a subcode of RFC 4486 or RFC 9384.
 
     It may be opened again after `hold_down_s` seconds; None keeps it closed until the router is configured anew.
     """

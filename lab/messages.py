@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.bfd import BfdStatus, Changed
 from lab.bgp import Prefix
 from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
@@ -184,6 +185,7 @@ class SessionReport:
     updates_sent: int
     updates_received: int
     why_down: str
+    bfd: BfdStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,14 @@ class NodeReport:
 
     sessions: tuple[SessionReport, ...]
     refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BfdReport:
+    """BFD of a session has changed; a node's BFD process says so to the node."""
+
+    session: str
+    changed: Changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +265,7 @@ class Fibs:
 Message = (
     Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
     | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
-    | Listening | Connect | NodeReport | ReadRouterTables | RouterTablesRead
+    | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
 )  # fmt: skip
 """Everything that crosses a channel."""

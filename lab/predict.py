@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from lab.bfd import negotiated
 from lab.errors import LabBroken
-from lab.events import Announce, CloseSession, Effect, Event, SessionDown, SessionUp, UpdateReceived, Withdraw
+from lab.events import (
+    Announce,
+    BfdChanged,
+    CloseSession,
+    Effect,
+    Event,
+    SessionDown,
+    SessionUp,
+    UpdateReceived,
+    Withdraw,
+)
 from lab.plan import Plan, SessionPlan
 from lab.router import Router
 from lab.tables import ClosedSession, LabTables
@@ -26,8 +37,9 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wiring:
-    """Which router and session is at the other end of each session."""
+    """Which router and session is at the other end of each session, `own`."""
 
+    own: SessionPlan
     router: str
     session: SessionPlan
     peer_router_id: int
@@ -40,6 +52,9 @@ def predict(plan: Plan) -> Prediction:
     wiring = _wire(plan)
     events: deque[tuple[str, Event]] = deque()
     for (router, session), far in wiring.items():
+        if far.own.bfd is not None:
+            status = negotiated(far.own.bfd, far.session.bfd)
+            events.append((router, BfdChanged(session=session, status=status)))
         if far.why_down:
             events.append((router, SessionDown(session=session, reason=far.why_down)))
         else:
@@ -85,6 +100,7 @@ def _wire(plan: Plan) -> dict[tuple[str, str], _Wiring]:
     sessions = {(node.name, s.name): s for node in plan.routers if node.bgp for s in node.bgp.sessions}
     return {
         end: _Wiring(
+            own=sessions[end],
             router=far_router,
             session=far_session,
             peer_router_id=router_ids[far_router],

@@ -16,11 +16,12 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from lab.bfd import negotiated
 from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import Logs
@@ -60,6 +61,7 @@ from lab.messages import (
     Tables,
 )
 from lab.plan import Plan, Role
+from lab.processes import how_it_ended
 from lab.runtimes import netns, tagging
 from lab.runtimes.namespaces import start_part
 from lab.tables import ClosedSession, LabTables
@@ -226,10 +228,10 @@ class Supervisor:
             if not pid:
                 return
             if pid in names:
-                self._break(f"the router process of {names[pid]} {_how_it_ended(status)}", names[pid])
+                self._break(f"the router process of {names[pid]} {how_it_ended(status)}", names[pid])
             elif pid in self._parts:
                 part = self._parts[pid]
-                self._break(f"the {part} {_how_it_ended(status)}", part)
+                self._break(f"the {part} {how_it_ended(status)}", part)
 
     def _break(self, reason: str, node: str) -> None:
         """A part of the lab died: from now on every question is answered with the reason."""
@@ -423,7 +425,18 @@ class Supervisor:
         late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
         for name, router in self._routers.items():
             refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
-        return late + down + differ + refused
+        return late + down + list(self._pending_bfd(plan)) + differ + refused
+
+    def _pending_bfd(self, plan: Plan) -> Iterator[str]:
+        """The sessions whose BFD is not as both ends have it configured."""
+        far_ends = plan.far_ends()
+        for (name, session), (far_name, far) in far_ends.items():
+            _, own = far_ends[far_name, far.name]
+            mine = self._routers[name].session(session)
+            if mine is None or own.bfd is None or far.bfd is None:
+                continue
+            if mine.bfd != negotiated(own.bfd, far.bfd):
+                yield f"BFD {name} - {session}: {mine.bfd}"
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -474,9 +487,3 @@ def _pss_kib(pid: int) -> int:
     """The proportional memory of a process."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-
-
-def _how_it_ended(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"was killed by signal {os.WTERMSIG(status)} ({signal.Signals(os.WTERMSIG(status)).name})"
-    return f"ended with status {os.waitstatus_to_exitcode(status)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.bfd import BfdStatus
 from lab.bgp import Address, Prefix, Route, changes_between, title_of
 
 
@@ -17,7 +18,7 @@ class SessionTables:
 
     `adj_rib_in` holds routes as they were received, before policy. `why_down` is the last reason that was given,
     `warning` what there is to say of a prefix limit that is near. `refreshes` counts how often the neighbour asked for
-    all routes again (RFC 2918).
+    all routes again (RFC 2918). `bfd` is None where this end does not run BFD.
     """
 
     session: str
@@ -28,6 +29,7 @@ class SessionTables:
     why_down: str = ""
     warning: str = ""
     refreshes: int = 0
+    bfd: BfdStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,9 @@ def _session_differences(router: str, mine: SessionTables, theirs: SessionTables
     if mine.established != theirs.established:
         predicted, observed = ("established" if s.established else f"down: {s.why_down}" for s in (mine, theirs))
         yield Difference(router=router, table="session", what=mine.session, predicted=predicted, observed=observed)
+    if mine.bfd != theirs.bfd:
+        predicted, observed = (str(s.bfd or "none") for s in (mine, theirs))
+        yield Difference(router=router, table="bfd", what=mine.session, predicted=predicted, observed=observed)
     yield from _route_differences(router, f"adj_rib_in {mine.session}", mine.adj_rib_in, theirs.adj_rib_in)
     yield from _route_differences(router, f"adj_rib_out {mine.session}", mine.adj_rib_out, theirs.adj_rib_out)
 

@@ -203,6 +203,14 @@ class LinkSubnet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bfd:
+    """BFD of the routers that face Microsoft: the interval of both directions, and the detection multiplier."""
+
+    interval_ms: int = 300
+    multiplier: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteFilter:
     """The communities whose prefixes Microsoft peering announces. No filter, no prefix."""
 
@@ -250,7 +258,8 @@ class Peering:
     """One peering of a circuit. `customer_md5` holds the keys of edges whose key differs from Azure's.
 
     `customer_vlans` are the VLANs that the provider hands over at the customer's side, where they are not `vlan_id`.
-    `enabled` are the families that are not disabled. `public` is what only Microsoft peering has.
+    `enabled` are the families that are not disabled. `public` is what only Microsoft peering has. `bfd` is that of the
+    routers that face Microsoft, None where they run none.
     """
 
     domain: RoutingDomain = RoutingDomain.PRIVATE
@@ -260,6 +269,7 @@ class Peering:
     md5: Secret | None = None
     customer_md5: tuple[tuple[str, Secret], ...] = ()
     hold_time_s: int = 180
+    bfd: Bfd | None = None
     customer_vlans: tuple[tuple[Link, int], ...] = ()
     enabled: frozenset[Family] = frozenset(Family)
     public: PublicPrefixes | None = None

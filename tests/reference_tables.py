@@ -37,6 +37,7 @@ RULE_KEYS = {
     "ER017": "azure.regional_community",
     "ER018": "peerings.private.hold_time",
     "ER019": "circuit.bandwidth",
+    "ER020": "peerings.private.bfd.interval",
 }
 """The keys that each rule is about."""
 

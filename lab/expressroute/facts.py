@@ -31,6 +31,7 @@ class Source:
 
 
 ROUTING = Source(document="expressroute-routing.md", edition="2026-03-12")
+BFD = Source(document="expressroute-bfd.md", edition="2023-06-30")
 FAQ = Source(document="expressroute-faqs.md", edition="2026-03-31")
 PORTAL_ROUTING = Source(document="expressroute-howto-routing-portal-resource-manager.md", edition="2019")
 CIRCUIT_API = Source(document="Microsoft.Network expressRouteCircuit.json", edition="2024-05-01")
@@ -48,6 +49,7 @@ CUSTOM_COMMUNITIES = Source(document="how-to-configure-custom-bgp-communities.md
 MICROSOFT_ASN = Asn(12076)  # ROUTING: the peer of every peering
 GATEWAY_ASN = Asn(65515)  # ROUTING: a VNet gateway
 MICROSOFT_HOLD_TIME_S = 180  # FAQ: of Microsoft's edge, not changeable; the lower of the two ends is used
+MICROSOFT_BFD_INTERVAL_MS = 300  # BFD: of Microsoft's edge, both ways, not to be shortened; the slower side wins
 RESERVED_ASNS = range(65515, 65521)  # ROUTING: kept for Microsoft's own use; a VNet gateway is 65515
 DOCUMENTATION_ASNS = range(64496, 64512)  # ROUTING: not allowed in the path on Microsoft peering (RFC 5398)
 MAINTENANCE_PREPENDS = 8  # MAINTENANCE: of 12076, towards the customer and towards the gateway

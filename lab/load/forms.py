@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from lab.bgp import Address, Asn, Community, ExtendedCommunity, Family, LargeCommunity, Origin, Prefix
 from lab.load import values
-from lab.load.scalars import FLAG, NAME, choice, name_of, parsed, whole
+from lab.load.scalars import FLAG, NAME, Wrong, choice, name_of, parsed, shown, whole
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -55,6 +55,17 @@ def under(key: str) -> _ShortForm:
         short=lambda long: {KEY_OF: {"mapping": long, "key": key}},
     )
 
+
+def _nothing_said(value: object) -> object:
+    if isinstance(value, dict):
+        return value
+    if value != "true":
+        raise Wrong(f"{shown(value)} is neither true nor a mapping", "write true or a mapping, or leave it out")
+    return {}
+
+
+SWITCH = _ShortForm(lengthen=_nothing_said, short=lambda _: {"enum": [True, "true"]})
+"""The word true stands for a mapping with nothing in it."""
 
 _ONE = _ShortForm(
     lengthen=lambda value: value if isinstance(value, list) else [value], short=lambda long: long["items"]

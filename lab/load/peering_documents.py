@@ -8,7 +8,18 @@ from pydantic import Field, model_validator
 
 from lab.bgp import Asn, Counted, Prefix, RemovePrivate
 from lab.load import values
-from lab.load.forms import AnyAddress, AnyPrefix, Document, FamilyName, Flag, OneOrMore, Reference, Standard, under
+from lab.load.forms import (
+    SWITCH,
+    AnyAddress,
+    AnyPrefix,
+    Document,
+    FamilyName,
+    Flag,
+    OneOrMore,
+    Reference,
+    Standard,
+    under,
+)
 from lab.load.scalars import Wrong, choice, whole
 from lab.topology import PrefixState, Secret
 
@@ -84,6 +95,17 @@ class EdgePoliciesDocument(Document):
         return self
 
 
+class BfdDocument(Document):
+    """BFD of the routers that face Microsoft."""
+
+    interval: Annotated[int, values.BFD_INTERVAL] | None = Field(
+        None, description="how often to send and to expect packets, 300 ms if left out; the slower side wins"
+    )
+    multiplier: Annotated[int, whole(1, 255)] | None = Field(
+        None, description="after how many lost packets Microsoft's side takes the path for failed; 3 if left out"
+    )
+
+
 class CustomerVlansDocument(Document):
     """The VLANs that the provider hands over, where they are not the peering's."""
 
@@ -106,6 +128,10 @@ class PeeringDocument(Document):
     )
     hold_time: Annotated[int, values.HOLD_TIME] | None = Field(
         None, description="the BGP hold time of the routers that face Microsoft, such as 30 s; 180 s if left out"
+    )
+    bfd: Annotated[BfdDocument, SWITCH] | None = Field(
+        None,
+        description="BFD of the routers that face Microsoft: true, or {interval: 300 ms, multiplier: 3}",
     )
     disabled: OneOrMore[FamilyName] | None = Field(
         None, description="the families in which the peering is disabled: ipv4, ipv6, or a list of both"

@@ -32,7 +32,6 @@ _LEFT_OUT = (0, "any", "asns", "limit", "prefix", "prefixes", "terms")
 
 _KNOWN_ELSEWHERE = {
     ("PeeringsDocument", "public"): "Azure public peering was retired on 2024-03-31",
-    ("PrivatePeeringDocument", "bfd"): f"bfd is {NOT_BUILT}",
     ("ExpectDocument", "failover"): f"failover is {NOT_BUILT}",
     ("MatchDocument", "as_path_contains"): "as_path_contains is gone: as_path: _65099_ asks for an AS in the path",
     ("GivenRouteDocument", "multi_exit_disc"): "multi_exit_disc is called med here",

@@ -9,13 +9,20 @@ from lab.expressroute.communities import private_peering_community
 from lab.load.customer_documents import SiteDocument
 from lab.load.edges import to_edge_bgp, to_session_rules
 from lab.load.expectations import to_expectation
-from lab.load.peering_documents import MicrosoftPeeringDocument, NatDocument, PeeringDocument, PeeringsDocument
+from lab.load.peering_documents import (
+    BfdDocument,
+    MicrosoftPeeringDocument,
+    NatDocument,
+    PeeringDocument,
+    PeeringsDocument,
+)
 from lab.load.source import SourceFile
 from lab.load.topology_documents import CircuitDocument, NamedCircuitDocument, TopologyDocument
 from lab.policy import NO_RULES, Fate, Policy, SessionRules, Term
 from lab.topology import (
     Access,
     Azure,
+    Bfd,
     Circuit,
     Connection,
     Customer,
@@ -193,10 +200,16 @@ def _peering(
         md5=document.md5,
         customer_md5=tuple((document.customer_md5 or {}).items()),
         customer_vlans=((Link.PRIMARY, vlans.primary), (Link.SECONDARY, vlans.secondary)) if vlans else (),
+        bfd=None if document.bfd is None else _bfd(document.bfd),
         enabled=frozenset(Family) - frozenset(document.disabled or ()),
         public=_public(document) if isinstance(document, MicrosoftPeeringDocument) else None,
         **optional,
     )
+
+
+def _bfd(document: BfdDocument) -> Bfd:
+    written = {"interval_ms": document.interval, "multiplier": document.multiplier}
+    return Bfd(**{name: value for name, value in written.items() if value is not None})
 
 
 def _public(document: MicrosoftPeeringDocument) -> PublicPrefixes:

@@ -26,7 +26,7 @@ from lab.expressroute import rules
 from lab.expressroute.communities import REGION_NAMES
 from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.expressroute.dscp import DSCP_OF, parse_dscp
-from lab.expressroute.facts import BANDWIDTHS_MBPS, HOLD_TIMES_S
+from lab.expressroute.facts import BANDWIDTHS_MBPS, HOLD_TIMES_S, MICROSOFT_BFD_INTERVAL_MS
 from lab.load.scalars import (
     NAME,
     TEXT_OR_NUMBER,
@@ -143,6 +143,20 @@ def _hold_time(value: str) -> int:
     if finding:
         raise Wrong.by(finding)
     return seconds
+
+
+_MILLISECONDS = re.compile(r"([1-9][0-9]{0,5}) ?ms", re.ASCII)
+
+
+def _bfd_interval(value: str) -> int:
+    found = _MILLISECONDS.fullmatch(value)
+    if not found:
+        raise Wrong(f"{shown(value)} is not a time in milliseconds", "write the unit too, such as 300 ms")
+    interval_ms = within(int(found[1]), 1, 60000)
+    finding = rules.bfd_interval(interval_ms)
+    if finding:
+        raise Wrong.by(finding)
+    return interval_ms
 
 
 def _vnet_community(value: str) -> str:
@@ -273,6 +287,7 @@ ANY_PREFIX = parsed(parse_prefix)
 ADDRESS = parsed(address)
 BANDWIDTH = parsed(_bandwidth, enum=list(BANDWIDTHS_MBPS))
 HOLD_TIME = parsed(_hold_time, pattern="^[0-9]+ ?s$", examples=[f"{HOLD_TIMES_S[-1]} s"])
+BFD_INTERVAL = parsed(_bfd_interval, pattern="^[0-9]+ ?ms$", examples=[f"{MICROSOFT_BFD_INTERVAL_MS} ms"])
 RESTART = parsed(_restart, pattern="^([0-9]+ ?s|never)$", examples=["60 s", "never"])
 PERCENT = parsed(_percent, pattern="^[0-9]+ ?%$", examples=["75 %"])
 COMMUNITY = parsed(community, definition="community")

@@ -14,9 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lab.bfd import State
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.events import (
+    BfdChanged,
     CloseSession,
     Effect,
     Event,
@@ -29,6 +31,7 @@ from lab.events import (
     SessionUp,
 )
 from lab.messages import (
+    BfdReport,
     Broken,
     Configured,
     ConfigureRouter,
@@ -45,7 +48,7 @@ from lab.messages import (
     SessionReport,
 )
 from lab.netlink import LinkMonitor, Netlink
-from lab.node import interfaces, speaker
+from lab.node import bfd, interfaces, speaker
 from lab.plan import NodePlan
 from lab.router import Router
 from lab.wire import UpdateError
@@ -69,8 +72,9 @@ def run(node: NodePlan, supervisor: Channel) -> None:
 def _speak(node: NodePlan, supervisor: Channel) -> None:
     if node.bgp is None:
         raise ValueError(f"{node.name} is no router")
+    running = bfd.start(node, supervisor) if any(session.bfd for session in node.bgp.sessions) else None
     try:
-        status = speaker.run(node.bgp, _Program(node, supervisor))
+        status = speaker.run(node.bgp, _Program(node, supervisor, running))
     except _Stop as stop:
         raise stop.problem from None
     raise LabBroken(f"ExaBGP ended with status {status}")
@@ -94,9 +98,10 @@ def _stopping() -> Iterator[None]:
 class _Program:
     """ExaBGP's helper: `lab.node.exabgp_parts.Helper`."""
 
-    def __init__(self, node: NodePlan, supervisor: Channel) -> None:
+    def __init__(self, node: NodePlan, supervisor: Channel, running_bfd: bfd.RunningBfd | None) -> None:
         self._node = node
         self._supervisor = supervisor
+        self._bfd = running_bfd
         self._router = Router(node)
         self._sessions = {session.name: session for session in node.bgp.sessions} if node.bgp else {}
         self._decoder = speaker.Decoder(self._sessions.values())
@@ -187,12 +192,13 @@ class _Program:
         return peers
 
     def fds(self) -> list[int]:
-        """The supervisor and the kernel."""
-        return [self._supervisor.fileno(), self._links.fileno()]
+        """The supervisor, the kernel and BFD."""
+        fds = [self._supervisor.fileno(), self._links.fileno()]
+        return fds if self._bfd is None else [*fds, self._bfd.channel.fileno()]
 
     @_stopping()
     def readable(self, fd: int) -> bool:
-        """Handle what the supervisor or the kernel says."""
+        """Handle what the supervisor, the kernel or BFD says."""
         if fd == self._supervisor.fileno():
             for message in self._supervisor.receive():
                 self._answer(message)
@@ -203,6 +209,9 @@ class _Program:
                         behind = (s for s in self._sessions.values() if s.interface == event.interface)
                         self._to_try += [str(session.peer_address) for session in behind]
                     self._handle(LinkChanged(interface=event.interface, up=event.up))
+        elif self._bfd is not None and fd == self._bfd.channel.fileno():
+            for report in self._bfd.receive():
+                self._bfd_changed(report)
         else:
             return False
         return True
@@ -239,6 +248,13 @@ class _Program:
             elif session.neighbor == neighbor:
                 down[session.session] = session.why_down
         return Refreshed(sessions=tuple(asked), down=down)
+
+    def _bfd_changed(self, report: BfdReport) -> None:
+        """Tell the router of BFD; a path that is back is tried at once."""
+        status = report.changed.status
+        if status.state is State.UP:
+            self._to_try.append(str(self._sessions[report.session].peer_address))
+        self._handle(BfdChanged(session=report.session, status=status, failure=report.changed.failure))
 
     def _handle(self, event: Event) -> None:
         self._changed = True
@@ -285,6 +301,7 @@ class _Program:
                     updates_sent=sent,
                     updates_received=received,
                     why_down=why_down,
+                    bfd=self._router.bfd(name),
                 )
             )
         refused = tuple(f"{words}: {why}" for words, why in self._refused.items())

@@ -255,11 +255,12 @@ def _of_family(prefixes: tuple[Prefix, ...], family: Family) -> tuple[Prefix, ..
 
 _NOTIFICATION = re.compile(r"notification received \((\d+),(\d+)\)")
 _CEASE = 6
-_CEASE_SUBCODES = {  # RFC 4486 §4
-    1: "maximum number of prefixes reached",
-    2: "administrative shutdown",
-    4: "administrative reset",
-    5: "connection rejected",
+_CEASE_SUBCODES = {
+    1: "maximum number of prefixes reached (RFC 4486 §4)",
+    2: "administrative shutdown (RFC 4486 §4)",
+    4: "administrative reset (RFC 4486 §4)",
+    5: "connection rejected (RFC 4486 §4)",
+    10: "BFD down (RFC 9384 §3)",
 }
 
 
@@ -267,7 +268,7 @@ def _reason(text: str) -> str:
     """Why a session ended, with the words for what the neighbour's NOTIFICATION said."""
     found = _NOTIFICATION.search(text)
     if found and int(found[1]) == _CEASE and int(found[2]) in _CEASE_SUBCODES:
-        return f"{text}: Cease, {_CEASE_SUBCODES[int(found[2])]} (RFC 4486 §4)"
+        return f"{text}: Cease, {_CEASE_SUBCODES[int(found[2])]}"
     return text
 
 

@@ -73,10 +73,22 @@ class InterfacePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BfdPlan:
+    """BFD for a session, as one end has it configured (RFC 5880): at each end the slower of two intervals is used.
+
+    The other end takes the path for failed after `multiplier` packets that did not come.
+    """
+
+    transmit_interval_ms: int = 300
+    receive_interval_ms: int = 300
+    multiplier: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPlan:
     """One BGP session, seen from one of its two ends.
 
-    The passive end listens and the other connects.
+    The passive end listens and the other connects. `bfd` is None where this end does not run BFD.
     """
 
     neighbor: str
@@ -89,6 +101,7 @@ class SessionPlan:
     passive: bool
     hold_time_s: int
     md5: Secret | None = None
+    bfd: BfdPlan | None = None
     rules: SessionRules = NO_RULES
 
     @property

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from lab.bgp import Asn, Family
 from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
-from lab.plan import Endpoint, Role, Tagged
+from lab.plan import BfdPlan, Endpoint, Role, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, with_paths
-from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path
+from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path, edge_bfd
 from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft
 from lab.topology import (
+    Bfd,
     Circuit,
     ConnectivityModel,
     DirectPort,
@@ -129,6 +130,7 @@ class _Links:
                 hold_time_s=MICROSOFT_HOLD_TIME_S,
                 rules=behaviour.towards_customer(self.topology, circuit, peering, link, family),
                 md5=peering.md5,
+                bfd=edge_bfd(Assumptions(self.topology.assumed)),
             ),
             connects=SessionEnd(
                 node=router,
@@ -138,8 +140,13 @@ class _Links:
                 hold_time_s=peering.hold_time_s,
                 rules=peering.rules_of(router),
                 md5=peering.md5_at(router),
+                bfd=None if peering.bfd is None else _bfd(peering.bfd),
             ),
         )
+
+
+def _bfd(bfd: Bfd) -> BfdPlan:
+    return BfdPlan(transmit_interval_ms=bfd.interval_ms, receive_interval_ms=bfd.interval_ms, multiplier=bfd.multiplier)
 
 
 def customer_tags(circuit: Circuit, peering: Peering, link: Link) -> tuple[int, ...]:

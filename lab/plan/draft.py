@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lab.bgp import RFC_4271_BEST_PATH, Address, Asn, BestPathRules, Family, Prefix, family_of, parse_prefix
 from lab.plan import (
+    BfdPlan,
     BgpPlan,
     CrossConnect,
     Endpoint,
@@ -41,6 +42,7 @@ class SessionEnd:
     hold_time_s: int
     rules: SessionRules = NO_RULES
     md5: Secret | None = None
+    bfd: BfdPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ class Draft:
                     passive=here is listens,
                     hold_time_s=here.hold_time_s,
                     md5=here.md5,
+                    bfd=here.bfd,
                     rules=here.rules,
                 )
             )

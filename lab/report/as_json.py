@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from lab.bfd import BfdStatus
 from lab.bgp import Address, Route
 from lab.checks import Finding, Outcome, Report, Verdict
 from lab.errors import InputError, LabError, Mistake
@@ -14,7 +15,7 @@ from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectat
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.forwarding import FlowResult
 from lab.messages import Status
-from lab.plan import BgpPlan, NodePlan, Plan, SessionPlan
+from lab.plan import BfdPlan, BgpPlan, NodePlan, Plan, SessionPlan
 from lab.policy import SessionRules
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
@@ -109,8 +110,17 @@ def _session(session: SessionTables, planned: SessionPlan) -> Object:
         "why_down": session.why_down or None,
         "warning": session.warning or None,
         "refreshes": session.refreshes,
+        "bfd": None if session.bfd is None else _bfd_status(session.bfd),
         "received": len(session.adj_rib_in),
         "sent": len(session.adj_rib_out),
+    }
+
+
+def _bfd_status(status: BfdStatus) -> Object:
+    return {
+        "state": status.state.name.lower(),
+        "transmit_interval_ms": status.transmit_interval_ms,
+        "detection_time_ms": status.detection_time_ms,
     }
 
 
@@ -229,9 +239,18 @@ def _session_plan(session: SessionPlan) -> Object:
         "passive": session.passive,
         "hold_time_s": session.hold_time_s,
         "md5": session.md5 is not None,
+        "bfd": None if session.bfd is None else _bfd_plan(session.bfd),
         "import_policies": [policy.name for policy in session.rules.import_policies],
         "export_policies": [policy.name for policy in session.rules.export_policies],
         **_rules(session.rules),
+    }
+
+
+def _bfd_plan(bfd: BfdPlan) -> Object:
+    return {
+        "transmit_interval_ms": bfd.transmit_interval_ms,
+        "receive_interval_ms": bfd.receive_interval_ms,
+        "multiplier": bfd.multiplier,
     }
 
 

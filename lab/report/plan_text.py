@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.plan import NodePlan, Plan, SessionPlan
+from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan
 from lab.policy import Policy, SessionRules
 from lab.report.layout import Colour, counted, hanging, paint, unheaded
 from lab.report.plan_changes import PlanChange, changes
@@ -63,6 +63,7 @@ def _sessions(sessions: tuple[SessionPlan, ...]) -> Iterator[str]:
             "listens" if one.passive else "connects",
             f"hold {one.hold_time_s} s",
             "md5: set" if one.md5 else "",
+            _bfd(one.bfd),
         )
         for one in sessions
     ]
@@ -72,6 +73,13 @@ def _sessions(sessions: tuple[SessionPlan, ...]) -> Iterator[str]:
         imported, exported = (", then ".join(p.name for p in chain) or _no_policy(one) for chain in chains)
         says = [f"import {imported}", f"export {exported}", *_rules(one.rules)]
         yield from hanging("      ", ", ".join(says))
+
+
+def _bfd(bfd: BfdPlan | None) -> str:
+    if bfd is None:
+        return ""
+    intervals = dict.fromkeys((bfd.transmit_interval_ms, bfd.receive_interval_ms))
+    return f"bfd {'/'.join(map(str, intervals))} ms x {bfd.multiplier}"
 
 
 def _rules(rules: SessionRules) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lab.bfd import BfdStatus
 from lab.bgp import Address, Prefix, Route, prefix_order, text_of, title_of
 from lab.checks import Outcome, Verdict
 from lab.forwarding import FlowResult, gateway
@@ -72,6 +73,7 @@ def _sessions(tables: RouterTables, plan: Plan) -> str:
                 str(planned.peer_asn),
                 str(planned.peer_address),
                 state,
+                _bfd(session.bfd),
                 str(len(session.adj_rib_in)),
                 str(len(session.adj_rib_out)),
                 session.why_down,
@@ -80,7 +82,12 @@ def _sessions(tables: RouterTables, plan: Plan) -> str:
         )
     if not rows:
         return f"{tables.router} has no sessions"
-    return "\n".join(aligned(("session", "AS", "peer", "state", "received", "sent", "why down", "warning"), rows))
+    header = ("session", "AS", "peer", "state", "bfd", "received", "sent", "why down", "warning")
+    return "\n".join(aligned(header, rows))
+
+
+def _bfd(status: BfdStatus | None) -> str:
+    return "" if status is None else f"{status.state.name.lower()}, {status.transmit_interval_ms} ms"
 
 
 def _rib_in(tables: RouterTables, plan: Plan) -> str:

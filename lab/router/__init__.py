@@ -13,12 +13,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
+from lab.bfd import BfdStatus
 from lab.bgp import ON_THE_WIRE, Address, Prefix, Route, RouteSource, family_of, prefix_order, text_of
 from lab.events import (
     CEASE_ADMINISTRATIVE_RESET,
     CEASE_ADMINISTRATIVE_SHUTDOWN,
+    CEASE_BFD_DOWN,
     CEASE_MAXIMUM_PREFIXES,
     Announce,
+    BfdChanged,
     CloseSession,
     Effect,
     Event,
@@ -84,7 +87,7 @@ class Router:
         effects, self._first_effects = self._first_effects, []
         return effects
 
-    def handle(self, event: Event) -> list[Effect]:
+    def handle(self, event: Event) -> list[Effect]:  # noqa: PLR0911  # one for each kind of event
         """Take one event; the effects are to be carried out in order."""
         match event:
             case SessionUp():
@@ -97,6 +100,8 @@ class Router:
                 return self._refresh(self._sessions[event.session])
             case LinkChanged():
                 return self._link_changed(event)
+            case BfdChanged():
+                return self._bfd_changed(event)
             case Reconfigured():
                 return self._reconfigure(event.bgp)
 
@@ -114,6 +119,7 @@ class Router:
                     why_down="" if session.established else session.why_down,
                     warning=session.warning,
                     refreshes=session.refreshes,
+                    bfd=session.bfd,
                 )
                 for name, session in self._sessions.items()
             ),
@@ -123,6 +129,10 @@ class Router:
                 for prefix, hops in sorted(self._fib.items(), key=lambda item: prefix_order(item[0]))
             ),
         )
+
+    def bfd(self, session: str) -> BfdStatus | None:
+        """The status of BFD of a session; None where this end does not run it."""
+        return self._sessions[session].bfd
 
     def fingerprints(self) -> dict[str, tuple[bool, int, int, str]]:
         """For each session: whether it is up, the fingerprints of its Adj-RIB-In and Adj-RIB-Out, and why it is down.
@@ -278,6 +288,15 @@ class Router:
             [*self._speaker.networks_of(event.interface), *self._speaker.static_prefixes(), *self._fib], effects
         )
         return effects
+
+    def _bfd_changed(self, event: BfdChanged) -> list[Effect]:
+        """Close a session whose path failed. One that comes up again does not wait for BFD (docs/decisions/0016)."""
+        session = self._sessions[event.session]
+        session.bfd = event.status
+        if not event.failure or not session.established:
+            return []
+        effects: list[Effect] = [CloseSession(session=event.session, subcode=CEASE_BFD_DOWN, reason=event.failure)]
+        return effects + self._decide(session.flush(event.failure))
 
     def _reconfigure(self, bgp: BgpPlan) -> list[Effect]:
         self._speaker.bgp = bgp

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
+from lab.bfd import negotiated
 from lab.bgp import (
     BLACKHOLE,
     DEFAULT_LOCAL_PREF,
@@ -98,6 +99,7 @@ class Session:
 
     def __init__(self, plan: SessionPlan) -> None:
         self.established = False
+        self.bfd = None if plan.bfd is None else negotiated(plan.bfd, None)
         self.refreshes = 0
         self.peer_router_id = 0
         self.adj_rib_in: dict[Prefix, Route] = {}

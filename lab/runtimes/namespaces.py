@@ -9,18 +9,17 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import LabBroken, NotPermitted
+from lab.processes import die_with_parent, name_process
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x20000, 0x10000000, 0x20000000, 0x40000000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _libc = ctypes.CDLL(None, use_errno=True)
 
 HOW_TO_ALLOW = """\
@@ -95,16 +94,6 @@ def _unshare_and_wait(
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def name_process(name: str) -> None:
-    """Name this process in process lists; at most 15 bytes."""
-    _libc.prctl(_PR_SET_NAME, name.encode()[:15])
 
 
 def start_part(name: str, log: int, body: Callable[[], None]) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from lab.bgp import Asn, BestPathRules, Family
 from lab.expressroute.assumptions import EDGE_PATHS, Assumptions
-from lab.expressroute.facts import ECMP_CIRCUITS
+from lab.expressroute.facts import ECMP_CIRCUITS, MICROSOFT_BFD_INTERVAL_MS
+from lab.plan import BfdPlan
 from lab.plan.microsoft_edge.availability import Edge
 from lab.plan.microsoft_edge.private import (
     edge_towards_gateway,
@@ -27,6 +28,7 @@ __all__ = [
     "Edge",
     "core_towards_edge",
     "edge_best_path",
+    "edge_bfd",
     "edge_towards_core",
     "edge_towards_customer",
     "edge_towards_gateway",
@@ -47,6 +49,15 @@ That the AS numbers in them may differ is inferred: only weight and length are d
 def edge_best_path(assumed: Assumptions) -> BestPathRules:
     """How an edge chooses."""
     return BestPathRules(maximum_paths=assumed.edge_maximum_paths)
+
+
+def edge_bfd(assumed: Assumptions) -> BfdPlan:
+    """What an edge has towards the customer by default; it comes up where the customer's end has it too."""
+    return BfdPlan(
+        transmit_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
+        receive_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
+        multiplier=assumed.bfd_multiplier,
+    )
 
 
 def edge_towards_customer(edge: Edge, peering: Peering, family: Family, peer_asn: Asn) -> SessionRules:

@@ -1,0 +1,27 @@
+"""Processes of a lab: what the kernel is told of them, and what it tells of their end."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def name_process(name: str) -> None:
+    """Name this process in process lists; at most 15 bytes."""
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def how_it_ended(status: int) -> str:
+    """How a process ended, from the status that waiting for it gave."""
+    if os.WIFSIGNALED(status):
+        return f"was killed by signal {os.WTERMSIG(status)} ({signal.Signals(os.WTERMSIG(status)).name})"
+    return f"ended with status {os.waitstatus_to_exitcode(status)}"
