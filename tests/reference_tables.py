@@ -37,7 +37,7 @@ RULE_KEYS = {
     "ER017": "azure.regional_community",
     "ER018": "peerings.private.hold_time",
     "ER019": "circuit.bandwidth",
-    "ER038": "peerings.private.bfd.interval",
+    "ER020": "peerings.private.bfd.interval",
 }
 """The keys that each rule is about."""
 

@@ -183,6 +183,15 @@ EDGE_PATHS = Assumption(
     why="published tables mark one of two equal gateway routes; the published Cisco sample has `maximum-paths 8`",
     mechanism="an edge of Microsoft's shares the load over up to {answer} equal paths",
 )
+BFD_MULTIPLIER = Assumption(
+    name="bfd_multiplier",
+    question="What is the BFD multiplier of Microsoft's edge?",
+    answers=range(2, 51),
+    default="3",
+    tag=Tag.INFERRED,
+    why="that of the customer's side in every published sample (expressroute-bfd.md, 2023-06-30)",
+    mechanism="the BFD multiplier of Microsoft's edge is {answer}",
+)
 
 ASSUMPTIONS = (
     CUSTOMER_COMMUNITIES,
@@ -199,6 +208,7 @@ ASSUMPTIONS = (
     GLOBAL_SERVICES,
     MICROSOFT_365,
     EDGE_PATHS,
+    BFD_MULTIPLIER,
 )
 """Every question that a file may answer."""
 BY_NAME = {one.name: one for one in ASSUMPTIONS}
@@ -217,10 +227,7 @@ OPEN_QUESTIONS = (
         "Which operating system does Microsoft's edge run?", "not modelled: the lab shows tables in a form of its own"
     ),
     OpenQuestion("Which capabilities does it offer?", "route refresh is on, the others are off"),
-    OpenQuestion(
-        "What are the multiplier and the echo mode of its BFD?",
-        "not modelled: the lab has no BFD, and a lost link ends its sessions at once",
-    ),
+    OpenQuestion("Has its BFD the echo mode?", "no"),
     OpenQuestion("Does it check the TTL?", "no: its sessions are between directly connected addresses"),
     OpenQuestion(
         "Does it open sessions, and after which time again?", "it listens, so that a session is opened by one end only"
@@ -380,3 +387,8 @@ class Assumptions:
     def edge_maximum_paths(self) -> int:
         """Over how many equal paths an edge of Microsoft's shares the load."""
         return self._number(EDGE_PATHS)
+
+    @property
+    def bfd_multiplier(self) -> int:
+        """The detection multiplier of an edge's BFD."""
+        return self._number(BFD_MULTIPLIER)

@@ -50,7 +50,6 @@ MICROSOFT_ASN = Asn(12076)  # ROUTING: the peer of every peering
 GATEWAY_ASN = Asn(65515)  # ROUTING: a VNet gateway
 MICROSOFT_HOLD_TIME_S = 180  # FAQ: of Microsoft's edge, not changeable; the lower of the two ends is used
 MICROSOFT_BFD_INTERVAL_MS = 300  # BFD: of Microsoft's edge, both ways, not to be shortened; the slower side wins
-MICROSOFT_BFD_MULTIPLIER = 3  # assumed: that of the customer's side in every sample (BFD); Microsoft's is not published
 RESERVED_ASNS = range(65515, 65521)  # ROUTING: kept for Microsoft's own use; a VNet gateway is 65515
 DOCUMENTATION_ASNS = range(64496, 64512)  # ROUTING: not allowed in the path on Microsoft peering (RFC 5398)
 MAINTENANCE_PREPENDS = 8  # MAINTENANCE: of 12076, towards the customer and towards the gateway

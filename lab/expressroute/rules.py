@@ -102,39 +102,39 @@ REGION_COMMUNITY = Rule(
 )
 HOLD_TIME = Rule(id="ER018", title="The hold time is from 10 to 180 seconds", source=FAQ)
 BANDWIDTH = Rule(id="ER019", title="The bandwidth is one that providers sell", source=DIRECT)
-PUBLIC_BLOCK = Rule(id="ER038", title="Link blocks of Microsoft peering are public", source=ROUTING)
-PUBLIC_PREFIX = Rule(id="ER021", title="Advertised public prefixes are public, and no default route", source=ROUTING)
+BFD_INTERVAL = Rule(id="ER020", title="A BFD interval of the customer is 300 ms or longer", source=BFD)
+PUBLIC_BLOCK = Rule(id="ER021", title="Link blocks of Microsoft peering are public", source=ROUTING)
+PUBLIC_PREFIX = Rule(id="ER022", title="Advertised public prefixes are public, and no default route", source=ROUTING)
 PUBLIC_ASN = Rule(
-    id="ER022", title="On Microsoft peering the AS is public, or a public one is given for the prefixes", source=ROUTING
+    id="ER023", title="On Microsoft peering the AS is public, or a public one is given for the prefixes", source=ROUTING
 )
-PEERING_VLANS = Rule(id="ER023", title="The peerings of a circuit have different VLANs", source=ROUTING)
-LINK_VLANS = Rule(id="ER024", title="A peering has the same VLAN on both links", source=PORTAL_ROUTING)
-DOT1Q_TAGS = Rule(id="ER025", title="With Dot1Q every peering on a port pair has a VLAN of its own", source=DIRECT)
-S_TAG = Rule(id="ER026", title="A circuit on a port pair has an S-tag with QinQ, and none with Dot1Q", source=DIRECT)
-S_TAGS = Rule(id="ER027", title="With QinQ every circuit on a port pair has an S-tag of its own", source=DIRECT)
-REACH_OF_LOCAL = Rule(id="ER028", title="A circuit with the Local SKU has no Global Reach", source=GLOBAL_REACH)
+PEERING_VLANS = Rule(id="ER024", title="The peerings of a circuit have different VLANs", source=ROUTING)
+LINK_VLANS = Rule(id="ER025", title="A peering has the same VLAN on both links", source=PORTAL_ROUTING)
+DOT1Q_TAGS = Rule(id="ER026", title="With Dot1Q every peering on a port pair has a VLAN of its own", source=DIRECT)
+S_TAG = Rule(id="ER027", title="A circuit on a port pair has an S-tag with QinQ, and none with Dot1Q", source=DIRECT)
+S_TAGS = Rule(id="ER028", title="With QinQ every circuit on a port pair has an S-tag of its own", source=DIRECT)
+REACH_OF_LOCAL = Rule(id="ER029", title="A circuit with the Local SKU has no Global Reach", source=GLOBAL_REACH)
 REACH_BETWEEN_AREAS = Rule(
-    id="ER029", title="Global Reach between geopolitical areas needs Premium on both circuits", source=GLOBAL_REACH
+    id="ER030", title="Global Reach between geopolitical areas needs Premium on both circuits", source=GLOBAL_REACH
 )
 REACH_LOCATIONS = Rule(
-    id="ER030", title="Global Reach joins circuits of different peering locations", source=GLOBAL_REACH
+    id="ER031", title="Global Reach joins circuits of different peering locations", source=GLOBAL_REACH
 )
-REACH_BLOCK = Rule(id="ER031", title="The block of Global Reach is a /29, or a /125 in IPv6", source=GLOBAL_REACH)
+REACH_BLOCK = Rule(id="ER032", title="The block of Global Reach is a /29, or a /125 in IPv6", source=GLOBAL_REACH)
 FILTER_COMMUNITY = Rule(
-    id="ER032", title="A route filter names communities of regions and services", source=ROUTE_FILTER
+    id="ER033", title="A route filter names communities of regions and services", source=ROUTE_FILTER
 )
 FILTER_AUTHORIZATION = Rule(
-    id="ER033", title="A route filter names Microsoft 365 only where that is authorised", source=ROUTE_FILTER
+    id="ER034", title="A route filter names Microsoft 365 only where that is authorised", source=ROUTE_FILTER
 )
-WEIGHT = Rule(id="ER034", title="The weight of a connection is from 0 to 32000", source=OPTIMIZE_ROUTING)
-DIRECT_BANDWIDTH = Rule(id="ER035", title="The bandwidth is one that ExpressRoute Direct has", source=DIRECT)
+WEIGHT = Rule(id="ER035", title="The weight of a connection is from 0 to 32000", source=OPTIMIZE_ROUTING)
+DIRECT_BANDWIDTH = Rule(id="ER036", title="The bandwidth is one that ExpressRoute Direct has", source=DIRECT)
 LOCATION = Rule(
-    id="ER036",
+    id="ER037",
     title="Where it matters what is in reach, the peering location is a published one",
     source=LOCATIONS_BY_PROVIDER,
 )
-LOCAL_LOCATION = Rule(id="ER037", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
-BFD_INTERVAL = Rule(id="ER038", title="A BFD interval of the customer is 300 ms or longer", source=BFD)
+LOCAL_LOCATION = Rule(id="ER038", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
 
 RULES = (
     BLOCK_LENGTH,
@@ -156,6 +156,7 @@ RULES = (
     REGION_COMMUNITY,
     HOLD_TIME,
     BANDWIDTH,
+    BFD_INTERVAL,
     PUBLIC_BLOCK,
     PUBLIC_PREFIX,
     PUBLIC_ASN,
@@ -174,7 +175,6 @@ RULES = (
     DIRECT_BANDWIDTH,
     LOCATION,
     LOCAL_LOCATION,
-    BFD_INTERVAL,
 )
 """Every rule, in the order of its id."""
 

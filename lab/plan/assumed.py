@@ -31,6 +31,8 @@ def that_mattered(topology: Topology) -> tuple[str, ...]:
 def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
     for circuit in topology.circuits:
         for peering in circuit.peerings:
+            if peering.bfd is not None:
+                yield assumptions.BFD_MULTIPLIER
             yield from _limits(topology, circuit, peering, assumed)
             if peering.public is None:
                 yield from _private(topology, peering)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from lab.bgp import Asn, Family
 from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
-from lab.plan import BfdPlan, Endpoint, Role, SourceNat, Tagged
+from lab.plan import BfdPlan, Endpoint, Role, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, with_paths
-from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, MICROSOFT_BFD, edge_best_path
+from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path, edge_bfd
 from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft
 from lab.topology import (
     Bfd,
@@ -32,7 +32,6 @@ from lab.topology import (
     Layer3,
     Link,
     Peering,
-    PublicPrefixes,
     Topology,
 )
 
@@ -111,22 +110,11 @@ class _Links:
             (edge, f"to-{router}", MICROSOFT_HOST, far),
         ):
             self.draft.interface(node, name, tuple(host(block, number) for block in blocks), description, vlan)
-        if peering.public is not None:
-            self._translate(
-                peering.public, link, Endpoint(node=router, interface=to_microsoft(circuit, link, peering.domain))
-            )
         if isinstance(circuit.carrier, Layer2):
             customer_port, microsoft_port = self._switch_ports(link)
             name = f"{of_circuit(circuit.name, link.value)}-{peering.domain.value}"
             ends = Tagged(port=customer_port, tags=near.tags), Tagged(port=microsoft_port, tags=far.tags)
             self.draft.cross_connect(name, *ends)
-
-    def _translate(self, public: PublicPrefixes, link: Link, out: Endpoint) -> None:
-        """Translate sources that are not among the registered prefixes, where the customer has a pool for that."""
-        pool = public.nat.pool_of(link) if public.nat is not None else None
-        if pool is not None:
-            registered = tuple(prefix for prefix in public.advertised if prefix.version == 4)
-            self.draft.translate(out.node, SourceNat(interface=out.interface, pool=pool, exempt=registered))
 
     def _session(self, peering: Peering, link: Link, family: Family) -> None:
         block = peering.subnet(link, family)
@@ -142,7 +130,7 @@ class _Links:
                 hold_time_s=MICROSOFT_HOLD_TIME_S,
                 rules=behaviour.towards_customer(self.topology, circuit, peering, link, family),
                 md5=peering.md5,
-                bfd=MICROSOFT_BFD,
+                bfd=edge_bfd(Assumptions(self.topology.assumed)),
             ),
             connects=SessionEnd(
                 node=router,

@@ -22,7 +22,7 @@ from lab.expressroute.assumptions import (
 from lab.plan.assumed import that_mattered
 from lab.policy import Change, CommunityChange, Fate, Policy, SessionRules, Term
 from lab.report.assumptions import as_json, as_text
-from lab.topology import Circuit, Customer, EdgeBgp, GlobalReach, Network, Peering, Site, Sku, Topology
+from lab.topology import Bfd, Circuit, Customer, EdgeBgp, GlobalReach, Network, Peering, Site, Sku, Topology
 
 CHANGED = Assumptions(
     (
@@ -40,6 +40,7 @@ CHANGED = Assumptions(
         ("global_services", "premium"),
         ("microsoft_365_authorization", "granted"),
         ("edge_maximum_paths", "2"),
+        ("bfd_multiplier", "5"),
     )
 )
 
@@ -67,6 +68,7 @@ def test_the_defaults() -> None:
         "global_services_from": "standard",
         "microsoft_365_authorized": False,
         "edge_maximum_paths": 8,
+        "bfd_multiplier": 3,
     }
 
 
@@ -155,6 +157,11 @@ ENTRA = replace(AZURE, vnets=(), services=(service("entra", "198.18.60.0/24", "1
     [
         pytest.param(topology(), ["private_asns_to_customer"], id="private peering"),
         pytest.param(topology(azure=replace(AZURE, vnets=())), [], id="no VNet"),
+        pytest.param(
+            topology(circuit(peerings=(replace(PRIVATE, bfd=Bfd()),))),
+            ["private_asns_to_customer", "bfd_multiplier"],
+            id="BFD",
+        ),
         pytest.param(
             topology(circuit(peerings=(exporting(TAGS),))),
             ["customer_communities", "private_asns_to_customer"],

@@ -46,6 +46,7 @@ from lab.plan.microsoft_edge import (
     GATEWAY_BEST_PATH,
     Edge,
     edge_best_path,
+    edge_bfd,
     edge_towards_customer,
     edge_towards_gateway,
     edge_towards_global_reach,
@@ -350,6 +351,13 @@ def test_equal_paths_of_circuits_share_the_load() -> None:
 def test_how_many_paths_an_edge_uses_is_assumed() -> None:
     """Eight, unless the file answers otherwise."""
     assert [edge_best_path(Assumptions(one)).maximum_paths for one in ((), (("edge_maximum_paths", "1"),))] == [8, 1]
+
+
+def test_the_edges_bfd() -> None:
+    """300 ms both ways (expressroute-bfd.md, 2023-06-30), with a multiplier that is assumed."""
+    bfd = [edge_bfd(Assumptions(one)) for one in ((), (("bfd_multiplier", "5"),))]
+    assert [(one.transmit_interval_ms, one.receive_interval_ms) for one in bfd] == [(300, 300)] * 2
+    assert [one.multiplier for one in bfd] == [3, 5]
 
 
 # Global Reach

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lab.bgp import Asn, BestPathRules, Family
 from lab.expressroute.assumptions import EDGE_PATHS, Assumptions
-from lab.expressroute.facts import ECMP_CIRCUITS, MICROSOFT_BFD_INTERVAL_MS, MICROSOFT_BFD_MULTIPLIER
+from lab.expressroute.facts import ECMP_CIRCUITS, MICROSOFT_BFD_INTERVAL_MS
 from lab.plan import BfdPlan
 from lab.plan.microsoft_edge.availability import Edge
 from lab.plan.microsoft_edge.private import (
@@ -25,10 +25,10 @@ from lab.topology import Link, Peering
 __all__ = [
     "EDGE_MAXIMUM_PATHS",
     "GATEWAY_BEST_PATH",
-    "MICROSOFT_BFD",
     "Edge",
     "core_towards_edge",
     "edge_best_path",
+    "edge_bfd",
     "edge_towards_core",
     "edge_towards_customer",
     "edge_towards_gateway",
@@ -45,17 +45,19 @@ GATEWAY_BEST_PATH = BestPathRules(maximum_paths=ECMP_CIRCUITS * len(Link), multi
 That the AS numbers in them may differ is inferred: only weight and length are documented to be compared.
 """
 
-MICROSOFT_BFD = BfdPlan(
-    transmit_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
-    receive_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
-    multiplier=MICROSOFT_BFD_MULTIPLIER,
-)
-"""What Microsoft's edge has towards the customer by default; it comes up where the customer's edge has it too."""
-
 
 def edge_best_path(assumed: Assumptions) -> BestPathRules:
     """How an edge chooses."""
     return BestPathRules(maximum_paths=assumed.edge_maximum_paths)
+
+
+def edge_bfd(assumed: Assumptions) -> BfdPlan:
+    """What an edge has towards the customer by default; it comes up where the customer's end has it too."""
+    return BfdPlan(
+        transmit_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
+        receive_interval_ms=MICROSOFT_BFD_INTERVAL_MS,
+        multiplier=assumed.bfd_multiplier,
+    )
 
 
 def edge_towards_customer(edge: Edge, peering: Peering, family: Family, peer_asn: Asn) -> SessionRules:
