@@ -26,6 +26,7 @@ from translating import (
     HQ_HOST,
     POOL,
     POOL_2,
+    SVC,
     SVC_HOST,
     common_pool,
     pool_per_link,
@@ -223,22 +224,16 @@ def test_where_load_is_shared_every_source_counts() -> None:
     """An arrival from the wanted pool proves nothing where packets may go by a link with another one."""
     plan = pool_per_link()
     tables = predict(plan).tables
-    both = tuple(entry.next_hops[0] for name in ("msee1", "msee2") for entry in links(plan, name) if entry.next_hops)
-    routers = tuple(
-        replace(r, fib=tuple(replace(e, next_hops=both) if SERVICE in e.prefix else e for e in r.fib))
-        if r.router == "ce1"
-        else r
-        for r in tables.routers
-    )
-    shared = replace(evidence(plan), tables=replace(tables, routers=routers))
-    assert find(FROM_POOL, shared).text == f"ipv4: load is shared: from {POOL_2} too"
+    shared = FibEntry(prefix=parse_prefix(SVC), next_hops=(peer(plan, "msee1"), peer(plan, "msee2")))
+    evenly = tuple(replace(one, fib=(shared,)) if one.router == "ce1" else one for one in tables.routers)
+    shared_evidence = replace(evidence(plan), tables=replace(tables, routers=evenly))
+    assert find(FROM_POOL, shared_evidence).text == f"ipv4: load is shared: from {POOL_2} too"
 
 
-def links(plan: Plan, neighbor: str) -> list[FibEntry]:
-    """The edge's way to a neighbour, as an entry."""
+def peer(plan: Plan, neighbor: str) -> Address:
+    """The address of an edge's neighbour."""
     bgp = plan.node("ce1").bgp
-    sessions = bgp.sessions if bgp else ()
-    return [FibEntry(prefix=PREFIX, next_hops=(s.peer_address,)) for s in sessions if s.neighbor == neighbor]
+    return next(session.peer_address for session in (bgp.sessions if bgp else ()) if session.neighbor == neighbor)
 
 
 @pytest.mark.parametrize(
