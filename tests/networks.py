@@ -133,12 +133,20 @@ class Net:
         self._wires.append(Wire(name=f"{one}-{other}", ends=(ends[0], ends[1])))
         return host(blocks[Family.IPV4], 1).ip, host(blocks[Family.IPV4], 2).ip
 
-    def outsider(self, router: str, name: str, asn: int, rules: SessionRules = OPEN) -> None:
+    def outsider(
+        self,
+        router: str,
+        name: str,
+        asn: int,
+        rules: SessionRules = OPEN,
+        *,
+        families: Iterable[Family] = (Family.IPV4,),
+    ) -> None:
         """Add a host that may speak BGP with a router by some other program; the router listens."""
         self._hosts.append(name)
         self._bgp[name] = BgpPlan(asn=Asn(asn), router_id=IPv4Address("9.9.9.9"), networks=(), sessions=())
         self._interfaces[name], self._sessions[name], self._static[name] = [], [], []
-        self.session(router, name, (Family.IPV4,), **{router: rules})
+        self.session(router, name, families, **{router: rules})
 
     def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
         """Give a router a static route, which stands in for one of an IGP."""
