@@ -188,18 +188,18 @@ class FrrPath:
     because: str
 
 
-class Bgpd:
-    """A running bgpd, and the way to its command line: `directory` has its socket."""
+class Daemon:
+    """A running program of FRR's, and the way to its command line: `directory` has its socket."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, program: str, directory: Path) -> None:
+        self._program, self._directory = program, directory
         self._vty = socket.socket(socket.AF_UNIX)
         self._vty.settimeout(_DEADLINE_S)
 
     def begin(self) -> None:
-        """Wait until bgpd listens."""
-        where = str(self._directory / "bgpd.vty")
-        await_(lambda: self._vty.connect_ex(where) == 0, f"bgpd at {where}")
+        """Wait until it listens."""
+        where = str(self._directory / f"{self._program}.vty")
+        await_(lambda: self._vty.connect_ex(where) == 0, where)
         self.ask("enable")
         shown = self.ask("show version").split(" (")[0]
         assert shown.startswith(f"FRRouting {VERSION}"), f"what differs is known of FRR {VERSION}, and this is {shown}"
@@ -209,23 +209,23 @@ class Bgpd:
         self._vty.close()
 
     def ask(self, command: str) -> str:
-        """The answer to a command that bgpd must take."""
+        """The answer to a command that it must take."""
         status, text = self._answer(command)
-        assert status == 0, f"bgpd answers {command!r} with {status}: {text}"
+        assert status == 0, f"{self._program} answers {command!r} with {status}: {text}"
         return text
 
     def _answer(self, command: str) -> tuple[int, str]:
-        """The status of a command, 0 where bgpd takes it, and its text. The vty parts them by three zeros."""
+        """The status of a command, 0 where it is taken, and its text. The vty parts them by three zeros."""
         self._vty.sendall(command.encode() + b"\0")
         answer = bytearray()
         while len(answer) < 4 or answer[-4:-1] != b"\0\0\0":
             data = self._vty.recv(65536)
-            assert data, f"bgpd ended; its log is in {self._directory}"
+            assert data, f"{self._program} ended; its log is in {self._directory}"
             answer += data
         return answer[-1], answer[:-4].decode()
 
     def takes(self, line: str) -> bool:
-        """Whether bgpd takes a line of a configuration."""
+        """Whether it takes a line of a configuration."""
         self.ask("configure terminal")
         status, _ = self._answer(line)
         self.ask("end")
@@ -243,6 +243,13 @@ class Bgpd:
                 self.ask(line)
         finally:
             self.ask("end")
+
+
+class Bgpd(Daemon):
+    """A running bgpd."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__("bgpd", directory)
 
     def paths(self) -> dict[Prefix, list[FrrPath]]:
         """All paths in bgpd's table, after every decision that is due."""

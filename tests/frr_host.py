@@ -22,6 +22,12 @@ def bgpd_command(directory: str) -> list[str]:
     return [f"{PROGRAMS}/bgpd", "--no_zebra", "--skip_runas", *_files("bgpd", directory)]
 
 
+def bfdd_command(directory: str) -> list[str]:
+    """The command that runs bfdd without zebra, as root, with all its files in a directory."""
+    control = ["--bfdctl", f"{directory}/bfdd.sock", "--socket", f"{directory}/no-zebra"]
+    return [f"{PROGRAMS}/bfdd", "--user", "root", "--group", "root", *_files("bfdd", directory), *control]
+
+
 def with_zebra(directory: str, namespace: str) -> list[list[str]]:
     """The commands that run zebra and bgpd in a network namespace; bgpd leaves the kernel's routes alone."""
     enter, meeting = ["nsenter", f"--net={namespace}"], ["--socket", f"{directory}/zserv.api"]

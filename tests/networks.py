@@ -180,10 +180,18 @@ class Net:
         name = f"cross-{len(self._cross_connects)}"
         self._cross_connects.append(CrossConnect(name=name, ends=(one, other)))
 
-    def outsider(self, router: str, name: str, asn: int, rules: SessionRules = OPEN) -> None:
+    def outsider(
+        self,
+        router: str,
+        name: str,
+        asn: int,
+        rules: SessionRules = OPEN,
+        *,
+        families: Iterable[Family] = (Family.IPV4,),
+    ) -> None:
         """Add a host that may speak BGP with a router by some other program; the router listens."""
         self._add_node(name, Role.HOST, asn)
-        self.session(router, name, (Family.IPV4,), None, **{router: rules})
+        self.session(router, name, families, None, **{router: rules})
 
     def _add_node(self, name: str, role: Role, asn: int = 64999) -> None:
         """Add what is no router; others may take it for one of an AS."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lab.bgp import Asn, Family
 from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
-from lab.plan import BfdPlan, Endpoint, Role, Tagged
+from lab.plan import BfdPlan, Endpoint, Role, SourceNat, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, with_paths
@@ -32,6 +32,7 @@ from lab.topology import (
     Layer3,
     Link,
     Peering,
+    PublicPrefixes,
     Topology,
 )
 
@@ -110,11 +111,21 @@ class _Links:
             (edge, f"to-{router}", MICROSOFT_HOST, far),
         ):
             self.draft.interface(node, name, tuple(host(block, number) for block in blocks), description, vlan)
+        if peering.public is not None:
+            out = Endpoint(node=router, interface=to_microsoft(circuit, link, peering.domain))
+            self._translate(peering.public, link, out)
         if isinstance(circuit.carrier, Layer2):
             customer_port, microsoft_port = self._switch_ports(link)
             name = f"{of_circuit(circuit.name, link.value)}-{peering.domain.value}"
             ends = Tagged(port=customer_port, tags=near.tags), Tagged(port=microsoft_port, tags=far.tags)
             self.draft.cross_connect(name, *ends)
+
+    def _translate(self, public: PublicPrefixes, link: Link, out: Endpoint) -> None:
+        """Translate sources that are not among the registered prefixes, where the customer has a pool for that."""
+        pool = public.nat.pool_of(link) if public.nat is not None else None
+        if pool is not None:
+            registered = tuple(prefix for prefix in public.advertised if prefix.version == 4)
+            self.draft.translate(out.node, SourceNat(interface=out.interface, pool=pool, exempt=registered))
 
     def _session(self, peering: Peering, link: Link, family: Family) -> None:
         block = peering.subnet(link, family)
