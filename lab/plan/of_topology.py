@@ -1,9 +1,4 @@
-"""From a topology to its plan, whatever the connectivity model.
-
-host --- lan --- ce1 === primary === msee1 --- gw --- host of a VNet
-          |                                    |
-          +----- ce2 === secondary === msee2 --+
-"""
+"""From a topology to its plan, whatever the connectivity model."""
 
 from __future__ import annotations
 
@@ -28,15 +23,21 @@ def plan(topology: Topology) -> Plan:
     for circuit in topology.circuits:
         if isinstance(circuit.carrier, Layer3):
             plan_provider(draft, circuit, circuit.carrier)
-            for site in topology.customer.sites:
-                for access in site.access:
-                    plan_access(draft, access, site.asn, circuit.carrier.asn)
+            _plan_access(draft, topology, circuit.carrier)
         plan_circuit(draft, topology, circuit, facing_asn(topology, circuit))
     for site in topology.customer.sites:
         plan_ibgp(draft, site, _hold_time_s(topology, site))
     plan_private(draft, topology)
     plan_public(draft, topology)
     return draft.plan(topology.name, _fidelity(topology))
+
+
+def _plan_access(draft: Draft, topology: Topology, carrier: Layer3) -> None:
+    """The lines of the customer's edges to a provider's routers."""
+    for site in topology.customer.sites:
+        for access in site.access:
+            if access.provider_edge in carrier.routers:
+                plan_access(draft, access, site.asn, carrier.asn)
 
 
 def _prefixes(topology: Topology) -> Iterator[Prefix]:

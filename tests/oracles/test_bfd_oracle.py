@@ -20,14 +20,15 @@ from lab.bfd import BfdStatus, State, negotiated
 from lab.bgp import Family
 from lab.codec import plain
 from lab.controller import find_lab
+from lab.expressroute.assumptions import Assumptions
 from lab.messages import ReadTables, Tables
 from lab.plan import BfdPlan, Plan
-from lab.plan.microsoft_edge import MICROSOFT_BFD
+from lab.plan.microsoft_edge import edge_bfd
 from lab_processes import adopt_orphans, await_, bury_the_dead
 from networks import Net
 
 HERE = Path(__file__).parents[1]
-OURS = MICROSOFT_BFD
+OURS = edge_bfd(Assumptions())
 PEERS = {"100.64.0.1": "100.64.0.2", "fd00::1": "fd00::2"}
 """Our addresses, and FRR's."""
 SESSIONS = ("x/ipv4", "x/ipv6")
