@@ -56,16 +56,24 @@ def under(key: str) -> _ShortForm:
     )
 
 
-def _nothing_said(value: object) -> object:
-    if isinstance(value, dict):
-        return value
-    if value != "true":
-        raise Wrong(f"{shown(value)} is neither true nor a mapping", "write true or a mapping, or leave it out")
-    return {}
+def _word(word: str) -> _ShortForm:
+    """A word stands for a mapping with nothing in it."""
+
+    def lengthen(value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        if value != word:
+            raise Wrong(
+                f"{shown(value)} is neither {word} nor a mapping", f"write {word} or a mapping, or leave it out"
+            )
+        return {}
+
+    return _ShortForm(lengthen=lengthen, short=lambda _: {"enum": [True, "true"] if word == "true" else [word]})
 
 
-SWITCH = _ShortForm(lengthen=_nothing_said, short=lambda _: {"enum": [True, "true"]})
-"""The word true stands for a mapping with nothing in it."""
+SWITCH = _word("true")
+SHIPPED = _word("shipped")
+"""For what comes with the lab, and needs no more words."""
 
 _ONE = _ShortForm(
     lengthen=lambda value: value if isinstance(value, list) else [value], short=lambda long: long["items"]

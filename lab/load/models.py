@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.bgp import family_of
 from lab.errors import Mistake
+from lab.expressroute import rules
+from lab.expressroute.services import BY_NAME
 from lab.load.names import unknown
 from lab.load.places import (
     CircuitPlace,
@@ -95,9 +96,9 @@ def _provider(reading: TopologyReading, path: Path, model: ConnectivityModel) ->
 def _port(reading: TopologyReading, path: Path) -> Iterator[Mistake]:
     """The outer tag belongs to QinQ."""
     port = reading.part(*path)
-    if port is not None and (port.encapsulation is Encapsulation.QINQ) != (port.s_tag is not None):
-        what = "qinq needs the circuit's s_tag" if port.s_tag is None else "s_tag: dot1q has no outer tag"
-        yield reading.source.mistake(path, what, "{encapsulation: qinq, s_tag: 10}, or dot1q")
+    finding = None if port is None else rules.s_tag(port.s_tag, qinq=port.encapsulation is Encapsulation.QINQ)
+    if finding is not None:
+        yield reading.source.mistake(path, f"{finding.rule.id}: {finding.what}", finding.hint)
 
 
 def _dotted(path: Path) -> str:
@@ -172,6 +173,7 @@ def _behind(reading: TopologyReading) -> Iterator[Mistake]:
         wrong = unknown(peered, [one for one in vnets if one != name], "VNet") if peered is not None else None
         if wrong:
             yield reading.source.mistake(("azure", "vnets", name, "peered_with"), *wrong)
+    yield from _services(reading)
     circuits = [one.name for one in circuit_places(reading)]
     for name in reading.keys("azure", "connections") or ():
         wrong = unknown(name, circuits, "circuit")
@@ -179,8 +181,24 @@ def _behind(reading: TopologyReading) -> Iterator[Mistake]:
             yield reading.source.mistake(("azure", "connections", name), *wrong, at_key=True)
 
 
+def _services(reading: TopologyReading) -> Iterator[Mistake]:
+    """A service says what it is, or is one that comes with the lab."""
+    for name in reading.keys("azure", "services") or ():
+        path = ("azure", "services", name)
+        service = reading.part(*path)
+        if service is None:
+            continue
+        if service.prefixes is None and service.communities is None:
+            wrong = unknown(name, list(BY_NAME), "shipped service")
+            if wrong:
+                yield reading.source.mistake(path, *wrong, at_key=True)
+        elif service.prefixes is None or service.communities is None:
+            lacking = "prefixes" if service.prefixes is None else "communities"
+            yield reading.source.mistake(path, f"{name}: has no {lacking}", "give both", at_key=True)
+
+
 def _global_reach(reading: TopologyReading) -> Iterator[Mistake]:
-    """Global Reach joins two circuits that have private peering, by a /29 or a /125."""
+    """Global Reach joins two circuits that have private peering."""
     known = [circuit.name for circuit, domain, _ in peering_places(reading) if domain is RoutingDomain.PRIVATE]
     for index in range(reading.count("global_reach")):
         path: Path = ("global_reach", index)
@@ -191,9 +209,3 @@ def _global_reach(reading: TopologyReading) -> Iterator[Mistake]:
                 yield reading.source.mistake((*path, "circuits", number), *wrong)
         if len(set(named)) < len(named):
             yield reading.source.mistake((*path, "circuits"), f"{named[0]} is here twice", "two circuits")
-        for number in range(reading.count(*path, "subnet")):
-            block = reading.part(*path, "subnet", number)
-            length = None if block is None else {4: 29, 6: 125}[block.version]
-            if block is not None and block.prefixlen != length:
-                what = f"the block of Global Reach is a /{length} in {family_of(block).value}, and {block} is not"
-                yield reading.source.mistake((*path, "subnet", number), what)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from lab.bgp import Community, Family, Prefix
 from lab.expressroute.communities import private_peering_community
+from lab.expressroute.services import BY_NAME
 from lab.load.customer_documents import SiteDocument
 from lab.load.edges import to_edge_bgp, to_session_rules
 from lab.load.expectations import to_expectation
@@ -17,7 +18,7 @@ from lab.load.peering_documents import (
     PeeringsDocument,
 )
 from lab.load.source import SourceFile
-from lab.load.topology_documents import CircuitDocument, NamedCircuitDocument, TopologyDocument
+from lab.load.topology_documents import CircuitDocument, NamedCircuitDocument, ServiceDocument, TopologyDocument
 from lab.policy import NO_RULES, Fate, Policy, SessionRules, Term
 from lab.topology import (
     Access,
@@ -243,12 +244,16 @@ def _azure(document: TopologyDocument) -> Azure:
             )
             for name, vnet in (azure.vnets or {}).items()
         ),
-        services=tuple(
-            Service(network=_network(name, one.prefixes), communities=tuple(one.communities))
-            for name, one in (azure.services or {}).items()
-        ),
+        services=tuple(_service(name, one) for name, one in (azure.services or {}).items()),
         gateway_instances=azure.gateway_instances or 1,
         connections=tuple(
             Connection(circuit=name, weight=one.weight) for name, one in (azure.connections or {}).items()
         ),
     )
+
+
+def _service(name: str, document: ServiceDocument) -> Service:
+    if document.prefixes is None or document.communities is None:
+        shipped = BY_NAME[name]
+        return Service(network=Network(name=name, prefixes=shipped.prefixes), communities=shipped.communities)
+    return Service(network=_network(name, document.prefixes), communities=tuple(document.communities))

@@ -8,6 +8,7 @@ from lab.bgp import Family, family_of
 from lab.errors import Mistake
 from lab.expressroute import rules
 from lab.expressroute.rules import Finding, Kind
+from lab.load.circuit_rules import check_circuits
 from lab.load.edges import check_edges
 from lab.load.expectations import check_expectation
 from lab.load.models import check_model
@@ -26,6 +27,7 @@ def check_topology(reading: TopologyReading, policies: Collection[str] | None) -
     """Every mistake that no single value shows. `policies` are the known names, None where they are not known."""
     names = names_of(reading)
     yield from check_model(reading)
+    yield from check_circuits(reading)
     yield from _names(reading)
     for _, _, path in peering_places(reading):
         yield from _links(reading, path)

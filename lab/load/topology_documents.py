@@ -14,7 +14,18 @@ from lab.bgp import Asn, Community
 from lab.load import values
 from lab.load.customer_documents import OtherCustomerDocument, SiteDocument
 from lab.load.expectation_documents import ExpectDocument
-from lab.load.forms import AnyPrefix, Document, HostPrefix, NodeName, OneOrMore, Reference, Standard, under
+from lab.load.forms import (
+    SHIPPED,
+    AnyPrefix,
+    Document,
+    HostPrefix,
+    NodeName,
+    Number32,
+    OneOrMore,
+    Reference,
+    Standard,
+    under,
+)
 from lab.load.peering_documents import PeeringsDocument
 from lab.load.scalars import choice, name_of, parsed, whole
 from lab.plan.naming import CIRCUIT_NAME_LENGTH
@@ -135,14 +146,14 @@ class VnetDocument(Document):
 class ServiceDocument(Document):
     """A public service of Microsoft's, as Microsoft peering shows it."""
 
-    prefixes: OneOrMore[HostPrefix] = Field(description="its public prefixes: one, or a list")
-    communities: OneOrMore[Standard] = Field(description="the communities that Microsoft sets on them")
+    prefixes: OneOrMore[HostPrefix] | None = Field(None, description="its public prefixes: one, or a list")
+    communities: OneOrMore[Standard] | None = Field(None, description="the communities that Microsoft sets on them")
 
 
 class ConnectionDocument(Document):
     """What joins a circuit to the gateway."""
 
-    weight: Annotated[int, whole(0, 32000)] = Field(description="the routing weight; the higher is preferred")
+    weight: Number32 = Field(description="the routing weight; the higher is preferred")
 
 
 class AzureDocument(Document):
@@ -163,8 +174,11 @@ class AzureDocument(Document):
     connections: dict[Reference, Annotated[ConnectionDocument, under("weight")]] | None = Field(
         None, description="the routing weights of the gateway's connections, by circuit; 0 if left out"
     )
-    services: dict[NodeName, ServiceDocument] | None = Field(
-        None, min_length=1, description="the public services that Microsoft peering reaches, by name"
+    services: dict[NodeName, Annotated[ServiceDocument, SHIPPED]] | None = Field(
+        None,
+        min_length=1,
+        description="the public services that Microsoft peering reaches, by name: {prefixes: ..., communities: ...}, "
+        "or shipped for one that comes with the lab, such as weu-storage",
     )
 
 

@@ -26,7 +26,7 @@ from lab.expressroute import rules
 from lab.expressroute.communities import REGION_NAMES
 from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.expressroute.dscp import DSCP_OF, parse_dscp
-from lab.expressroute.facts import BANDWIDTHS_MBPS, HOLD_TIMES_S, MICROSOFT_BFD_INTERVAL_MS
+from lab.expressroute.facts import BANDWIDTHS_MBPS, DIRECT_BANDWIDTHS_MBPS, HOLD_TIMES_S, MICROSOFT_BFD_INTERVAL_MS
 from lab.load.scalars import (
     NAME,
     TEXT_OR_NUMBER,
@@ -105,11 +105,15 @@ def routed_prefix(value: str) -> Prefix:
     return parse_prefix(value) if value in ("0.0.0.0/0", "::/0") else usable_prefix(value)
 
 
+_ALL_BANDWIDTHS_MBPS = {**BANDWIDTHS_MBPS, **DIRECT_BANDWIDTHS_MBPS}
+"""Which of them a circuit can have hangs on its connectivity model."""
+
+
 def _bandwidth(value: str) -> int:
-    finding = rules.bandwidth(value)
-    if finding:
-        raise Wrong.by(finding)
-    return BANDWIDTHS_MBPS[value]
+    if value not in _ALL_BANDWIDTHS_MBPS:
+        finding = rules.bandwidth(value)
+        raise Wrong.by(finding) if finding else Wrong(f"{shown(value)} is no bandwidth")
+    return _ALL_BANDWIDTHS_MBPS[value]
 
 
 _SECONDS = re.compile(r"(0|[1-9][0-9]{0,5}) ?s", re.ASCII)
@@ -285,7 +289,7 @@ HOST_PREFIX = parsed(usable_prefix)
 ROUTED_PREFIX = parsed(routed_prefix)
 ANY_PREFIX = parsed(parse_prefix)
 ADDRESS = parsed(address)
-BANDWIDTH = parsed(_bandwidth, enum=list(BANDWIDTHS_MBPS))
+BANDWIDTH = parsed(_bandwidth, enum=list(_ALL_BANDWIDTHS_MBPS))
 HOLD_TIME = parsed(_hold_time, pattern="^[0-9]+ ?s$", examples=[f"{HOLD_TIMES_S[-1]} s"])
 BFD_INTERVAL = parsed(_bfd_interval, pattern="^[0-9]+ ?ms$", examples=[f"{MICROSOFT_BFD_INTERVAL_MS} ms"])
 RESTART = parsed(_restart, pattern="^([0-9]+ ?s|never)$", examples=["60 s", "never"])

@@ -92,7 +92,7 @@ class _Links:
     def _switch_ports(self, link: Link) -> tuple[Endpoint, Endpoint]:
         """The two ports of the provider's switch on a link."""
         if self.topology.connectivity_model is ConnectivityModel.CLOUD_EXCHANGE:
-            switch, number = of_circuit(self.circuit.name, "exchange"), str(NUMBER[link])
+            switch, number = of_circuit(self.circuit.name, "exchange-fabric"), str(NUMBER[link])
         else:
             switch, number = of_circuit(self.circuit.name, f"line{NUMBER[link]}"), ""
         self.draft.switch(switch, Role.PROVIDER_SWITCH)

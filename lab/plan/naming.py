@@ -15,7 +15,9 @@ MICROSOFT_CORE = "ms-core"
 CIRCUIT_NAME_LENGTH = 6
 """At most: `to-` and `-msee1` around it are an interface's name."""
 NUMBER = {Link.PRIMARY: 1, Link.SECONDARY: 2}
-RESERVED = re.compile(r"gw[0-9]*|ms-core|lan-.*|vnet-.*|.*msee[0-9].*|line[0-9]|exchange|.*-(line[0-9]|exchange)|core")
+RESERVED = re.compile(
+    r"gw[0-9]*|ms-core|lan-.*|vnet-.*|.*msee[0-9].*|line[0-9]|.*-line[0-9]|(.*-)?exchange-fabric|core"
+)
 """Names that no node of a file may have."""
 RESERVED_WORDS = "gw, msee1, ms-core, lan-... and the like are the lab's"
 

@@ -1,0 +1,162 @@
+"""What Microsoft's side refuses of circuits, peerings and what joins them, where no single value shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from lab.bgp import Community
+from lab.errors import Mistake
+from lab.expressroute import rules
+from lab.expressroute.assumptions import MICROSOFT_365, wrong_answers
+from lab.expressroute.facts import BANDWIDTHS_MBPS, DIRECT_BANDWIDTHS_MBPS
+from lab.expressroute.rules import Finding
+from lab.expressroute.services import BY_NAME
+from lab.load.names import LINKS
+from lab.load.places import (
+    CircuitPlace,
+    Path,
+    TopologyReading,
+    circuit_places,
+    facing_routers,
+    peering_places,
+    site_places,
+)
+from lab.topology import ConnectivityModel, Encapsulation, RoutingDomain, Sku
+
+
+def check_circuits(reading: TopologyReading) -> Iterator[Mistake]:
+    """Every rule of circuits and peerings that is broken."""
+    for path, finding in _findings(reading):
+        if finding is not None:
+            yield reading.source.mistake(path, f"{finding.rule.id}: {finding.what}", finding.hint)
+    for wrong in wrong_answers(_assumed(reading)):
+        yield reading.source.mistake(("assume", wrong.name), wrong.what, wrong.meant)
+
+
+def _findings(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
+    for circuit in circuit_places(reading):
+        yield from _circuit(reading, circuit)
+    for circuit, domain, path in peering_places(reading):
+        if domain is RoutingDomain.MICROSOFT:
+            yield from _microsoft(reading, circuit, path)
+    yield from _port_pairs(reading)
+    yield from _global_reach(reading)
+    for name in reading.keys("azure", "connections") or ():
+        weight = reading.part("azure", "connections", name, "weight")
+        if weight is not None:
+            yield ("azure", "connections", name), rules.connection_weight(weight)
+
+
+def _assumed(reading: TopologyReading) -> list[tuple[str, str]]:
+    answers = ((name, reading.part("assume", name)) for name in reading.keys("assume") or ())
+    return [(name, answer) for name, answer in answers if answer is not None]
+
+
+def _circuit(reading: TopologyReading, circuit: CircuitPlace) -> Iterator[tuple[Path, Finding | None]]:
+    """Its bandwidth is sold, its peerings have VLANs of their own, and it is known what is in reach of it."""
+    model, mbps = reading.part("connectivity_model"), reading.part(*circuit.path, "bandwidth")
+    if model is not None and mbps is not None:
+        direct = model is ConnectivityModel.DIRECT
+        text = next(name for name, one in {**BANDWIDTHS_MBPS, **DIRECT_BANDWIDTHS_MBPS}.items() if one == mbps)
+        yield (*circuit.path, "bandwidth"), rules.direct_bandwidth(text) if direct else rules.bandwidth(text)
+    domains = [circuit.peering(domain) for domain in RoutingDomain]
+    for one, other in combinations(domains, 2):
+        vlans = [reading.part(*path, "vlan_id") for path in (one, other)]
+        if None not in vlans:
+            yield (*other, "vlan_id"), rules.peering_vlans(*vlans)
+    sku, location = (reading.part(*circuit.path, key) for key in ("sku", "peering_location"))
+    if sku is None or location is None:
+        return
+    at = (*circuit.path, "peering_location")
+    public = reading.keys(*circuit.peering(RoutingDomain.MICROSOFT)) is not None
+    unknown = rules.peering_location(location) if public and sku is not Sku.PREMIUM else None
+    yield at, unknown
+    if sku is Sku.LOCAL and unknown is None:
+        yield at, rules.local_location(location)
+
+
+def _microsoft(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[tuple[Path, Finding | None]]:
+    """Its addresses and AS are public, and its filter names communities that there are."""
+    for link in LINKS:
+        for index in range(reading.count(*path, link)):
+            block = reading.part(*path, link, index)
+            if block is not None:
+                yield (*path, link, index), rules.public_block(block.subnet)
+    for index in range(reading.count(*path, "advertised_prefixes")):
+        prefix = reading.part(*path, "advertised_prefixes", index)
+        if prefix is not None:
+            yield (*path, "advertised_prefixes", index), rules.public_prefix(prefix)
+    asn_at, asn = _facing_asn(reading, circuit)
+    if asn is not None:
+        registered = reading.part(*path, "customer_asn")
+        yield (*path, "customer_asn") if registered is not None else asn_at, rules.public_asn(asn, registered)
+    of_services = set(_service_communities(reading))
+    authorized = dict(_assumed(reading)).get(MICROSOFT_365.name) == "granted"
+    for key in ("route_filter", "ipv6_route_filter"):
+        for index in range(reading.count(*path, key)):
+            community = reading.part(*path, key, index)
+            if community is not None:
+                at = (*path, key, index)
+                yield at, rules.filter_community(community, of_services)
+                yield at, rules.filter_authorization(community, authorized=authorized)
+
+
+def _facing_asn(reading: TopologyReading, circuit: CircuitPlace) -> tuple[Path, int | None]:
+    """The AS that faces Microsoft, and where it is written."""
+    provider = (*circuit.path, "provider", "asn")
+    if reading.part(*circuit.path, "provider", "service") == "layer3":
+        return provider, reading.part(*provider)
+    facing = facing_routers(reading, circuit)
+    for site in site_places(reading):
+        if facing and set(facing) <= set(reading.part(*site.path, "routers") or ()):
+            return (*site.path, "asn"), reading.part(*site.path, "asn")
+    return circuit.path, None
+
+
+def _service_communities(reading: TopologyReading) -> Iterator[Community]:
+    for name in reading.keys("azure", "services") or ():
+        if name in BY_NAME:
+            yield from BY_NAME[name].communities
+        yield from reading.part("azure", "services", name, "communities") or ()
+
+
+def _port_pairs(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
+    """Circuits that share a port pair have tags of their own."""
+    pairs: dict[tuple[str, str], list[CircuitPlace]] = {}
+    for circuit in circuit_places(reading):
+        facing = facing_routers(reading, circuit)
+        if facing is not None and reading.part(*circuit.path, "port") is not None:
+            pairs.setdefault((facing[0], facing[1]), []).append(circuit)
+    for circuits in pairs.values():
+        yield from _tags(reading, circuits)
+
+
+def _tags(reading: TopologyReading, circuits: Iterable[CircuitPlace]) -> Iterator[tuple[Path, Finding | None]]:
+    for one, other in combinations(circuits, 2):
+        ports = [reading.part(*circuit.path, "port") for circuit in (one, other)]
+        if all(port.encapsulation is Encapsulation.QINQ for port in ports):
+            if ports[0].s_tag is not None and ports[1].s_tag is not None:
+                yield (*other.path, "port"), rules.s_tags(ports[0].s_tag, ports[1].s_tag)
+            continue
+        for domain in RoutingDomain:
+            theirs = reading.part(*other.peering(domain), "vlan_id")
+            for mine in (reading.part(*one.peering(each), "vlan_id") for each in RoutingDomain):
+                if mine is not None and theirs is not None:
+                    yield (*other.peering(domain), "vlan_id"), rules.dot1q_tags(mine, theirs)
+
+
+def _global_reach(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
+    places = {circuit.name: circuit.path for circuit in circuit_places(reading)}
+    for index in range(reading.count("global_reach")):
+        path: Path = ("global_reach", index)
+        for number in range(reading.count(*path, "subnet")):
+            block = reading.part(*path, "subnet", number)
+            if block is not None:
+                yield (*path, "subnet", number), rules.global_reach_block(block)
+        named = [places[name] for name in reading.part(*path, "circuits") or () if name in places]
+        skus = [reading.part(*one, "sku") for one in named]
+        locations = [reading.part(*one, "peering_location") for one in named]
+        if len(named) == 2 and None not in (*skus, *locations):
+            ends = (skus[0].value, skus[1].value), (locations[0], locations[1])
+            yield (*path, "circuits"), rules.global_reach(*ends)
