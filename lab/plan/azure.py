@@ -10,7 +10,7 @@ from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import VNET_GATEWAY_HOST, VNET_HOST, host, link
 from lab.plan.draft import Draft, SessionEnd
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH, edge_best_path
-from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge
+from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge, towards
 from lab.topology import Circuit, EdgeBgp, GlobalReach, Link, Network, RoutingDomain, Topology
 
 NUMBER_IN_BLOCK = {Link.PRIMARY: 0, Link.SECONDARY: 1}
@@ -42,7 +42,7 @@ def _gateway_link(draft: Draft, topology: Topology, circuit: Circuit, circuit_li
     """
     edge = microsoft_edge(circuit.name, circuit_link, RoutingDomain.PRIVATE)
     blocks = draft.fabric_link(_versions(circuit, RoutingDomain.PRIVATE))
-    gateway_end = draft.interface(gateway, f"to-{edge}", tuple(host(b, 2) for b in blocks), "fabric")
+    gateway_end = draft.interface(gateway, towards(edge), tuple(host(b, 2) for b in blocks), "fabric")
     edge_end = draft.interface(edge, f"to-{gateway}", tuple(host(b, 1) for b in blocks), "fabric")
     draft.wire(f"{edge}-{gateway}", edge_end, gateway_end)
     for block in blocks:
@@ -100,7 +100,7 @@ def _global_reach(draft: Draft, topology: Topology, reach: GlobalReach) -> None:
         blocks: list[Prefix] = [link(block, NUMBER_IN_BLOCK[circuit_link]) for block in reach.blocks]
         edges = [microsoft_edge(c.name, circuit_link, RoutingDomain.PRIVATE) for c in (one, other)]
         ends = [
-            draft.interface(here, f"to-{there}", tuple(host(b, number) for b in blocks), "Global Reach")
+            draft.interface(here, towards(there), tuple(host(b, number) for b in blocks), "Global Reach")
             for number, (here, there) in enumerate((edges, edges[::-1]), start=1)
         ]
         draft.wire(f"global-reach-{one.name}-{other.name}-{circuit_link.value}", ends[0], ends[1])
@@ -138,7 +138,7 @@ def _core_link(draft: Draft, topology: Topology, circuit: Circuit, circuit_link:
     edge = microsoft_edge(circuit.name, circuit_link, RoutingDomain.MICROSOFT)
     blocks = draft.fabric_link(_versions(circuit, RoutingDomain.MICROSOFT))
     ends: list[Endpoint] = [
-        draft.interface(here, f"to-{there}", tuple(host(b, number) for b in blocks), "fabric")
+        draft.interface(here, towards(there), tuple(host(b, number) for b in blocks), "fabric")
         for number, (here, there) in enumerate(((MICROSOFT_CORE, edge), (edge, MICROSOFT_CORE)), start=1)
     ]
     draft.wire(f"{edge}-core", ends[0], ends[1])

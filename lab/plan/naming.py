@@ -47,6 +47,11 @@ def port(circuit: str, link: Link) -> str:
     return of_circuit(circuit, f"port{NUMBER[link]}")
 
 
+def towards(node: str) -> str:
+    """The interface towards a node: `to-` before its name where there is room for it."""
+    return f"to-{node}" if len(node) <= 12 else node
+
+
 def gateways(instances: int) -> tuple[str, ...]:
     """The instances of the gateway of the VNets."""
     return ("gw",) if instances == 1 else tuple(f"gw{number}" for number in range(1, instances + 1))
