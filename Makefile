@@ -1,6 +1,6 @@
 # Everyday commands. Each sets up what it needs first (.ci/setup), from nothing but python3, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check fmt bench fuzz mutants schemas constraints clean
+.PHONY: help demo test test-full-kernel lint check fmt bench fuzz mutants schemas constraints clean
 
 BIN := .venv/bin
 .NOTPARALLEL:
@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 # \2/p' $(MAKEFILE_LIST) | awk -F ' # ' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 # \2/p' $(MAKEFILE_LIST) | awk -F ' # ' '{ printf "%-25s %s\n", $$1, $$2 }'
 
 demo: ## Build a point-to-point circuit and test all that is expected of it
 	@.ci/setup demo
@@ -17,6 +17,11 @@ demo: ## Build a point-to-point circuit and test all that is expected of it
 test: ## Run every test; ARGS="-k failover" for some
 	@.ci/setup test
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-full-kernel: ## Run the tests of VLANs on a kernel that has VLAN devices, in an emulator; takes minutes
+	@.ci/setup full_kernel
+	@$(BIN)/python tests/full_kernel/run.py .full_kernel $(CURDIR)/$(BIN)/python -m pytest -v -p no:cacheprovider \
+	  tests/full_kernel/kernel_vlans.py tests/live/test_vlans.py $(ARGS)
 
 lint: ## Run the checkers: format, ruff, types, layers
 	@.ci/setup test
@@ -55,5 +60,5 @@ constraints: ## Pin the newest version of every dependency anew (.ci/constraints
 	@.ci/pin
 
 clean: ## Remove everything that was made here, the environment included
-	rm -rf .venv build *.egg-info .*_cache .hypothesis
+	rm -rf .venv .full_kernel build *.egg-info .*_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

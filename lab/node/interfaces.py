@@ -81,9 +81,9 @@ def set_defaults() -> None:
     _write({name.format("default"): value for name, value in _INTERFACE_SETTINGS.items()})
 
 
-def silence() -> None:
-    """Have no interface of this network namespace send anything by itself."""
-    _write({"ipv6/conf/all/disable_ipv6": 1})
+def silence(interface: str = "all") -> None:
+    """Have an interface of this network namespace, or all present and later ones, send nothing by itself."""
+    _write({f"ipv6/conf/{interface}/disable_ipv6": 1})
 
 
 def _start_sub_interfaces(node: NodePlan, netlink: Netlink) -> None:

@@ -64,8 +64,7 @@ def carry_tags(plan: Plan, namespaces: dict[str, int], index: int, logs: Logs) -
         return None
     home = this_network_namespace()
     try:
-        # no VLAN device is for untagged frames alone
-        if all(place.tags for place in places) and _by_kernel(plan, namespaces, index):
+        if _are_devices(places) and _by_kernel(plan, namespaces, index):
             return Carrying(fidelity=BY_KERNEL)
         return Carrying(fidelity=BY_PROCESS, tagger_pid=_start_tagger(plan, namespaces, index, logs.open(TAGGER)))
     finally:
@@ -115,6 +114,15 @@ def _start_tagger(plan: Plan, namespaces: dict[str, int], index: int, log: int) 
 # by the kernel
 
 
+def _are_devices(places: list[Tagged]) -> bool:
+    """Whether every place is a VLAN device of its own.
+
+    No device is for untagged frames alone, nor may one that two tags lie on be in another namespace than their port.
+    """
+    outer = {(place.port, place.tags[0]) for place in places if len(place.tags) > 1}
+    return all(place.tags and (len(place.tags) > 1 or (place.port, place.tags[0]) not in outer) for place in places)
+
+
 class _NoVlanDevices(Exception):  # noqa: N818  # it is no error
     """The kernel has none."""
 
@@ -135,6 +143,8 @@ class _Devices:
 
     def cross_connect(self, bridge: str, ends: tuple[Tagged, Tagged]) -> None:
         """Make the devices of both ends and a bridge between them."""
+        enter_network_namespace(self.namespaces[ends[0].port.node])
+        interfaces.silence()
         names = [f"{bridge}.{number}" for number in (1, 2)]
         for name, place in zip(names, ends, strict=True):
             self._device(LinkEnd(name=name, namespace=self.namespaces[place.port.node]), place)
@@ -156,6 +166,7 @@ class _Devices:
                 name = f"outer{self.next_index}"
                 namespace = self.namespaces[place.port.node]
                 self._make(LinkEnd(name=name, namespace=namespace, mtu=PACKET_BYTES + _TAG_BYTES), link, tag)
+                interfaces.silence(name)
             link = self.outer[place.port, tag]
         self._make(end, link, inner)
 

@@ -22,53 +22,17 @@ from lab.commands.live import ANSWER_DEADLINE_S, converge
 from lab.controller import Lab, find_lab
 from lab.forwarding import Flow, FlowResult
 from lab.messages import Probe, Probed, ReadTables, Tables
-from lab.plan import Endpoint, Plan, Tagged
+from lab.plan import Plan, Tagged
 from lab_processes import await_
 from networks import Net, live
+from vlan_networks import BOTH, S_AND_C, C, at, direct, through_a_provider, untagged_wire
 
 TESTS = Path(__file__).parents[1]
-BOTH = (Family.IPV4, Family.IPV6)
 SETTLES_S, STAYS_DOWN_S = 20.0, 1.5
 AT_ONCE_S = 5.0
 """Far less than the hold time of 180 s, after which a session closes that has no carrier to tell it earlier."""
-C, S_AND_C, TWO_OTHERS = (100,), (1034, 100), (1034, 200)
+TWO_OTHERS = (1034, 200)
 BULK = 4 << 20
-
-
-def edges() -> Net:
-    """The routers at both ends of a circuit, each with a network."""
-    net = Net()
-    net.router("ce", 65010, ["10.1.0.0/16"])
-    net.router("msee", 12076, ["10.2.0.0/16"])
-    return net
-
-
-def direct(ce: Tagged | None = None, msee: Tagged | None = None, tags: tuple[int, ...] = C) -> Plan:
-    """A trunk between the two, and a session over sub-interfaces of it."""
-    net = edges()
-    at_ce, at_msee = net.trunk("ce:port", "msee:port")
-    places = {"ce": ce or Tagged(port=at_ce, tags=tags), "msee": msee or Tagged(port=at_msee, tags=tags)}
-    net.session("ce", "msee", BOTH, at=places)
-    return net.plan()
-
-
-def at(node: str, *tags: int, outer_ethertype: int = 0x8100) -> Tagged:
-    """A place at a node's port."""
-    return Tagged(port=Endpoint(node=node, interface="port"), tags=tags, outer_ethertype=outer_ethertype)
-
-
-def through_a_provider(ce: Tagged, left: tuple[int, ...], right: tuple[int, ...], msee: Tagged) -> Plan:
-    """A provider's switch between the two that exchanges the tags of its left port and those of its right one."""
-    net = edges()
-    net.provider("provider")
-    _, left_port = net.trunk("ce:port", "provider:left")
-    right_port, _ = net.trunk("provider:right", "msee:port")
-    net.cross_connect(
-        Tagged(port=left_port, tags=left),
-        Tagged(port=right_port, tags=right, outer_ethertype=msee.outer_ethertype),
-    )
-    net.session("ce", "msee", BOTH, at={"ce": ce, "msee": msee})
-    return net.plan()
 
 
 @pytest.fixture(autouse=True)
@@ -279,13 +243,6 @@ def test_the_carrier_of_the_tags_is_named(erlab: Erlab) -> None:
             fidelity = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).fidelity
         said = [line for line in fidelity if line.startswith("VLAN tags: on the wire, carried by ")]
         assert len(said) == count, fidelity
-
-
-def untagged_wire() -> Plan:
-    """The two routers at one wire."""
-    net = edges()
-    net.session("ce", "msee", BOTH)
-    return net.plan()
 
 
 def test_the_tagger_is_killed(erlab: Erlab) -> None:
