@@ -150,6 +150,14 @@ def with_bgp(made: Topology, *bgp: tuple[str, EdgeBgp]) -> Topology:
     return replace(made, customer=replace(made.customer, sites=(replace(site, bgp=bgp),)))
 
 
+def with_peering(made: Topology, **changes: object) -> Topology:
+    """The circuit with its peering changed."""
+    (circuit,) = made.circuits
+    (peering,) = circuit.peerings
+    changed = replace(peering, **changes)  # type: ignore[arg-type]  # names of Peering
+    return replace(made, circuits=(replace(circuit, peerings=(changed,)),))
+
+
 # what was observed, where it is not what was predicted
 
 

@@ -120,6 +120,12 @@ def test_md5_keys(key: str, rule: Rule | None) -> None:
     assert broken(rules.md5_key(key)) is rule
 
 
+@pytest.mark.parametrize(("interval_ms", "rule"), [(299, rules.BFD_INTERVAL), (300, None), (60000, None)])
+def test_bfd_intervals(interval_ms: int, rule: Rule | None) -> None:
+    """A BFD interval below Microsoft's 300 ms would have no effect."""
+    assert broken(rules.bfd_interval(interval_ms)) is rule
+
+
 @pytest.mark.parametrize(("seconds", "rule"), [(9, rules.HOLD_TIME), (10, None), (180, None), (181, rules.HOLD_TIME)])
 def test_hold_times(seconds: int, rule: Rule | None) -> None:
     """A hold time is 10 s to 180 s."""

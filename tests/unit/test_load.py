@@ -33,7 +33,8 @@ from lab.load.source import MAX_BYTES, MAX_VALUES
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.plan.of_topology import plan
 from lab.policy import SessionRules
-from lab.topology import Azure, EdgeBgp, Link, LinkSubnet, Network, Peering, Secret, Sku, Topology, VirtualNetwork
+from lab.topology import Azure, Bfd, EdgeBgp, Link, LinkSubnet, Network, Peering, Secret, Sku, Topology, VirtualNetwork
+from topology_text import TopologyText
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "topologies" / "point_to_point_ethernet_layer2.yaml"
@@ -88,6 +89,7 @@ def test_the_shipped_topology_is_read() -> None:
     assert peering(topology).subnet(Link.SECONDARY, Family.IPV6) == parse_prefix("2001:db8:ffff::4/126")
     assert peering(topology).md5 == Secret("Contoso123")
     assert peering(topology).hold_time_s == 180
+    assert peering(topology).bfd is None
     assert topology.azure.regional_community == Community("12076:50002")
     (export,) = peering(topology).rules_of("ce2").export_policies
     assert export.name == "own-networks-prepended"
@@ -103,6 +105,21 @@ def test_expectations_name_the_place_that_they_were_written_in(monkeypatch: pyte
     (policy,) = peering(topology).rules_of("ce1").import_policies
     lines = (ROOT / "policies" / "customer_edge.yaml").read_text(encoding="utf-8").splitlines()
     assert policy.source == f"policies/customer_edge.yaml:{lines.index('  prefer-this-link:') + 1}"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("true", Bfd(interval_ms=300, multiplier=3)),
+        ("{}", Bfd(interval_ms=300, multiplier=3)),
+        ("{interval: 301ms}", Bfd(interval_ms=301, multiplier=3)),
+        ("{multiplier: 255}", Bfd(interval_ms=300, multiplier=255)),
+    ],
+)
+def test_bfd_is_what_microsofts_side_has_unless_the_file_says_more(tmp_path: Path, written: str, meant: Bfd) -> None:
+    """The word true, and each key alone, leave the rest at 300 ms and a multiplier of 3."""
+    file = TopologyText(keys=f"bfd: {written}").write(tmp_path, "bfd")
+    assert peering(load_topology(file)).bfd == meant
 
 
 def test_every_key_reaches_the_model(everything: Path) -> None:
@@ -122,6 +139,7 @@ def test_every_key_reaches_the_model(everything: Path) -> None:
     assert peering(topology).md5_at("ce1") == Secret("0123")
     assert peering(topology).md5_at("ce2") == Secret("Other")
     assert peering(topology).hold_time_s == 30
+    assert peering(topology).bfd == Bfd(interval_ms=750, multiplier=5)
     assert topology.azure == Azure(
         region="Italy North",
         regional_community=Community("12076:50099"),

@@ -33,6 +33,7 @@ from contoso import (
     topology,
     with_bgp,
     with_flow,
+    with_peering,
     with_session_plans,
 )
 from lab import checks
@@ -60,7 +61,7 @@ from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
 from lab.report.plan_changes import PlanChange, changes
 from lab.tables import Difference, LabTables, differences
-from lab.topology import EdgeBgp, Link, LinkSubnet, Secret
+from lab.topology import Bfd, EdgeBgp, Link, LinkSubnet, Secret
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 OTHER_KEY = "Contoso124"
@@ -191,7 +192,14 @@ def changed_plan() -> tuple[Contoso, Contoso]:
     return SAMPLE, replace(SAMPLE, plan=new)
 
 
+def with_bfd() -> Contoso:
+    """The sample with BFD at the customer's edges, slower than Microsoft's."""
+    old = topology()
+    return of_plan(plan(with_peering(old, bfd=Bfd(interval_ms=750))))
+
+
 OLD, NEW = changed_plan()
+WITH_BFD = with_bfd()
 TEXTS = {
     "test_passed": as_text.report(run()),
     "test_packet_lost": as_text.report(LOST),
@@ -206,6 +214,9 @@ TEXTS = {
     },
     "show_routes_shared": as_text.table(SHARED.plan, SHARED.tables.of("gw"), "routes"),
     "show_sessions_down": as_text.table(BROKEN.plan, BROKEN.tables.of("ce1"), "sessions"),
+    "show_sessions_bfd": as_text.table(WITH_BFD.plan, WITH_BFD.tables.of("msee1"), "sessions"),
+    "plan_bfd": as_text.plan(replace(WITH_BFD.plan, nodes=(WITH_BFD.plan.node("ce1"),))),
+    "plan_difference_bfd": as_text.plan_difference(SAMPLE.plan, WITH_BFD.plan),
     "prediction": as_text.prediction(
         BROKEN.plan,
         BROKEN.tables,
@@ -240,6 +251,7 @@ DOCUMENTS = {
         f"show_{what}": as_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
         for what in ("routes", "sessions", "rib-in", "rib-out", "fib")
     },
+    "show_sessions_bfd": as_json.table(WITH_BFD.plan, WITH_BFD.tables.of("ce1"), "sessions"),
     "prediction": as_json.prediction(
         BROKEN.plan,
         BROKEN.tables,
