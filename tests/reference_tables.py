@@ -38,6 +38,23 @@ RULE_KEYS = {
     "ER018": "peerings.private.hold_time",
     "ER019": "circuit.bandwidth",
     "ER020": "peerings.private.bfd.interval",
+    "ER021": "peerings.microsoft.primary, peerings.microsoft.secondary",
+    "ER022": "peerings.microsoft.advertised_prefixes",
+    "ER023": "peerings.microsoft.customer_asn, customer.asn, circuit.provider.asn",
+    "ER024": "peerings.microsoft.vlan_id",
+    "ER025": "peerings.private.vlan_id, peerings.microsoft.vlan_id",
+    "ER026": "circuit.port.s_tag",
+    "ER027": "circuit.port.s_tag",
+    "ER028": "global_reach.circuits",
+    "ER029": "global_reach.circuits",
+    "ER030": "global_reach.circuits",
+    "ER031": "global_reach.subnet",
+    "ER032": "peerings.microsoft.route_filter, peerings.microsoft.ipv6_route_filter",
+    "ER033": "peerings.microsoft.route_filter, peerings.microsoft.ipv6_route_filter",
+    "ER034": "azure.connections.NAME.weight",
+    "ER035": "circuit.bandwidth",
+    "ER036": "circuit.peering_location",
+    "ER037": "circuit.peering_location, circuit.sku",
 }
 """The keys that each rule is about."""
 

@@ -109,32 +109,31 @@ PUBLIC_ASN = Rule(
     id="ER023", title="On Microsoft peering the AS is public, or a public one is given for the prefixes", source=ROUTING
 )
 PEERING_VLANS = Rule(id="ER024", title="The peerings of a circuit have different VLANs", source=ROUTING)
-LINK_VLANS = Rule(id="ER025", title="A peering has the same VLAN on both links", source=PORTAL_ROUTING)
-DOT1Q_TAGS = Rule(id="ER026", title="With Dot1Q every peering on a port pair has a VLAN of its own", source=DIRECT)
-S_TAG = Rule(id="ER027", title="A circuit on a port pair has an S-tag with QinQ, and none with Dot1Q", source=DIRECT)
-S_TAGS = Rule(id="ER028", title="With QinQ every circuit on a port pair has an S-tag of its own", source=DIRECT)
-REACH_OF_LOCAL = Rule(id="ER029", title="A circuit with the Local SKU has no Global Reach", source=GLOBAL_REACH)
+DOT1Q_TAGS = Rule(id="ER025", title="With Dot1Q every peering on a port pair has a VLAN of its own", source=DIRECT)
+S_TAG = Rule(id="ER026", title="A circuit on a port pair has an S-tag with QinQ, and none with Dot1Q", source=DIRECT)
+S_TAGS = Rule(id="ER027", title="With QinQ every circuit on a port pair has an S-tag of its own", source=DIRECT)
+REACH_OF_LOCAL = Rule(id="ER028", title="A circuit with the Local SKU has no Global Reach", source=GLOBAL_REACH)
 REACH_BETWEEN_AREAS = Rule(
-    id="ER030", title="Global Reach between geopolitical areas needs Premium on both circuits", source=GLOBAL_REACH
+    id="ER029", title="Global Reach between geopolitical areas needs Premium on both circuits", source=GLOBAL_REACH
 )
 REACH_LOCATIONS = Rule(
-    id="ER031", title="Global Reach joins circuits of different peering locations", source=GLOBAL_REACH
+    id="ER030", title="Global Reach joins circuits of different peering locations", source=GLOBAL_REACH
 )
-REACH_BLOCK = Rule(id="ER032", title="The block of Global Reach is a /29, or a /125 in IPv6", source=GLOBAL_REACH)
+REACH_BLOCK = Rule(id="ER031", title="The block of Global Reach is a /29, or a /125 in IPv6", source=GLOBAL_REACH)
 FILTER_COMMUNITY = Rule(
-    id="ER033", title="A route filter names communities of regions and services", source=ROUTE_FILTER
+    id="ER032", title="A route filter names communities of regions and services", source=ROUTE_FILTER
 )
 FILTER_AUTHORIZATION = Rule(
-    id="ER034", title="A route filter names Microsoft 365 only where that is authorised", source=ROUTE_FILTER
+    id="ER033", title="A route filter names Microsoft 365 only where that is authorised", source=ROUTE_FILTER
 )
-WEIGHT = Rule(id="ER035", title="The weight of a connection is from 0 to 32000", source=OPTIMIZE_ROUTING)
-DIRECT_BANDWIDTH = Rule(id="ER036", title="The bandwidth is one that ExpressRoute Direct has", source=DIRECT)
+WEIGHT = Rule(id="ER034", title="The weight of a connection is from 0 to 32000", source=OPTIMIZE_ROUTING)
+DIRECT_BANDWIDTH = Rule(id="ER035", title="The bandwidth is one that ExpressRoute Direct has", source=DIRECT)
 LOCATION = Rule(
-    id="ER037",
+    id="ER036",
     title="Where it matters what is in reach, the peering location is a published one",
     source=LOCATIONS_BY_PROVIDER,
 )
-LOCAL_LOCATION = Rule(id="ER038", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
+LOCAL_LOCATION = Rule(id="ER037", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
 
 RULES = (
     BLOCK_LENGTH,
@@ -161,7 +160,6 @@ RULES = (
     PUBLIC_PREFIX,
     PUBLIC_ASN,
     PEERING_VLANS,
-    LINK_VLANS,
     DOT1Q_TAGS,
     S_TAG,
     S_TAGS,
@@ -390,14 +388,6 @@ def peering_vlans(one: int, other: int) -> Finding | None:
     """Whether two peerings of a circuit can be told apart."""
     what = f"VLAN {one} is that of two peerings of the circuit"
     return Finding(rule=PEERING_VLANS, what=what, meant="give each its own") if one == other else None
-
-
-def link_vlans(primary: int, secondary: int) -> Finding | None:
-    """Whether a peering has one VLAN."""
-    if primary == secondary:
-        return None
-    what = f"the primary link has VLAN {primary} and the secondary one {secondary}"
-    return Finding(rule=LINK_VLANS, what=what, meant="write the same; a provider may hand over others to the customer")
 
 
 def dot1q_tags(one: int, other: int) -> Finding | None:

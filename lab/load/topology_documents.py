@@ -200,18 +200,18 @@ class TopologyDocument(Document):
         "cloud_exchange, point_to_point_ethernet, any_to_any_ipvpn or direct"
     )
     circuit: CircuitDocument | None = Field(None, description="the circuit, as ordered")
+    customer: SiteDocument | None = Field(None, description="the customer's AS, routers and networks")
+    peerings: PeeringsDocument | None = Field(None, description="the peerings of the circuit: private, microsoft")
+    azure: AzureDocument = Field(description="Microsoft's side: region, VNets and services")
     circuits: dict[CircuitName, NamedCircuitDocument] | None = Field(
         None, min_length=1, description="the circuits by name, where there are several, each with its peerings"
     )
-    customer: SiteDocument | None = Field(None, description="the customer's AS, routers and networks")
     sites: dict[NodeName, SiteDocument] | None = Field(
         None, min_length=1, description="the customer's sites by name, where there are several"
     )
     other_customers: dict[NodeName, OtherCustomerDocument] | None = Field(
         None, min_length=1, description="other customers of the provider's VPN service, by name (any_to_any_ipvpn)"
     )
-    peerings: PeeringsDocument | None = Field(None, description="the peerings of the circuit: private, microsoft")
-    azure: AzureDocument = Field(description="Microsoft's side: region, VNets and services")
     global_reach: OneOrMore[GlobalReachDocument] | None = Field(
         None,
         description="the circuits whose private peerings are joined: {circuits: [ams, lon], subnet: ...}, or a list",

@@ -80,7 +80,6 @@ def test_asns_of_microsoft_peering(asn: int, registered: int | None, rule: Rule 
     ("rule", "right", "wrong"),
     [
         (rules.PEERING_VLANS, [rules.peering_vlans(100, 200)], [rules.peering_vlans(100, 100)]),
-        (rules.LINK_VLANS, [rules.link_vlans(100, 100)], [rules.link_vlans(100, 101)]),
         (rules.DOT1Q_TAGS, [rules.dot1q_tags(100, 200)], [rules.dot1q_tags(100, 100)]),
         (
             rules.S_TAG,
