@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.bgp import Address, Prefix, Route
+from lab.bgp import Address, Nlri, Prefix, Route
 from lab.plan import BgpPlan
 from lab.wire import Fault
 
@@ -34,7 +34,7 @@ class UpdateReceived:
 
     session: str
     announced: tuple[Route, ...] = ()
-    withdrawn: tuple[Prefix, ...] = ()
+    withdrawn: tuple[Nlri, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
@@ -79,7 +79,7 @@ class Withdraw:
     """Withdraw these prefixes."""
 
     session: str
-    prefixes: tuple[Prefix, ...]
+    prefixes: tuple[Nlri, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

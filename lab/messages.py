@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.bgp import Prefix
+from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
 from lab.plan import BgpPlan, Plan
@@ -80,7 +80,7 @@ class Explain:
     """Ask a router for all that it did with a prefix."""
 
     router: str
-    prefix: Prefix
+    prefix: Nlri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ _ETH_P_ALL = 3
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4  # linux/if_packet.h: flooded by a bridge, and meant for another node
 _INITIAL_TTL = 64
+_VXLAN_PORT = struct.pack(">H", 4789)
 
 
 class Kind(Enum):
@@ -207,7 +208,7 @@ class _Prober:
                 except BlockingIOError:
                     break
                 number = self._number_in(data) if packet_type != _PACKET_OTHERHOST else None
-                if number in by_number:
+                if number in by_number and not _is_tunnelled(data):
                     seen = _read(data, name, interface, outgoing=packet_type == _PACKET_OUTGOING)
                     by_number[number].sightings.append(seen)
 
@@ -243,6 +244,13 @@ def _refuse_all_packets(capture: socket.socket) -> None:
 
 
 # reading packets
+
+
+def _is_tunnelled(frame: bytes) -> bool:
+    """Whether a frame is one of VXLAN (RFC 7348 §5), as in a provider's core, which is no hop of the packet inside."""
+    header = frame[14:]
+    udp = header[4 * (header[0] & 0x0F) :]
+    return frame[12:14] == b"\x08\0" and header[9] == socket.IPPROTO_UDP and udp[2:4] == _VXLAN_PORT
 
 
 def _read(frame: bytes, node: str, interface: str, *, outgoing: bool) -> Sighting:

@@ -16,6 +16,8 @@ from exabgp.bgp.message import Message, Notify, Update
 from exabgp.bgp.message.open.capability import Capabilities, Capability
 from exabgp.bgp.message.open.capability.refresh import RouteRefresh
 from exabgp.bgp.message.update.attribute.attributes import Attributes
+from exabgp.bgp.message.update.nlri.qualifier import RouteDistinguisher
+from exabgp.configuration import static
 from exabgp.configuration.configuration import Configuration
 from exabgp.configuration.core.format import formated
 from exabgp.reactor import loop
@@ -149,6 +151,11 @@ class _Configuration(Configuration):  # type: ignore[misc]
         return result
 
 
+def _route_distinguisher(tokens: Any) -> RouteDistinguisher:  # noqa: ANN401
+    """One in the octets that it has on the wire. The original reads no 4-octet AS below 65536 (RFC 4364 §4.2)."""
+    return RouteDistinguisher(bytes.fromhex(tokens().removeprefix("0x")))
+
+
 _update_rib, _new_update = OutgoingRIB._update_rib, Connection.new_update
 
 
@@ -274,6 +281,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
 def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     """ExaBGP's reactor with `helper` as its only helper."""
     Update.unpack_message = classmethod(_left_unread)
+    static.route_distinguisher = _route_distinguisher
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier
     Connection.new_update = _send_withdrawals_too

@@ -44,11 +44,11 @@ def configure(node: NodePlan) -> None:
         netlink.commit()
         netlink.up(BRIDGE)
         for interface in node.interfaces:
-            netlink.up(interface.name, master=BRIDGE)
+            netlink.up(interface.name, master=BRIDGE, mtu_bytes=interface.mtu_bytes)
     for interface in node.interfaces if node.role is not Role.SWITCH else ():
         for address in interface.addresses:
             netlink.address(interface.name, address)
-        netlink.up(interface.name)
+        netlink.up(interface.name, mtu_bytes=interface.mtu_bytes)
     for interface in node.interfaces:
         netlink.settle(interface.name)
     netlink.commit()

@@ -14,7 +14,16 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from lab.bgp import AsPath, Route, SegmentKind, extended_community_octets
+from lab.bgp import (
+    AsPath,
+    Nlri,
+    Route,
+    RouteDistinguisher,
+    SegmentKind,
+    VpnPrefix,
+    extended_community_octets,
+    route_distinguisher_octets,
+)
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -28,7 +37,8 @@ from lab.events import (
     Withdraw,
 )
 from lab.plan import BgpPlan, SessionPlan
-from lab.wire import decode_update
+from lab.router.speaker import unspecified
+from lab.wire import Agreed, decode_update
 
 if TYPE_CHECKING:
     from lab.node.exabgp_parts import Helper
@@ -64,7 +74,7 @@ def configuration(bgp: BgpPlan) -> str:
             f"  local-as {session.local_asn};",
             f"  peer-as {session.peer_asn};",
             f"  hold-time {session.hold_time_s};",
-            f"  family {{ {session.family.value} unicast; }}",
+            f"  family {{ {session.family.value} {_safi(session)}; }}",
             "  capability { asn4 enable; route-refresh disable; graceful-restart disable; }",
             "  adj-rib-in false;",
             "  adj-rib-out false;",
@@ -91,10 +101,10 @@ def commands(effect: Effect, sessions: dict[str, SessionPlan]) -> Iterator[str]:
                     yield f"neighbor {sessions[name].peer_address} announce attributes {attributes} nlri {some}"
         case Withdraw(session=name, prefixes=prefixes):
             for prefix in prefixes:
-                yield f"neighbor {sessions[name].peer_address} withdraw route {prefix}"
+                yield f"neighbor {sessions[name].peer_address} withdraw route {_withdrawn(prefix)}"
         case RequestRefresh(session=name):
             session = sessions[name]
-            yield f"neighbor {session.peer_address} announce route-refresh {session.family.value} unicast"
+            yield f"neighbor {session.peer_address} announce route-refresh {session.family.value} {_safi(session)}"
         case CloseSession(session=name, subcode=subcode):
             yield f"neighbor {sessions[name].peer_address} teardown {subcode}"
         case _:
@@ -105,8 +115,30 @@ def _by_attributes(routes: Iterable[Route]) -> dict[str, list[str]]:
     """The prefixes that share their attributes; one command for them is twice as fast as one each."""
     prefixes: dict[str, list[str]] = {}
     for route in routes:
-        prefixes.setdefault(_attributes(route), []).append(str(route.prefix))
+        shared = _attributes(route)
+        if route.rd is not None:
+            shared += f" {_distinguished(route.rd)} label {route.label}"
+        prefixes.setdefault(shared, []).append(str(route.prefix))
     return prefixes
+
+
+def _safi(session: SessionPlan) -> str:
+    return "mpls-vpn" if session.vpn else "unicast"
+
+
+_WITHDRAWN_LABEL = 0x80000  # RFC 8277 §2.4: the three octets 0x800000
+
+
+def _withdrawn(nlri: Nlri) -> str:
+    """What a withdrawal says, with the next hop that ExaBGP's parser asks for and does not send."""
+    if not isinstance(nlri, VpnPrefix):
+        return str(nlri)
+    here = unspecified(nlri.prefix)
+    return f"{nlri.prefix} next-hop {here} {_distinguished(nlri.rd)} label {_WITHDRAWN_LABEL}"
+
+
+def _distinguished(rd: RouteDistinguisher) -> str:
+    return f"rd 0x{route_distinguisher_octets(rd).hex()}"
 
 
 def _attributes(route: Route) -> str:
@@ -219,7 +251,8 @@ class Decoder:
         if plan is None:
             return None
         first_asn = plan.peer_asn if plan.ebgp else None
-        decoded = decode_update(body, asn4=asn4, ebgp=plan.ebgp, peer_asn=first_asn)
+        agreed = Agreed(plan.family, vpn=plan.vpn)
+        decoded = decode_update(body, asn4=asn4, ebgp=plan.ebgp, peer_asn=first_asn, agreed=agreed)
         return UpdateReceived(
             session=plan.name, announced=decoded.announced, withdrawn=decoded.withdrawn, faults=decoded.faults
         )

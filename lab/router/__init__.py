@@ -13,7 +13,18 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
-from lab.bgp import ON_THE_WIRE, Address, Prefix, Route, RouteSource, family_of, prefix_order, text_of
+from lab.bgp import (
+    ON_THE_WIRE,
+    Address,
+    Nlri,
+    Prefix,
+    Route,
+    RouteSource,
+    VpnPrefix,
+    nlri_order,
+    prefix_order,
+    text_of,
+)
 from lab.events import (
     CEASE_ADMINISTRATIVE_RESET,
     CEASE_MAXIMUM_PREFIXES,
@@ -55,10 +66,10 @@ class Router:
             raise ValueError(f"{node.name} is no router")
         self.name = node.name
         self._speaker = Speaker(node, node.bgp)
-        self._sessions = {plan.name: Session(plan) for plan in node.bgp.sessions}
+        self._sessions = {plan.name: Session(plan, node.bgp.vrf) for plan in node.bgp.sessions}
         self._own = self._speaker.own_paths()
         self._aggregates: dict[Prefix, Path] = {}
-        self._decisions: dict[Prefix, Decision] = {}
+        self._decisions: dict[Nlri, Decision] = {}
         self._fib: dict[Prefix, tuple[Address, ...]] = {}
         self._first_effects = self._decide(self._own)
         self._forward_all(self._speaker.static_prefixes(), self._first_effects)
@@ -123,44 +134,41 @@ class Router:
             for name, s in self._sessions.items()
         }
 
-    def explain(self, prefix: Prefix) -> Explanation:
+    def explain(self, prefix: Nlri) -> Explanation:
         """All that this router did with `prefix`, with every reason."""
-        own = [table[prefix] for table in (self._own, self._aggregates) if prefix in table]
+        own = self._own_paths_to(prefix)
         candidates = [Candidate(session=None, received=None, outcome=None, refused="", path=path) for path in own]
-        for name, session in self._sessions.items():
-            fault = session.faults.get(prefix, "")
-            if prefix in session.adj_rib_in:
-                received = session.adj_rib_in[prefix]
-                taken = session.take_in(received, self._speaker, traced=True)
-                candidates.append(
-                    Candidate(
-                        session=name,
-                        received=received,
-                        outcome=taken.outcome,
-                        refused=taken.refused,
-                        path=taken.path,
-                        applied=taken.applied,
-                        fault=fault,
-                    )
-                )
-            elif fault:
-                refused = "treated as withdrawn: its UPDATE was malformed"
-                candidates.append(
-                    Candidate(session=name, received=None, outcome=None, refused=refused, path=None, fault=fault)
-                )
+        for session in self._sessions.values():
+            here = (one for one in {**session.adj_rib_in, **session.faults} if session.destination(one) == prefix)
+            candidates += [self._explain_import(session, one) for one in sorted(here, key=nlri_order)]
         return Explanation(
             router=self.name,
             prefix=prefix,
             candidates=tuple(candidates),
             decision=self._decisions.get(prefix),
             exports=tuple(
-                self._explain_export(session, prefix)
-                for session in self._sessions.values()
-                if session.plan.family is family_of(prefix)
+                self._explain_export(session, prefix) for session in self._sessions.values() if session.carries(prefix)
             ),
         )
 
-    def _explain_export(self, session: Session, prefix: Prefix) -> Export:
+    def _explain_import(self, session: Session, received: Nlri) -> Candidate:
+        name, fault = session.plan.name, session.faults.get(received, "")
+        route = session.adj_rib_in.get(received)
+        if route is None:
+            refused = "treated as withdrawn: its UPDATE was malformed"
+            return Candidate(session=name, received=None, outcome=None, refused=refused, path=None, fault=fault)
+        taken = session.take_in(route, self._speaker, traced=True)
+        return Candidate(
+            session=name,
+            received=route,
+            outcome=taken.outcome,
+            refused=taken.refused,
+            path=taken.path,
+            applied=taken.applied,
+            fault=fault,
+        )
+
+    def _explain_export(self, session: Session, prefix: Nlri) -> Export:
         if not session.established:
             refused = f"the session is down: {session.why_down}"
             return Export(session=session.plan.name, outcome=None, refused=refused, route=None)
@@ -201,16 +209,17 @@ class Router:
         session = self._sessions[event.session]
         if not session.established:
             return []
-        touched: dict[Prefix, None] = {}
-        for prefix in event.withdrawn:
-            session.faults.pop(prefix, None)
-            if session.adj_rib_in.pop(prefix, None) is not None and session.paths.pop(prefix, None) is not None:
-                touched[prefix] = None
+        touched: dict[Nlri, None] = {}
+        for withdrawn in event.withdrawn:
+            session.faults.pop(withdrawn, None)
+            if session.adj_rib_in.pop(withdrawn, None) is not None and session.forget(withdrawn):
+                touched[session.destination(withdrawn)] = None
         for route in event.announced:
-            session.faults.pop(route.prefix, None)
-            session.adj_rib_in[route.prefix] = route
+            nlri = route.nlri
+            session.faults.pop(nlri, None)
+            session.adj_rib_in[nlri] = route
             session.accept(route, self._speaker)
-            touched[route.prefix] = None
+            touched[session.destination(nlri)] = None
         for fault in event.faults:
             for prefix in fault.prefixes:
                 earlier = session.faults.get(prefix)
@@ -219,7 +228,7 @@ class Router:
         touched |= dict.fromkeys(self._enforce_limit(session, effects))
         return effects + self._decide(touched)
 
-    def _enforce_limit(self, session: Session, effects: list[Effect]) -> list[Prefix]:
+    def _enforce_limit(self, session: Session, effects: list[Effect]) -> list[Nlri]:
         """Close a session whose neighbour sent too many prefixes; the answer is the prefixes that lost a path."""
         over = session.over_limit() if session.established else None
         if over is None:
@@ -251,7 +260,7 @@ class Router:
         else:
             down.add(event.interface)
         effects: list[Effect] = []
-        touched: dict[Prefix, None] = {}
+        touched: dict[Nlri, None] = {}
         for name, session in self._sessions.items():
             if not event.up and session.plan.interface == event.interface and session.established:
                 reason = f"interface {event.interface} is down"
@@ -267,7 +276,7 @@ class Router:
     def _reconfigure(self, bgp: BgpPlan) -> list[Effect]:
         self._speaker.bgp = bgp
         for plan in bgp.sessions:
-            self._sessions[plan.name].configure(plan)
+            self._sessions[plan.name].configure(plan, bgp.vrf)
         touched = self._renew_paths()
         effects: list[Effect] = []
         for session in self._sessions.values():
@@ -275,23 +284,23 @@ class Router:
         effects += self._decide({**touched, **dict.fromkeys(self._decisions)}, aggregates_anew=True)
         for session in self._sessions.values():
             if session.established:
-                prefixes = {**self._decisions, **session.adj_rib_out, DEFAULT_ROUTE[session.plan.family]: None}
+                prefixes = dict.fromkeys([*self._decisions, *session.adj_rib_out, DEFAULT_ROUTE[session.plan.family]])
                 self._advertise([session], prefixes, effects)
         return effects
 
-    def _renew_paths(self) -> dict[Prefix, None]:
+    def _renew_paths(self) -> dict[Nlri, None]:
         """Take in every received route again, and the own ones; the answer is all their prefixes."""
         before, self._own = self._own, self._speaker.own_paths()
-        touched: dict[Prefix, None] = dict.fromkeys([*before, *self._own])
+        touched: dict[Nlri, None] = dict.fromkeys([*before, *self._own])
         for session in self._sessions.values():
             for route in session.adj_rib_in.values():
                 session.accept(route, self._speaker)
-                touched[route.prefix] = None
+                touched[session.destination(route.nlri)] = None
         return touched
 
     # decision: paths to Loc-RIB and FIB
 
-    def _decide(self, prefixes: Iterable[Prefix], *, aggregates_anew: bool = False) -> list[Effect]:
+    def _decide(self, prefixes: Iterable[Nlri], *, aggregates_anew: bool = False) -> list[Effect]:
         effects: list[Effect] = []
         changed = self._choose(prefixes, effects)
         news = [*changed, *self._decisions] if aggregates_anew else list(changed)
@@ -302,12 +311,18 @@ class Router:
         self._advertise(up, dict.fromkeys(changed), effects)
         return effects
 
-    def _choose(self, prefixes: Iterable[Prefix], effects: list[Effect]) -> list[Prefix]:
+    def _own_paths_to(self, nlri: Nlri) -> list[Path]:
+        """The router's own paths, which it has in its own VRF only."""
+        if isinstance(nlri, VpnPrefix):
+            return []
+        return [table[nlri] for table in (self._own, self._aggregates) if nlri in table]
+
+    def _choose(self, prefixes: Iterable[Nlri], effects: list[Effect]) -> list[Nlri]:
         """Choose the best path to each prefix, and forward by it; the answer is the prefixes whose choice changed."""
-        changed = []
+        changed: list[Nlri] = []
         for prefix in prefixes:
-            paths = [s.paths[prefix] for s in self._sessions.values() if prefix in s.paths]
-            paths += [table[prefix] for table in (self._own, self._aggregates) if prefix in table]
+            paths = [path for session in self._sessions.values() for path in session.paths_to(prefix)]
+            paths += self._own_paths_to(prefix)
             decision = decide(paths, self._speaker.bgp.best_path)
             if decision == self._decisions.get(prefix):
                 continue
@@ -316,14 +331,16 @@ class Router:
             else:
                 self._decisions.pop(prefix, None)
             changed.append(prefix)
-        self._forward_all(changed, effects)
+        self._forward_all((one for one in changed if not isinstance(one, VpnPrefix)), effects)
         return changed
 
-    def _renew_aggregates(self, changed: Iterable[Prefix]) -> list[Prefix]:
+    def _renew_aggregates(self, changed: Iterable[Nlri]) -> list[Nlri]:
         """Make the aggregates of changed prefixes anew; the answer is the prefixes of those that are not as before."""
-        touched = dict.fromkeys(wide for prefix in changed for wide in covering(self._aggregates_known(), prefix))
+        known = self._aggregates_known()
+        plain = (one for one in changed if not isinstance(one, VpnPrefix)) if known else ()
+        touched = dict.fromkeys(wide for prefix in plain for wide in covering(known, prefix))
         configured = {one.prefix: one for one in self._speaker.bgp.aggregates}
-        renewed = []
+        renewed: list[Nlri] = []
         for prefix in touched:
             before, aggregate = self._aggregates.pop(prefix, None), configured.get(prefix)
             routes = contributors(aggregate, self._decisions) if aggregate else ()
@@ -338,8 +355,10 @@ class Router:
         """The prefixes of the aggregates that are configured, and of those that were and are still there."""
         return [*{**{one.prefix: None for one in self._speaker.bgp.aggregates}, **self._aggregates}]
 
-    def _suppressed_by(self, prefix: Prefix) -> Prefix | None:
+    def _suppressed_by(self, prefix: Nlri) -> Prefix | None:
         """The aggregate that stands for a prefix, so that it is not sent; None where there is none."""
+        if isinstance(prefix, VpnPrefix):
+            return None
         for one in self._speaker.bgp.aggregates:
             if one.summary_only and one.prefix in self._aggregates and covers(one.prefix, prefix):
                 return one.prefix
@@ -373,12 +392,12 @@ class Router:
 
     # export: Loc-RIB to Adj-RIB-Out
 
-    def _advertise(self, sessions: Iterable[Session], prefixes: Iterable[Prefix], effects: list[Effect]) -> None:
+    def _advertise(self, sessions: Iterable[Session], prefixes: Iterable[Nlri], effects: list[Effect]) -> None:
         for session in sessions:
             announced: list[Route] = []
-            withdrawn: list[Prefix] = []
+            withdrawn: list[Nlri] = []
             for prefix in prefixes:
-                if family_of(prefix) is not session.plan.family:
+                if not session.carries(prefix):
                     continue
                 route = session.send_out(
                     prefix,
@@ -387,10 +406,14 @@ class Router:
                     suppressed_by=self._suppressed_by(prefix),
                     traced=False,
                 ).route
+                before = session.adj_rib_out.get(prefix)
+                if route == before:
+                    continue
+                if before is not None and (route is None or route.nlri != before.nlri):
+                    withdrawn.append(before.nlri)
                 if route is None:
-                    if session.adj_rib_out.pop(prefix, None) is not None:
-                        withdrawn.append(prefix)
-                elif session.adj_rib_out.get(prefix) != route:
+                    del session.adj_rib_out[prefix]
+                else:
                     session.adj_rib_out[prefix] = route
                     announced.append(route)
             if withdrawn:
@@ -411,7 +434,7 @@ def _next_hops(decision: Decision) -> tuple[Address, ...] | None:
 
 
 def _in_prefix_order(routes: Iterable[Route]) -> tuple[Route, ...]:
-    return tuple(sorted(routes, key=lambda route: prefix_order(route.prefix)))
+    return tuple(sorted(routes, key=lambda route: nlri_order(route.nlri)))
 
 
 def _fingerprint(routes: Iterable[Route]) -> int:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from lab.bgp import Aggregate, Aggregator, Asn, Origin, Prefix, Route, RouteSource, aggregated
+from lab.bgp import Aggregate, Aggregator, Asn, Nlri, Origin, Route, RouteSource, VpnPrefix, aggregated
 from lab.plan import BgpPlan
 from lab.rib import Decision, Path
 from lab.router.speaker import covers, own_path, unspecified
 
 
-def contributors(aggregate: Aggregate, decisions: Mapping[Prefix, Decision]) -> list[Route]:
+def contributors(aggregate: Aggregate, decisions: Mapping[Nlri, Decision]) -> list[Route]:
     """The best routes that an aggregate stands for; other aggregates are not among them."""
-    best = (d.best for prefix, d in decisions.items() if covers(aggregate.prefix, prefix))
+    best = (
+        d.best
+        for prefix, d in decisions.items()
+        if not isinstance(prefix, VpnPrefix) and covers(aggregate.prefix, prefix)
+    )
     return [path.route for path in best if path is not None and path.route.source is not RouteSource.AGGREGATE]
 
 

@@ -8,12 +8,13 @@ import socket
 import sys
 import traceback
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from lab.channel import Channel, compile_messages
 from lab.errors import LabBroken
 from lab.netlink import Netlink
 from lab.node import interfaces
-from lab.plan import NodePlan, Plan
+from lab.plan import NodePlan, OverlayEnd, Plan
 from lab.runtimes.namespaces import (
     die_with_parent,
     enter_network_namespace,
@@ -62,7 +63,50 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
+    _make_overlays(plan, namespaces, _FIRST_INDEX + 2 * len(plan.wires))
     return namespaces
+
+
+def _make_overlays(plan: Plan, namespaces: dict[str, int], index: int) -> None:
+    """The tunnels of the VPNs: VXLAN with the label for its VNI, from the namespace of a VRF through that of the core.
+
+    Who is reached through which is written down, so that nothing has to be flooded or asked for.
+    """
+    home = this_network_namespace()
+    try:
+        for overlay in plan.overlays:
+            for end in overlay.ends:
+                enter_network_namespace(namespaces[end.core])
+                netlink = Netlink()
+                there = end.vrf.interface, namespaces[end.vrf.node]
+                netlink.vxlan(there, index, vni=overlay.label, local=end.core_address, mac=_mac(end.core_address))
+                netlink.commit()
+                netlink.close()
+                index += 1
+            for end in overlay.ends:
+                enter_network_namespace(namespaces[end.vrf.node])
+                _join(plan, end, [other for other in overlay.ends if other != end])
+    finally:
+        enter_network_namespace(home)
+        os.close(home)
+
+
+def _join(plan: Plan, end: OverlayEnd, others: list[OverlayEnd]) -> None:
+    """Let an end of tunnels know the others. The caller is in the namespace of its VRF."""
+    netlink = Netlink()
+    netlink.up(end.vrf.interface)
+    for other in others:
+        mac = _mac(other.core_address)
+        netlink.tunnel(end.vrf.interface, mac, other.core_address)
+        for address in plan.node(other.vrf.node).interface(other.vrf.interface).addresses:
+            netlink.neighbor(end.vrf.interface, address.ip, mac)
+    netlink.commit()
+    netlink.close()
+
+
+def _mac(core_address: IPv4Address) -> bytes:
+    """The hardware address of an end of tunnels: a locally administered one made of its address in the core."""
+    return b"\x02\0" + core_address.packed
 
 
 def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:

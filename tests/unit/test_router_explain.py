@@ -47,6 +47,7 @@ from lab.bgp import (
     Origin,
     Prefix,
     Route,
+    RouteDistinguisher,
     RouteSource,
     UnknownAttribute,
     parse_prefix,
@@ -138,6 +139,8 @@ BASE = route_from(A)
         replace(BASE, originator_id=IPv4Address(1)),
         replace(BASE, cluster_list=(IPv4Address(1),)),
         replace(BASE, unknown=(UnknownAttribute(99, "00"),)),
+        replace(BASE, rd=RouteDistinguisher("65001:1")),
+        replace(BASE, label=16),
     ],
     ids=["prefix", *ON_THE_WIRE],
 )
