@@ -16,7 +16,7 @@ from exabgp.bgp.message import Message, Notify, Update
 from exabgp.bgp.message.open.capability import Capabilities, Capability
 from exabgp.bgp.message.open.capability.refresh import RouteRefresh
 from exabgp.bgp.message.update.attribute.attributes import Attributes
-from exabgp.bgp.message.update.nlri.qualifier import RouteDistinguisher
+from exabgp.bgp.message.update.nlri.qualifier import Labels, RouteDistinguisher
 from exabgp.configuration import static
 from exabgp.configuration.configuration import Configuration
 from exabgp.configuration.core.format import formated
@@ -31,6 +31,7 @@ from exabgp.reactor.protocol import Protocol as Connection
 from exabgp.rib.outgoing import OutgoingRIB
 from exabgp.version import json as json_version
 
+from lab.node.speaker import NO_LABEL
 from lab.wire import UpdateError
 
 CONNECTING_SLEEP_MS = 1
@@ -154,6 +155,12 @@ class _Configuration(Configuration):  # type: ignore[misc]
 def _route_distinguisher(tokens: Any) -> RouteDistinguisher:  # noqa: ANN401
     """One in the octets that it has on the wire. The original reads no 4-octet AS below 65536 (RFC 4364 §4.2)."""
     return RouteDistinguisher(bytes.fromhex(tokens().removeprefix("0x")))
+
+
+def _label(tokens: Any) -> Labels:  # noqa: ANN401
+    """One MPLS label, or the three octets 0x800000 of a withdrawal (RFC 8277 §2.4)."""
+    text = tokens()
+    return Labels([0x80000], bos=False) if text == NO_LABEL else Labels([int(text)])
 
 
 _update_rib, _new_update = OutgoingRIB._update_rib, Connection.new_update
@@ -281,6 +288,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
 def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     """ExaBGP's reactor with `helper` as its only helper."""
     Update.unpack_message = classmethod(_left_unread)
+    static.label = _label
     static.route_distinguisher = _route_distinguisher
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier

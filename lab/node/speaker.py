@@ -37,7 +37,6 @@ from lab.events import (
     Withdraw,
 )
 from lab.plan import BgpPlan, SessionPlan
-from lab.router.speaker import unspecified
 from lab.wire import Agreed, decode_update
 
 if TYPE_CHECKING:
@@ -126,15 +125,15 @@ def _safi(session: SessionPlan) -> str:
     return "mpls-vpn" if session.vpn else "unicast"
 
 
-_WITHDRAWN_LABEL = 0x80000  # RFC 8277 §2.4: the three octets 0x800000
+NO_LABEL = "none"
+"""In place of the label in a withdrawal."""
 
 
 def _withdrawn(nlri: Nlri) -> str:
-    """What a withdrawal says, with the next hop that ExaBGP's parser asks for and does not send."""
+    """What a withdrawal says: a prefix, of a VPN's with its distinguisher and no label."""
     if not isinstance(nlri, VpnPrefix):
         return str(nlri)
-    here = unspecified(nlri.prefix)
-    return f"{nlri.prefix} next-hop {here} {_distinguished(nlri.rd)} label {_WITHDRAWN_LABEL}"
+    return f"{nlri.prefix} {_distinguished(nlri.rd)} label {NO_LABEL}"
 
 
 def _distinguished(rd: RouteDistinguisher) -> str:
