@@ -183,7 +183,7 @@ class SessionReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReport:
-    """A node's state, pushed whenever it changed. `refused` names routes that the kernel did not take."""
+    """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses."""
 
     sessions: tuple[SessionReport, ...]
     refused: tuple[str, ...]

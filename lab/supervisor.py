@@ -1,8 +1,7 @@
 """The supervisor: process 1 of a lab. It makes the nodes, hears from them, and answers the command.
 
-It is a single loop over sockets. It knows when a lab has converged, because every node tells the fingerprints of its
-Adj-RIBs and counts its UPDATEs: where each Adj-RIB-In equals the Adj-RIB-Out at the other end, and as many UPDATEs came
-as went, nothing is on its way.
+It is a single loop over sockets. It knows when a lab has converged (`lab.convergence`), because every node tells the
+fingerprints of its Adj-RIBs and counts its UPDATEs.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lab.channel import Channel, ChannelClosed, NotAMessage
+from lab.convergence import Convergence
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import (
@@ -54,7 +54,6 @@ from lab.messages import (
     Refreshed,
     RequestRoutes,
     RouterTablesRead,
-    SessionReport,
     Status,
     Stop,
     Tables,
@@ -75,13 +74,7 @@ Answer = TypeVar("Answer")
 class _Router:
     running: netns.RunningNode
     listening: bool = False
-    report: NodeReport | None = None
     answers: list[Message] = field(default_factory=list)
-
-    def session(self, name: str) -> SessionReport | None:
-        """What the router last said of a session."""
-        sessions = self.report.sessions if self.report else ()
-        return next((s for s in sessions if s.session == name), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +97,8 @@ class Supervisor:
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._plan: Plan | None = None
+        self._convergence: Convergence | None = None
+        self._news = False
         self._namespaces: dict[str, int] = {}
         self._routers: dict[str, _Router] = {}
         self._waits: list[_Wait] = []
@@ -193,7 +188,7 @@ class Supervisor:
                             for one in self._routers.values():
                                 _tell(one.running.channel, Connect())
                     case NodeReport():
-                        router.report = message
+                        self._hear(name, message)
                     case Broken(reason=reason):
                         self._break(reason, name)
                     case _:
@@ -204,6 +199,11 @@ class Supervisor:
             self._reap()
             if self._broken is None:
                 self._break(f"the router process of {name} closed its channel", name)
+
+    def _hear(self, name: str, report: NodeReport) -> None:
+        if self._convergence is not None:
+            self._convergence.hear(name, report)
+            self._news = True
 
     def _reap(self) -> None:
         """Take note of ended processes: our own are a fault, and those that a shell left behind are only buried."""
@@ -248,6 +248,7 @@ class Supervisor:
         match message:
             case AwaitConvergence(deadline_s=deadline_s, closed=closed):
                 self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
+                self._news = True
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
@@ -269,6 +270,7 @@ class Supervisor:
 
     def _build(self, plan: Plan) -> None:
         self._plan, self._built_at = plan, time.monotonic()
+        self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
@@ -333,7 +335,7 @@ class Supervisor:
     def _status(self, plan: Plan) -> Status:
         return Status(
             plan=plan,
-            pending=tuple(self._pending(plan)),
+            pending=tuple(self._convergence.pending()) if self._convergence else (),
             up_s=time.monotonic() - self._built_at,
             memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
         )
@@ -341,11 +343,15 @@ class Supervisor:
     # convergence
 
     def _settle_waits(self) -> None:
-        if self._plan is None or not self._waits:
+        if self._convergence is None or not self._waits:
             return
         now = time.monotonic()
         for wait in list(self._waits):
-            pending = tuple(self._pending(self._plan, wait.closed))
+            if not self._news and now < wait.end_s:
+                continue
+            pending = tuple(self._convergence.pending(wait.closed))
+            if self._established_s is None and self._convergence.all_established(wait.closed):
+                self._established_s = now - self._built_at
             if not pending and self._converged_s is None:
                 self._converged_s = now - self._built_at
             if not pending or now >= wait.end_s:
@@ -354,31 +360,7 @@ class Supervisor:
                     wait.client,
                     Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s),
                 )
-
-    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...] = ()) -> list[str]:
-        """What keeps the lab from having converged, most basic first; empty where it has."""
-        down, differ, refused = [], [], []
-        far_ends = plan.far_ends()
-        awaited = {(one.router, one.session): one for one in closed}
-        awaited |= {(far, plan.name): awaited[end] for end, (far, plan) in far_ends.items() if end in awaited}
-        for (name, session), (far_name, far_session) in far_ends.items():
-            if (name, session) in awaited:
-                one = awaited[name, session]
-                state = self._routers[name].session(session)
-                if state is None or state.established or (name == one.router and state.why_down != one.reason):
-                    down.append(f"session {name} - {session} is not closed yet: {one.reason}")
-                continue
-            mine = self._routers[name].session(session)
-            theirs = self._routers[far_name].session(far_session.name)
-            if mine is None or theirs is None or not mine.established:
-                down.append(f"session {name} - {session}: {mine.why_down if mine else 'not yet connected'}")
-            elif theirs.established and not _all_arrived(mine, theirs):
-                differ.append(f"routes from {name} to {far_name} ({far_session.family.value}) are on their way")
-        if not down and self._established_s is None:
-            self._established_s = time.monotonic() - self._built_at
-        for name, router in self._routers.items():
-            refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
-        return down + differ + refused
+        self._news = False
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -393,11 +375,6 @@ def _await_end(pid: int) -> None:
         file = os.pidfd_open(pid)
         select.select((file,), (), (), _END_S)
         os.close(file)
-
-
-def _all_arrived(sender: SessionReport, receiver: SessionReport) -> bool:
-    """Whether nothing is on its way: the tables alone would miss an announcement followed by its withdrawal."""
-    return sender.adj_rib_out == receiver.adj_rib_in and sender.updates_sent == receiver.updates_received
 
 
 def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:

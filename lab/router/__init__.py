@@ -10,11 +10,8 @@ the sessions. Left out: MRAI (§9.2.1.1), and being a member of a confederation 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from hashlib import blake2b
 
 from lab.bgp import (
-    ON_THE_WIRE,
     Address,
     Nlri,
     Prefix,
@@ -23,7 +20,6 @@ from lab.bgp import (
     VpnPrefix,
     nlri_order,
     prefix_order,
-    text_of,
 )
 from lab.events import (
     CEASE_ADMINISTRATIVE_RESET,
@@ -49,13 +45,6 @@ from lab.router.aggregation import contributors, path_of
 from lab.router.session import DEFAULT_ROUTE, NOT_YET_CONNECTED, Session
 from lab.router.speaker import Speaker, covering, covers
 from lab.tables import FibEntry, RouterTables, SessionTables
-
-
-@lru_cache(maxsize=65536)
-def fingerprint(route: Route) -> int:
-    """64 bits of everything that crosses the wire; the exclusive or of a table's is the table's fingerprint."""
-    text = "|".join([str(route.prefix), *(text_of(route, name) for name in ON_THE_WIRE)])
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 class Router:
@@ -127,8 +116,8 @@ class Router:
         return {
             name: (
                 s.established,
-                _fingerprint(s.adj_rib_in.values()),
-                _fingerprint(s.adj_rib_out.values()),
+                s.adj_rib_in.fingerprint,
+                s.adj_rib_out.fingerprint,
                 s.why_down,
             )
             for name, s in self._sessions.items()
@@ -212,8 +201,10 @@ class Router:
         touched: dict[Nlri, None] = {}
         for withdrawn in event.withdrawn:
             session.faults.pop(withdrawn, None)
-            if session.adj_rib_in.pop(withdrawn, None) is not None and session.forget(withdrawn):
-                touched[session.destination(withdrawn)] = None
+            if withdrawn in session.adj_rib_in:
+                del session.adj_rib_in[withdrawn]
+                if session.forget(withdrawn):
+                    touched[session.destination(withdrawn)] = None
         for route in event.announced:
             nlri = route.nlri
             session.faults.pop(nlri, None)
@@ -435,10 +426,3 @@ def _next_hops(decision: Decision) -> tuple[Address, ...] | None:
 
 def _in_prefix_order(routes: Iterable[Route]) -> tuple[Route, ...]:
     return tuple(sorted(routes, key=lambda route: nlri_order(route.nlri)))
-
-
-def _fingerprint(routes: Iterable[Route]) -> int:
-    folded = 0
-    for route in routes:
-        folded ^= fingerprint(route)
-    return folded

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, reduce
+from hashlib import blake2b
 from ipaddress import IPv4Address
+from operator import xor
 
 from lab.bgp import (
     BLACKHOLE,
@@ -18,6 +21,7 @@ from lab.bgp import (
     NO_ADVERTISE,
     NO_EXPORT,
     NO_EXPORT_SUBCONFED,
+    ON_THE_WIRE,
     AsPath,
     Counted,
     ExtendedCommunity,
@@ -34,6 +38,7 @@ from lab.bgp import (
     nlri_family,
     parse_prefix,
     prefix_of,
+    text_of,
 )
 from lab.explanation import AppliedRule
 from lab.plan import SessionPlan, Vrf
@@ -104,6 +109,39 @@ class _Journey:
         return ""
 
 
+class AdjRib(dict[Nlri, Route]):
+    """The routes that crossed a session in one direction, by what they lead to."""
+
+    _fingerprint: int | None = 0
+
+    def __setitem__(self, nlri: Nlri, route: Route) -> None:
+        self._fingerprint = None
+        super().__setitem__(nlri, route)
+
+    def __delitem__(self, nlri: Nlri) -> None:
+        self._fingerprint = None
+        super().__delitem__(nlri)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._fingerprint = 0
+        super().clear()
+
+    @property
+    def fingerprint(self) -> int:
+        """The exclusive or of the fingerprints of its routes; made anew only where it has changed."""
+        if self._fingerprint is None:
+            self._fingerprint = reduce(xor, map(fingerprint, self.values()), 0)
+        return self._fingerprint
+
+
+@lru_cache(maxsize=65536)
+def fingerprint(route: Route) -> int:
+    """64 bits of everything that crosses the wire; the exclusive or of a table's is the table's fingerprint."""
+    text = "|".join([str(route.prefix), *(text_of(route, name) for name in ON_THE_WIRE)])
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
 class Session:
     """One session of a router.
 
@@ -116,8 +154,8 @@ class Session:
         self.why_down = NOT_YET_CONNECTED
         self.refreshes = 0
         self.peer_router_id = 0
-        self.adj_rib_in: dict[Nlri, Route] = {}
-        self.adj_rib_out: dict[Nlri, Route] = {}
+        self.adj_rib_in = AdjRib()
+        self.adj_rib_out = AdjRib()
         self.paths: dict[Nlri, Path] = {}
         self.faults: dict[Nlri, str] = {}
         self._imported: dict[Prefix, dict[Nlri, Path]] = {}
@@ -141,8 +179,10 @@ class Session:
         """Forget all that crossed the session; the answer is what lost a path."""
         self.established, self.why_down = False, reason
         lost = list(dict.fromkeys(map(self.destination, self.paths)))
-        for table in (self.adj_rib_in, self.adj_rib_out, self.paths, self.faults, self._imported):
+        for table in (self.adj_rib_in, self.adj_rib_out):
             table.clear()
+        for kept in (self.paths, self.faults, self._imported):
+            kept.clear()
         return lost
 
     def carries(self, nlri: Nlri) -> bool:

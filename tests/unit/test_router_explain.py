@@ -59,7 +59,8 @@ from lab.events import (
 from lab.explanation import AppliedRule, Candidate, Export
 from lab.policy import Change, Outcome, evaluate
 from lab.rib import Because, Decision, Path
-from lab.router import Router, fingerprint
+from lab.router import Router
+from lab.router.session import fingerprint
 from lab.router.speaker import OWN_ROUTE_WEIGHT
 from lab.tables import FibEntry, RouterTables, SessionTables
 
