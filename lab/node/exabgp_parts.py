@@ -7,6 +7,7 @@ Imported only where ExaBGP runs. The live tests fail where a new release changes
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from exabgp.bgp.message.open.capability import Capabilities, Capability
 from exabgp.bgp.message.open.capability.refresh import RouteRefresh
 from exabgp.bgp.message.update.attribute.attributes import Attributes
 from exabgp.bgp.message.update.nlri.qualifier import Labels, RouteDistinguisher
+from exabgp.bgp.neighbor import Neighbor
 from exabgp.configuration import static
 from exabgp.configuration.configuration import Configuration
 from exabgp.configuration.core.format import formated
@@ -34,7 +36,11 @@ from exabgp.version import json as json_version
 from lab.node.speaker import NO_LABEL
 from lab.wire import UpdateError
 
-CONNECTING_SLEEP_MS = 1
+CONNECTING_SLEEP_MS, CONNECTING_SHARE = 1, 5
+"""While sessions are on their way: at least so long, and so many times what a turn took.
+
+So a hundred routers that start together leave the processor to those that have something to do.
+"""
 IDLE_SLEEP_MS = 100
 LONGEST_RETRY_S = 2
 """Between two tries to connect: the ConnectRetryTimer (RFC 4271 §8.2.2), which a real router sets to 120 s or so."""
@@ -178,6 +184,11 @@ def _queue_in_place_of_earlier(rib: OutgoingRIB, change: Any) -> None:  # noqa: 
     _update_rib(rib, change)
 
 
+def _as_it_is(_neighbor: Neighbor, change: Any) -> Any:  # noqa: ANN401
+    """A change that is for one neighbour, and has no `next-hop self`. The original makes a deep copy of each."""
+    return change
+
+
 def _send_withdrawals_too(connection: Connection, _include_withdraw: object) -> Any:  # noqa: ANN401
     """The UPDATEs that are due. The original leaves withdrawals out of the first ones of a session."""
     return _new_update(connection, include_withdraw=True)
@@ -205,6 +216,12 @@ class _Peer(Peer):  # type: ignore[misc]
 
     def resend(self, enhanced: object, family: object = None) -> None:
         """The router does it, out of its own Adj-RIB-Out."""
+
+    def _read_ka(self) -> Iterator[Any]:
+        """Wait for the first KEEPALIVE. The original asks for it without a pause, until the other end comes to run."""
+        for message in self.proto.read_keepalive():
+            self.recv_timer.check_ka_timer(message)
+            yield ACTION.LATER
 
     def handle_connection(self, connection: Any) -> Any:  # noqa: ANN401
         if self.held_down():
@@ -244,6 +261,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
         super().__init__(configuration)
         self.asynchronous = _Callbacks()
         self._waited_for: set[int] = set()
+        self._woke_s = time.monotonic()
 
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
         if sleeptime:
@@ -262,10 +280,15 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
         for fd in (*others, *self.helper.fds()):
             self._poller.register(fd, select.POLLIN)
         if sleeptime:
-            sleeptime = CONNECTING_SLEEP_MS if self._opening() else IDLE_SLEEP_MS
+            sleeptime = self._connecting_sleep_ms() if self._opening() else IDLE_SLEEP_MS
         for fd in super()._wait_for_io(sleeptime):
             if fd not in others and not self.helper.readable(fd):
                 yield fd
+        self._woke_s = time.monotonic()
+
+    def _connecting_sleep_ms(self) -> int:
+        turn_ms = int((time.monotonic() - self._woke_s) * 1000)
+        return min(IDLE_SLEEP_MS, max(CONNECTING_SLEEP_MS, CONNECTING_SHARE * turn_ms))
 
     def _forget_closed_sockets(self) -> None:
         """Stop waiting for sockets of sessions that ended: each would wake the original without end."""
@@ -292,6 +315,7 @@ def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     static.route_distinguisher = _route_distinguisher
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier
+    Neighbor.remove_self = _as_it_is
     Connection.new_update = _send_withdrawals_too
     loop.Peer = _Peer
     loop.Processes = type("Helpers", (_HelperInProcess,), {"helper": helper})
