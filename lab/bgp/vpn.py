@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from typing import NewType
 
 from lab.bgp.numbers import is_number
-from lab.bgp.prefixes import Family, Prefix, family_of, parse_prefix, prefix_order
+from lab.bgp.prefixes import Family, Prefix, parse_prefix, prefix_order
 
 RouteDistinguisher = NewType("RouteDistinguisher", str)
 """A route distinguisher (RFC 4364 §4.2), canonical: `65010:100`, `192.0.2.1:5`, `65010L:5`, others as 16 hex digits.
@@ -95,11 +95,6 @@ def parse_nlri(text: str) -> Nlri:
 def prefix_of(nlri: Nlri) -> Prefix:
     """The prefix without its route distinguisher."""
     return nlri.prefix if isinstance(nlri, VpnPrefix) else nlri
-
-
-def nlri_family(nlri: Nlri) -> Family:
-    """The family of the prefix."""
-    return family_of(prefix_of(nlri))
 
 
 def nlri_order(nlri: Nlri) -> tuple[int, int, int, bytes]:

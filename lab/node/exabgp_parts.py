@@ -44,7 +44,9 @@ CONNECTING_SLEEP_MS, CONNECTING_SHARE = 1, 5
 
 So a hundred routers that start together leave the processor to those that have something to do.
 """
-IDLE_SLEEP_MS = 100
+IDLE_SLEEP_MS, ESTABLISHED_SLEEP_MS = 100, 1000
+"""The longest that a speaker sleeps: while a session is down, and while all are up."""
+_SLEEPS_A_HOLD_TIME = 12
 LONGEST_RETRY_S = 2
 """Between two tries to connect: the ConnectRetryTimer (RFC 4271 §8.2.2), which a real router sets to 120 s or so."""
 _UPDATE_ERROR = 3  # RFC 4271 §4.5
@@ -266,8 +268,8 @@ class _Callbacks(ASYNC):  # type: ignore[misc]
 class _EventDrivenReactor(Reactor):  # type: ignore[misc]
     """ExaBGP's reactor, woken by sockets once there is nothing to try.
 
-    The original wakes a hundred or a thousand times a second. Here it does so only while a session that this end opens
-    is on its way; the listening sockets and the helper's files join the poll.
+    The original wakes a hundred or a thousand times a second. Here it does so only while a connection that this end
+    opens is on its way; the listening sockets and the helper's files join the poll.
     """
 
     helper: Helper
@@ -295,7 +297,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
         for fd in (*others, *self.helper.fds()):
             self._poller.register(fd, select.POLLIN)
         if sleeptime:
-            sleeptime = self._connecting_sleep_ms() if self._opening() else IDLE_SLEEP_MS
+            sleeptime = self._connecting_sleep_ms() if self._connecting() else self._idle_sleep_ms()
         for fd in super()._wait_for_io(sleeptime):
             if fd not in others and not self.helper.readable(fd):
                 yield fd
@@ -313,14 +315,23 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
                 self._poller.unregister(fd)
         self._waited_for = open_now
 
-    def _opening(self) -> bool:
-        """Whether a session is between its first packet and Established, or is due to be tried."""
+    def _connecting(self) -> bool:
+        """Whether a connection is on its way, or due to be tried; the socket of one that is there wakes by itself."""
+        return any(
+            peer.proto is None and not (peer.neighbor["passive"] or peer.held_down() or peer._delay.backoff())
+            for peer in self._peers.values()
+        )
+
+    def _idle_sleep_ms(self) -> int:
+        """So long that the timers of the sessions still end in time."""
+        sleep_ms = ESTABLISHED_SLEEP_MS
         for peer in self._peers.values():
-            if peer.fsm == FSM.ESTABLISHED or (peer.proto is None and peer.held_down()):
-                continue
-            if peer.proto is not None or not (peer.neighbor["passive"] or peer._delay.backoff()):
-                return True
-        return False
+            if peer.fsm != FSM.ESTABLISHED:
+                return IDLE_SLEEP_MS
+            hold_time_s = int(peer.proto.negotiated.holdtime) if peer.proto else 0
+            if hold_time_s:
+                sleep_ms = min(sleep_ms, hold_time_s * 1000 // _SLEEPS_A_HOLD_TIME)
+        return sleep_ms
 
 
 def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401

@@ -36,7 +36,6 @@ from lab.bgp import (
     changes_between,
     extended_community_octets,
     is_route_target,
-    nlri_family,
     parse_prefix,
     prefix_of,
     text_of,
@@ -90,6 +89,8 @@ class _Journey:
     def apply(self, rule: str, *, chosen: bool = False, **changes: object) -> None:
         """Change attributes by a rule, which is BGP's own or was `chosen` by somebody."""
         before = self.route
+        if all(getattr(before, name) == value for name, value in changes.items()):
+            return
         self.route = replace(before, **changes)  # type: ignore[arg-type]  # the callers name attributes of Route
         if self.traced and self.route != before:
             told = changes_between(before, self.route)
@@ -169,6 +170,8 @@ class Session:
             self.why_down = self.why_shut or NOT_YET_CONNECTED
         self._vrf = vrf
         self._imports = vrf is not None and plan.vpn
+        self._passes_vpns = vrf is None and plan.vpn
+        self._version = 4 if plan.family is Family.IPV4 else 6
         self._import = compiled(plan.rules.import_policies)
         self._export = compiled(plan.rules.export_policies)
         self._context = Context(
@@ -195,8 +198,9 @@ class Session:
 
     def carries(self, nlri: Nlri) -> bool:
         """Whether routes of the router to it can be sent here."""
-        of_vpn = self.plan.vpn and not self._imports
-        return isinstance(nlri, VpnPrefix) is of_vpn and nlri_family(nlri) is self.plan.family
+        if isinstance(nlri, VpnPrefix):
+            return self._passes_vpns and nlri.prefix.version == self._version
+        return not self._passes_vpns and nlri.version == self._version
 
     def destination(self, received: Nlri) -> Nlri:
         """What the router knows it by, when it has come over this session."""
@@ -455,7 +459,9 @@ class Session:
     @staticmethod
     def _drop_local(journey: _Journey) -> None:
         """What is local to a router is no attribute on the wire, and no change to tell of."""
-        journey.route = replace(journey.route, weight=0, source=RouteSource.BGP, vrf="")
+        route = journey.route
+        if route.weight or route.source is not RouteSource.BGP or route.vrf:
+            journey.route = replace(route, weight=0, source=RouteSource.BGP, vrf="")
 
 
 def _points_here(route: Route, speaker: Speaker) -> str:
