@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from cattrs import Converter
 
-from lab.bgp import Address, AnyCommunity, Prefix
+from lab.bgp import Address, AnyCommunity, Nlri, Prefix, parse_nlri
 from lab.forwarding import Source
 from lab.plan import InterfaceAddress
 
@@ -35,6 +35,8 @@ def _converter() -> Converter:
     converter.register_structure_hook(Address | None, lambda text, _: None if text is None else ip_address(text))
     # which of the three it is does not show in their texts, and cattrs loses it inside of unions
     converter.register_structure_hook_func(lambda kind: kind is AnyCommunity, lambda text, _: text)
+    converter.register_structure_hook(Nlri, lambda text, _: parse_nlri(text))
+    converter.register_unstructure_hook(Nlri, str)
     for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface):
         converter.register_structure_hook(kind, lambda text, to: to(text))
         converter.register_unstructure_hook(kind, str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.bfd import BfdStatus
-from lab.bgp import Address, Prefix, Route
+from lab.bgp import Address, Nlri, Prefix, Route
 from lab.plan import BgpPlan
 from lab.wire import Fault
 
@@ -35,7 +35,7 @@ class UpdateReceived:
 
     session: str
     announced: tuple[Route, ...] = ()
-    withdrawn: tuple[Prefix, ...] = ()
+    withdrawn: tuple[Nlri, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
@@ -89,7 +89,7 @@ class Withdraw:
     """Withdraw these prefixes."""
 
     session: str
-    prefixes: tuple[Prefix, ...]
+    prefixes: tuple[Nlri, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.bgp import AttributeChange, Prefix, Route
+from lab.bgp import AttributeChange, Nlri, Route
 from lab.policy import Outcome
 from lab.rib import Decision, Path
 
@@ -54,7 +54,7 @@ class Explanation:
     """Everything that a router did with one prefix."""
 
     router: str
-    prefix: Prefix
+    prefix: Nlri
     candidates: tuple[Candidate, ...]
     decision: Decision | None
     exports: tuple[Export, ...]

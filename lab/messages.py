@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.bfd import BfdStatus, Changed
-from lab.bgp import Prefix
+from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
 from lab.plan import BgpPlan, Plan
@@ -86,7 +86,7 @@ class Explain:
     """Ask a router for all that it did with a prefix."""
 
     router: str
-    prefix: Prefix
+    prefix: Nlri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +190,7 @@ class SessionReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReport:
-    """A node's state, pushed whenever it changed. `refused` names routes that the kernel did not take."""
+    """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses."""
 
     sessions: tuple[SessionReport, ...]
     refused: tuple[str, ...]

@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from lab.bgp import Address, Prefix
 from lab.errors import LabBroken
@@ -19,19 +20,17 @@ from lab.plan import InterfaceAddress
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/if_addr.h
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 18, 20, 24, 25
+_RTM_NEWNEIGH = 28
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
 _RTMGRP_LINK = 1
-_IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = (
-    3,
-    4,
-    5,
-    10,
-    18,
-    28,
-    33,
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = (
+    *(1, 3, 4, 5, 10, 18, 28, 33),
 )
+_IFLA_VXLAN_ID, _IFLA_VXLAN_LOCAL, _IFLA_VXLAN_LEARNING, _IFLA_VXLAN_PORT = 1, 4, 7, 15
+_VXLAN_PORT = 4789  # RFC 7348 §5
+_NDA_DST, _NDA_LLADDR, _NUD_PERMANENT, _NTF_SELF = 1, 2, 0x80, 0x02  # linux/neighbour.h
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFLA_VLAN_ID, _IFLA_VLAN_PROTOCOL = 1, 5
 _IFF_UP = 1
@@ -59,6 +58,10 @@ def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
 
 
+def _ndmsg(family: int, index: int, flags: int) -> bytes:
+    return struct.pack("=BxxxiHBB", family, index, _NUD_PERMANENT, flags, 0)
+
+
 def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
 
@@ -69,14 +72,14 @@ class LinkEnd:
 
     name: str
     namespace: int
-    mtu: int = 1500
+    mtu_bytes: int = 1500
 
     def attributes(self) -> bytes:
         """What the kernel is told of it."""
         return (
             _attribute(_IFLA_IFNAME, self.name)
             + _attribute(_IFLA_NET_NS_FD, self.namespace)
-            + _attribute(_IFLA_MTU, self.mtu)
+            + _attribute(_IFLA_MTU, self.mtu_bytes)
         )
 
 
@@ -117,6 +120,32 @@ class Netlink:
         info = _attribute(_IFLA_INFO_KIND, "vlan") + _attribute(_IFLA_INFO_DATA, data)
         body = _ifinfo(index) + end.attributes() + _attribute(_IFLA_LINK, link) + _attribute(_IFLA_LINKINFO, info)
         self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the VLAN device {end.name}")
+
+    def vxlan(self, one: tuple[str, int], index: int, *, vni: int, local: IPv4Address, mac: bytes) -> None:
+        """Queue the end of VXLAN tunnels (RFC 7348), named and put into the namespace of its file descriptor.
+
+        Its packets travel in the namespace of this socket. It learns nothing and floods nothing: it reaches who is told
+        to it as a `tunnel`.
+        """
+        name, namespace = one
+        data = _attribute(_IFLA_VXLAN_ID, vni) + _attribute(_IFLA_VXLAN_LOCAL, local.packed)
+        data += _attribute(_IFLA_VXLAN_LEARNING, b"\0") + _attribute(_IFLA_VXLAN_PORT, struct.pack(">H", _VXLAN_PORT))
+        info = _attribute(_IFLA_INFO_KIND, "vxlan") + _attribute(_IFLA_INFO_DATA, data)
+        body = _ifinfo(index) + _attribute(_IFLA_IFNAME, name) + _attribute(_IFLA_NET_NS_FD, namespace)
+        body += _attribute(_IFLA_ADDRESS, mac) + _attribute(_IFLA_LINKINFO, info)
+        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the tunnels {name} with VNI {vni}")
+
+    def tunnel(self, name: str, mac: bytes, remote: IPv4Address) -> None:
+        """Queue where a VXLAN interface sends the frames to a hardware address."""
+        body = _ndmsg(socket.AF_BRIDGE, _index(name), _NTF_SELF)
+        body += _attribute(_NDA_LLADDR, mac) + _attribute(_NDA_DST, remote.packed)
+        self._add(_RTM_NEWNEIGH, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"tunnel from {name} to {remote}")
+
+    def neighbor(self, name: str, address: Address, mac: bytes) -> None:
+        """Queue the hardware address of a neighbour, which is never asked for."""
+        body = _ndmsg(_family(address.version), _index(name), 0)
+        body += _attribute(_NDA_DST, address.packed) + _attribute(_NDA_LLADDR, mac)
+        self._add(_RTM_NEWNEIGH, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"make {address} a neighbour at {name}")
 
     def bridge(self, name: str) -> None:
         """Queue a bridge; it forwards at once, the spanning tree being off."""

@@ -1,7 +1,7 @@
 """The prober: a process that asks the lab questions with packets, and reads the kernel's own routes.
 
-Packets are built and read with scapy, sent by the source's kernel, and captured in every host and router of the lab, so
-a flow's path, its marks and the place where it ended are seen and not inferred. Routes are read with pyroute2. Both
+Echoes are sent by the source's kernel, and captured in every host and router of the lab: a flow's path, its marks and
+the place where it ended are seen, not inferred. What is no echo is read with scapy, and routes with pyroute2. Both
 libraries take a third of a second to import: the prober is a process of its own, started first.
 """
 
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from lab.bgp import Address, Family, Prefix
 from lab.channel import Channel, ChannelClosed
+from lab.echo import echo_request, is_tunnelled, read_echo
 from lab.errors import LabBroken
 from lab.forwarding import Flow, FlowResult
 from lab.messages import Fibs, Message, Observe, Probe, Probed, ReadFibs
@@ -41,7 +42,6 @@ _ETH_P_ALL = 3
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4  # linux/if_packet.h: flooded by a bridge, and meant for another node
 _AUXDATA_SPACE = socket.CMSG_SPACE(AUXDATA_BYTES)
-_INITIAL_TTL = 64
 
 
 class Kind(Enum):
@@ -63,7 +63,7 @@ class Sighting:
     kind: Kind
     ttl: int
     dscp: int
-    source: str
+    source: Address
     says: str = ""
 
 
@@ -76,14 +76,15 @@ class _Asked:
     packet: bytes
     target: Address
     refused: str = ""
+    settled: bool = False
+    """Whether nothing more can come: answered at the source, or refused on the way."""
     sightings: list[Sighting] = field(default_factory=list)
 
-    def settled(self) -> bool:
-        """Whether nothing more can come: answered at the source, or refused on the way."""
-        return bool(self.refused) or any(
-            one.kind is Kind.ERROR or (one.kind is Kind.REPLY and one.node == self.flow.source and not one.outgoing)
-            for one in self.sightings
-        )
+    def see(self, one: Sighting) -> None:
+        """Take note that it was seen."""
+        self.sightings.append(one)
+        back = one.kind is Kind.REPLY and one.node == self.flow.source and not one.outgoing
+        self.settled = self.settled or back or one.kind is Kind.ERROR
 
 
 def run(supervisor: Channel) -> None:
@@ -113,6 +114,9 @@ class _Prober:
         self._number = 0
         self._ports = {(node.name, i.name) for node in visible for i in node.interfaces if not i.addresses}
         self._captures = self._capture_everywhere()
+        self._ready = select.epoll()  # select knows no file descriptors above 1023
+        for fd in self._captures:
+            self._ready.register(fd, select.EPOLLIN)
         self._listen(on=False)
 
     def answer(self, message: Message) -> Message:
@@ -135,7 +139,8 @@ class _Prober:
             self._send(asked, by_number)
             end = time.monotonic() + deadline_s
             again = time.monotonic() + RETRY_S
-            while time.monotonic() < end and (missing := [one for one in asked if not one.settled()]):
+            missing = asked
+            while time.monotonic() < end and (missing := [one for one in missing if not one.settled]):
                 if time.monotonic() >= again:
                     self._send(missing, by_number)
                     again = time.monotonic() + RETRY_S
@@ -146,27 +151,14 @@ class _Prober:
         return (_result(one, self._plan) for one in asked)
 
     def _ask(self, flow: Flow) -> _Asked:
-        from scapy.layers.inet import ICMP, IP
-        from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
-
         self._number += 1
         mark = MAGIC + self._run_id + struct.pack("!I", self._number)
         source = self._plan.node(flow.source).address(flow.family)
         target = self._plan.node(flow.destination).address(flow.family)
         if source is None or target is None:
             raise LabBroken(f"{flow.source} and {flow.destination} have no {flow.family.value} address in common")
-        identifier, sequence = (
-            self._number & 0xFFFF,
-            self._number >> 16 & 0xFFFF,
-        )  # translators take it for a flow of its own
-        packet: Packet
-        if flow.family is Family.IPV4:
-            packet = IP(src=str(source), dst=str(target), tos=flow.dscp << 2, ttl=_INITIAL_TTL)
-            packet = packet / ICMP(id=identifier, seq=sequence) / mark
-        else:
-            packet = IPv6(src=str(source), dst=str(target), tc=flow.dscp << 2, hlim=_INITIAL_TTL)
-            packet = packet / ICMPv6EchoRequest(id=identifier, seq=sequence, data=mark)
-        return _Asked(flow=flow, number=self._number, packet=bytes(packet), target=target)
+        packet = echo_request(source, target, dscp=flow.dscp, number=self._number, payload=mark)
+        return _Asked(flow=flow, number=self._number, packet=packet, target=target)
 
     def _send(self, asked: list[_Asked], by_number: dict[int, _Asked]) -> None:
         """Hand the packets to the kernels of their sources, which route them like any other.
@@ -182,6 +174,7 @@ class _Prober:
                 try:
                     raw.sendto(one.packet, (str(one.target), 0))
                 except OSError as problem:
+                    one.settled = True
                     one.refused = f"{one.flow.source} itself has no way: {os.strerror(problem.errno or 0)}"
 
     def _enter(self, node: str) -> None:
@@ -206,8 +199,7 @@ class _Prober:
                 _refuse_all_packets(capture)
 
     def _capture(self, by_number: dict[int, _Asked], timeout_s: float) -> None:
-        ready, _, _ = select.select(list(self._captures), [], [], max(0.0, timeout_s))
-        for fd in ready:
+        for fd, _ in self._ready.poll(max(0.0, timeout_s)):
             name, capture = self._captures[fd]
             while True:
                 try:
@@ -215,10 +207,11 @@ class _Prober:
                 except BlockingIOError:
                     break
                 number = self._number_in(data) if packet_type != _PACKET_OTHERHOST else None
-                at_a_port = (name, interface) in self._ports or is_tagged(data, control[0][2])
-                if number in by_number and not at_a_port:  # what is on a sub-interface is seen there
-                    seen = _read(data, name, interface, outgoing=packet_type == _PACKET_OUTGOING)
-                    by_number[number].sightings.append(seen)
+                if number not in by_number or (name, interface) in self._ports or is_tagged(data, control[0][2]):
+                    continue  # what is on a sub-interface is seen there
+                if not is_tunnelled(data):
+                    outgoing = packet_type == _PACKET_OUTGOING
+                    by_number[number].see(_read(data, name, interface, outgoing=outgoing))
 
     def _number_in(self, data: bytes) -> int | None:
         """The number of the probe that a frame carries, if it is one of this prober's."""
@@ -255,6 +248,18 @@ def _refuse_all_packets(capture: socket.socket) -> None:
 
 
 def _read(frame: bytes, node: str, interface: str, *, outgoing: bool) -> Sighting:
+    echo = read_echo(frame)
+    if echo is not None:
+        kind = Kind.REPLY if echo.is_reply else Kind.REQUEST
+        return Sighting(
+            node=node,
+            interface=interface,
+            outgoing=outgoing,
+            kind=kind,
+            ttl=echo.ttl,
+            dscp=echo.dscp,
+            source=echo.source,
+        )
     from scapy.layers.inet import IP
     from scapy.layers.inet6 import IPv6
     from scapy.layers.l2 import Ether
@@ -270,7 +275,7 @@ def _read(frame: bytes, node: str, interface: str, *, outgoing: bool) -> Sightin
         kind=kind,
         ttl=header.ttl if is_ipv4 else header.hlim,
         dscp=(header.tos if is_ipv4 else header.tc) >> 2,
-        source=header.src,
+        source=ip_address(header.src),
         says=says,
     )
 
@@ -312,7 +317,7 @@ def _result(asked: _Asked, plan: Plan) -> FlowResult:
         backward=_path(replies, flow.destination),
         dscp=arrivals[0].dscp if arrivals else None,
         marks=tuple((node, entering[node].dscp) for node in forward[1:]),
-        sources=tuple((node, ip_address(entering[node].source)) for node in forward[1:]),
+        sources=tuple((node, entering[node].source) for node in forward[1:]),
         stopped=stopped,
     )
 
@@ -329,7 +334,7 @@ def _where_it_ended(sightings: list[Sighting], asked: _Asked, plan: Plan) -> str
     last = min(sightings, key=lambda one: (one.ttl, one.outgoing))
     refusals = [one for one in asked.sightings if one.kind is Kind.ERROR]
     if refusals:
-        who = plan.owner(ip_address(refusals[0].source), last.node) or refusals[0].source
+        who = plan.owner(refusals[0].source, last.node) or refusals[0].source
         return f"{who} answered {refusals[0].says}"
     if last.outgoing:
         return f"left {last.node} by {last.interface} and was seen nowhere behind it"

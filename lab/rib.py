@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
 
-from lab.bgp import DEFAULT_LOCAL_PREF, RFC_4271_BEST_PATH, Address, BestPathRules, Route, RouteSource
+from lab.bgp import (
+    DEFAULT_LOCAL_PREF,
+    RFC_4271_BEST_PATH,
+    Address,
+    BestPathRules,
+    Route,
+    RouteDistinguisher,
+    RouteSource,
+    route_distinguisher_octets,
+)
 
 WORST_MULTI_EXIT_DISC = 0xFFFFFFFF
 
@@ -22,7 +31,8 @@ class Path:
 
     `neighbor` is None for a route of the router itself. `interface` and `gateway` are where packets to the next hop go,
     at a cost of `igp_cost`; both are None where it cannot be reached. `discard` is for a path whose packets are dropped
-    (RFC 7999), `client` for one from a client of this route reflector (RFC 4456).
+    (RFC 7999), `client` for one from a client of this route reflector (RFC 4456). `within_router` is for one from a VRF
+    of this router, `rd` the distinguisher that a VRF imported it with.
     """
 
     route: Route
@@ -35,6 +45,8 @@ class Path:
     igp_cost: int = 0
     discard: bool = False
     client: bool = False
+    within_router: bool = False
+    rd: RouteDistinguisher | None = None
 
 
 class Because(Enum):
@@ -55,6 +67,7 @@ class Because(Enum):
     HIGHER_ROUTER_ID = "higher router id of the peer or originator (RFC 4271 §9.1.2.2 f, RFC 4456 §9)"
     LONGER_CLUSTER_LIST = "longer cluster list (RFC 4456 §9)"
     HIGHER_PEER_ADDRESS = "higher address of the peer (RFC 4271 §9.1.2.2 g)"
+    HIGHER_DISTINGUISHER = "higher route distinguisher, of two that were imported (this lab's last tie-break)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +124,16 @@ def _peer_address(path: Path) -> int:
     return 0 if path.peer_address is None else int(path.peer_address)
 
 
+def _distinguisher(path: Path) -> int:
+    """That of a route imported from a VPN; where the provider's edges put their addresses into it, theirs decides."""
+    return 0 if path.rd is None else int.from_bytes(route_distinguisher_octets(path.rd))
+
+
+def _is_internal(path: Path) -> bool:
+    """Whether another router of the AS told of it."""
+    return not (path.ebgp or path.within_router)
+
+
 def _all_alike(_: Path) -> None:
     return None
 
@@ -161,7 +184,7 @@ _FIRST_STEPS = (
     ),
 )
 _LAST_STEPS = (
-    _Step(because=Because.IBGP, key=lambda p: not p.ebgp, text=lambda p: "eBGP" if p.ebgp else "iBGP"),
+    _Step(because=Because.IBGP, key=_is_internal, text=lambda p: "iBGP" if _is_internal(p) else "eBGP"),
     _Step(because=Because.HIGHER_IGP_COST, key=lambda p: p.igp_cost, text=lambda p: str(p.igp_cost)),
 )
 _TIE_BREAKS = (
@@ -172,6 +195,7 @@ _TIE_BREAKS = (
         text=lambda p: str(len(p.route.cluster_list)),
     ),
     _Step(because=Because.HIGHER_PEER_ADDRESS, key=_peer_address, text=lambda p: str(p.peer_address)),
+    _Step(because=Because.HIGHER_DISTINGUISHER, key=_distinguisher, text=lambda p: str(p.rd)),
 )
 
 
@@ -196,7 +220,7 @@ def decide(paths: Iterable[Path], rules: BestPathRules = RFC_4271_BEST_PATH) -> 
     """
     lost: list[Lost] = []
     left: list[Path] = []
-    for path in sorted(paths, key=lambda p: (_router_id(p), _peer_address(p), _ownership(p))):
+    for path in sorted(paths, key=lambda p: (_router_id(p), _peer_address(p), _distinguisher(p), _ownership(p))):
         if _learned(path) and path.interface is None and not path.discard:
             says = f"there is no way to {path.route.next_hop} but by BGP, or none at all"
             lost.append(Lost(path=path, because=Because.NEXT_HOP_UNREACHABLE, values=says))

@@ -1,8 +1,7 @@
 """The supervisor: process 1 of a lab. It makes the nodes, hears from them, and answers the command.
 
-It is a single loop over sockets. It knows when a lab has converged, because every node tells the fingerprints of its
-Adj-RIBs and counts its UPDATEs: where each Adj-RIB-In equals the Adj-RIB-Out at the other end, and as many UPDATEs came
-as went, nothing is on its way.
+It is a single loop over sockets. It knows when a lab has converged (`lab.convergence`), because every node tells the
+fingerprints of its Adj-RIBs and counts its UPDATEs.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.bfd import negotiated
 from lab.channel import Channel, ChannelClosed, NotAMessage
+from lab.convergence import Convergence
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import (
@@ -55,7 +54,6 @@ from lab.messages import (
     Refreshed,
     RequestRoutes,
     RouterTablesRead,
-    SessionReport,
     Status,
     Stop,
     Tables,
@@ -79,15 +77,9 @@ class _Router:
     running: netns.RunningNode
     listening: bool = False
     gone: bool = False
-    report: NodeReport | None = None
     owes: int = 0
     """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
     answer: Message | None = None
-
-    def session(self, name: str) -> SessionReport | None:
-        """What the router last said of a session."""
-        sessions = self.report.sessions if self.report else ()
-        return next((s for s in sessions if s.session == name), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +102,8 @@ class Supervisor:
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._plan: Plan | None = None
+        self._convergence: Convergence | None = None
+        self._news = False
         self._namespaces: dict[str, int] = {}
         self._routers: dict[str, _Router] = {}
         self._waits: list[_Wait] = []
@@ -203,13 +197,13 @@ class Supervisor:
                             for one in self._routers.values():
                                 _tell(one.running.channel, Connect())
                     case NodeReport():
-                        self._changes += message != router.report
-                        router.report = message
+                        self._hear(name, message)
                     case Broken(reason=reason):
                         self._break(reason, name)
                     case _:
                         router.owes -= 1
                         router.answer = message
+                        self._news = True
         except ChannelClosed:
             router.gone = True
             self._selector.unregister(router.running.channel)
@@ -217,6 +211,11 @@ class Supervisor:
             self._reap()
             if self._broken is None:
                 self._break(f"the router process of {name} closed its channel", name)
+
+    def _hear(self, name: str, report: NodeReport) -> None:
+        if self._convergence is not None:
+            self._changes += self._convergence.hear(name, report)
+            self._news = True
 
     def _reap(self) -> None:
         """Take note of ended processes: our own are a fault, and those that a shell left behind are only buried."""
@@ -263,6 +262,7 @@ class Supervisor:
             case AwaitConvergence(deadline_s=deadline_s, closed=closed):
                 self._closed = closed
                 self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
+                self._news = True
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
@@ -285,6 +285,7 @@ class Supervisor:
     def _build(self, plan: Plan) -> None:
         nat.check_program(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
+        self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
         self._carry_tags(plan)
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
@@ -369,7 +370,7 @@ class Supervisor:
             found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
         fibs = {fib.router: fib.entries for fib in found}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
-        pending = self._pending(plan, self._closed)
+        pending = self._pending(self._closed)
         if self._changes != changes:
             pending.append("sessions or routes changed while the tables were read")
         return Tables(
@@ -381,7 +382,7 @@ class Supervisor:
     def _status(self, plan: Plan) -> Status:
         return Status(
             plan=plan,
-            pending=tuple(self._pending(plan, self._closed)),
+            pending=tuple(self._pending(self._closed)),
             up_s=time.monotonic() - self._built_at,
             memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
         )
@@ -389,11 +390,15 @@ class Supervisor:
     # convergence
 
     def _settle_waits(self) -> None:
-        if self._plan is None or not self._waits:
+        if self._convergence is None or not self._waits:
             return
         now = time.monotonic()
         for wait in list(self._waits):
-            pending = tuple(self._pending(self._plan, wait.closed))
+            if not self._news and now < wait.end_s:
+                continue
+            pending = tuple(self._pending(wait.closed))
+            if self._established_s is None and self._convergence.all_established(wait.closed):
+                self._established_s = now - self._built_at
             if not pending and self._converged_s is None:
                 self._converged_s = now - self._built_at
             if not pending or now >= wait.end_s:
@@ -402,43 +407,12 @@ class Supervisor:
                     wait.client,
                     Converged(pending=pending, established_s=self._established_s, converged_s=self._converged_s),
                 )
+        self._news = False
 
-    def _pending(self, plan: Plan, closed: tuple[ClosedSession, ...]) -> list[str]:
+    def _pending(self, closed: tuple[ClosedSession, ...]) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
-        down, differ, refused = [], [], []
-        far_ends = plan.far_ends()
-        awaited = {(one.router, one.session): one for one in closed}
-        awaited |= {(far, plan.name): awaited[end] for end, (far, plan) in far_ends.items() if end in awaited}
-        for (name, session), (far_name, far_session) in far_ends.items():
-            if (name, session) in awaited:
-                one = awaited[name, session]
-                state = self._routers[name].session(session)
-                if state is None or state.established or (name == one.router and state.why_down != one.reason):
-                    down.append(f"session {name} - {session} is not closed yet: {one.reason}")
-                continue
-            mine = self._routers[name].session(session)
-            theirs = self._routers[far_name].session(far_session.name)
-            if mine is None or theirs is None or not mine.established:
-                down.append(f"session {name} - {session}: {mine.why_down if mine else 'not yet connected'}")
-            elif theirs.established and not _all_arrived(mine, theirs):
-                differ.append(f"routes from {name} to {far_name} ({far_session.family.value}) are on their way")
-        if not down and self._established_s is None:
-            self._established_s = time.monotonic() - self._built_at
         late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
-        for name, router in self._routers.items():
-            refused += [f"{name}: {what}" for what in (router.report.refused if router.report else ())]
-        return late + down + list(self._pending_bfd(plan)) + differ + refused
-
-    def _pending_bfd(self, plan: Plan) -> Iterator[str]:
-        """The sessions whose BFD is not as both ends have it configured."""
-        far_ends = plan.far_ends()
-        for (name, session), (far_name, far) in far_ends.items():
-            _, own = far_ends[far_name, far.name]
-            mine = self._routers[name].session(session)
-            if mine is None or own.bfd is None or far.bfd is None:
-                continue
-            if mine.bfd != negotiated(own.bfd, far.bfd):
-                yield f"BFD {name} - {session}: {mine.bfd}"
+        return late + (self._convergence.pending(closed) if self._convergence else [])
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -453,11 +427,6 @@ def _await_end(pid: int) -> None:
         file = os.pidfd_open(pid)
         select.select((file,), (), (), _END_S)
         os.close(file)
-
-
-def _all_arrived(sender: SessionReport, receiver: SessionReport) -> bool:
-    """Whether nothing is on its way: the tables alone would miss an announcement followed by its withdrawal."""
-    return sender.adj_rib_out == receiver.adj_rib_in and sender.updates_sent == receiver.updates_received
 
 
 def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:

@@ -126,7 +126,7 @@ def _session_differences(router: str, mine: SessionTables, theirs: SessionTables
 def _route_differences(
     router: str, table: str, mine: tuple[Route, ...], theirs: tuple[Route, ...]
 ) -> Iterator[Difference]:
-    there, here = {route.prefix: route for route in theirs}, {route.prefix: route for route in mine}
+    there, here = {route.nlri: route for route in theirs}, {route.nlri: route for route in mine}
     for prefix in {**here, **there}:
         if prefix not in there or prefix not in here:
             yield Difference(

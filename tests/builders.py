@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
-from lab.bgp import Asn, AsPath, BestPathRules, Family, Prefix, Route, family_of, parse_prefix
+from lab.bgp import Asn, AsPath, BestPathRules, Family, Prefix, Route, family_of, parse_prefix, prefix_of
 from lab.events import Announce, Effect, Reconfigured, SessionDown, SessionUp, UpdateReceived, Withdraw
 from lab.explanation import Candidate, Export
 from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan
@@ -214,7 +214,7 @@ def announced(effects: list[Effect], plan: SessionPlan) -> list[Route]:
 
 def withdrawn(effects: list[Effect], plan: SessionPlan) -> list[Prefix]:
     """The prefixes that effects withdraw on a session."""
-    return [p for e in effects if isinstance(e, Withdraw) and e.session == plan.name for p in e.prefixes]
+    return [prefix_of(p) for e in effects if isinstance(e, Withdraw) and e.session == plan.name for p in e.prefixes]
 
 
 def accept(change: Change, match: Match | None = None) -> Policy:

@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from lab.bgp import Prefix, Route, SegmentKind, extended_community_octets, parse_prefix
+from lab.bgp import Prefix, Route, SegmentKind, extended_community_octets, parse_prefix, prefix_of
 from lab.load.frr_routes import frr_routes
 from lab.plan import StaticRoute
 from lab.wire import DecodedUpdate, decode_update
@@ -173,7 +173,7 @@ class Neighbor:
 def _take(decoded: DecodedUpdate, table: dict[Prefix, Route]) -> None:
     assert not decoded.faults, decoded.faults
     for prefix in decoded.withdrawn:
-        table.pop(prefix, None)
+        table.pop(prefix_of(prefix), None)
     table.update((route.prefix, route) for route in decoded.announced)
 
 

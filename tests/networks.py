@@ -34,6 +34,7 @@ from lab.bgp import (
     parse_prefix,
 )
 from lab.codec import plain, typed
+from lab.forwarding import Flow, FlowResult, predict_flow
 from lab.load import load_policies
 from lab.plan import (
     BgpPlan,
@@ -241,8 +242,9 @@ class Net:
 class Seen:
     """The tables of a lab, predicted or observed, and short ways to look into them."""
 
-    def __init__(self, tables: LabTables) -> None:
+    def __init__(self, tables: LabTables, flows: Iterable[FlowResult] = ()) -> None:
         self.tables = tables
+        self.flows = tuple(flows)
 
     def session(self, router: str, neighbor: str) -> SessionTables:
         """The first session of a router with a neighbour."""
@@ -266,14 +268,15 @@ def _by_prefix(routes: Iterable[Route]) -> dict[str, Route]:
     return {str(route.prefix): route for route in routes}
 
 
-def live(*steps: Plan) -> list[Seen]:
-    """Run a plan as a lab, and apply the others to it one after another; what was seen after each.
+def live(*steps: Plan, flows: Iterable[Flow] = ()) -> list[Seen]:
+    """Run a plan as a lab, and apply the others to it one after another; what was seen after each, of flows too.
 
-    Everything has to settle, and to be what the model predicts for that plan.
+    Everything has to settle, and to be what the model predicts for that plan; so have the flows' ways.
     """
+    asked = tuple(flows)
     ended = subprocess.run(  # noqa: S603
         [sys.executable, str(Path(__file__).with_name("run_plan.py"))],
-        input=json.dumps([plain(step) for step in steps]),
+        input=json.dumps({"steps": [plain(step) for step in steps], "flows": [plain(flow) for flow in asked]}),
         capture_output=True,
         text=True,
         timeout=RUN_DEADLINE_S,
@@ -284,7 +287,12 @@ def live(*steps: Plan) -> list[Seen]:
     for step, found in zip(steps, json.loads(ended.stdout), strict=True):
         observed = typed(LabTables, found["tables"])
         assert found["pending"] == [], found["pending"]
-        apart = list(differences(predict(step).tables, observed))
+        predicted = predict(step).tables
+        apart = list(differences(predicted, observed))
         assert apart == [], apart
-        seen.append(Seen(observed))
+        results = [typed(FlowResult, one) for one in found["flows"]]
+        for flow, result in zip(asked, results, strict=True):
+            expected = predict_flow(step, predicted, flow)
+            assert (result.forward, result.backward) == (expected.forward, expected.backward), result
+        seen.append(Seen(observed, results))
     return seen

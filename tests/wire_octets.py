@@ -46,6 +46,17 @@ def mp_unreach(prefixes: bytes, *, afi: int = 2, safi: int = 1) -> bytes:
     return attribute(NON_TRANSITIVE, MP_UNREACH, struct.pack(">HB", afi, safi) + prefixes)
 
 
+def vpn_nlri(prefix: str, rd: bytes, label: int) -> bytes:
+    """A prefix of a VPN, behind the eight octets of its distinguisher and a label (RFC 4364 §4.3.4, RFC 8277 §2.2)."""
+    plain = nlri(prefix)
+    return bytes([plain[0] + 88]) + (label << 4 | 1).to_bytes(3) + rd + plain[1:]
+
+
+def vpn_next_hop(address: bytes) -> bytes:
+    """A next hop of a VPN's routes, behind a distinguisher of zeros (RFC 4364 §4.3.2)."""
+    return bytes(8) + address
+
+
 ORIGIN_IGP = attribute(WELL_KNOWN, ORIGIN, b"\0")
 PATH = attribute(WELL_KNOWN, AS_PATH, segment(SEQUENCE, 65001))
 NEXT_HOP_2 = attribute(WELL_KNOWN, NEXT_HOP, IPv4Address("192.0.2.2").packed)

@@ -10,6 +10,7 @@ from lab.bgp.as_path import EMPTY_PATH, AsPath
 from lab.bgp.communities import Community, ExtendedCommunity, LargeCommunity, in_order
 from lab.bgp.numbers import Asn
 from lab.bgp.prefixes import Address, Prefix
+from lab.bgp.vpn import Nlri, RouteDistinguisher, VpnPrefix
 
 DEFAULT_LOCAL_PREF = 100
 GRACEFUL_SHUTDOWN_LOCAL_PREF = 0  # RFC 8326 §4.1: the lowest
@@ -73,7 +74,8 @@ class Route:
     `local_pref` and `multi_exit_disc` are None where the attribute is absent. `weight`, `source` and `vrf` are local to
     one router and never leave it; the weight is a convention of many vendors, above local preference in the choice.
     `vrf` names the other VRF of the router that an own route was leaked from. Communities are kept `in_order`, so that
-    routes which mean the same are equal.
+    routes which mean the same are equal. A VPN's route has a distinguisher before its prefix, and the MPLS label that
+    its next hop wants packets with (RFC 4364 §4.3.2).
     """
 
     prefix: Prefix
@@ -90,6 +92,8 @@ class Route:
     originator_id: IPv4Address | None = None
     cluster_list: tuple[IPv4Address, ...] = ()
     unknown: tuple[UnknownAttribute, ...] = ()
+    rd: RouteDistinguisher | None = None
+    label: int | None = None
     weight: int = 0
     source: RouteSource = RouteSource.BGP
     vrf: str = ""
@@ -103,6 +107,11 @@ class Route:
             object.__setattr__(self, "extended_communities", in_order(self.extended_communities))
         if len(self.unknown) > 1:
             object.__setattr__(self, "unknown", tuple(sorted(self.unknown)))
+
+    @property
+    def nlri(self) -> Nlri:
+        """What it leads to, with the distinguisher that it may have."""
+        return self.prefix if self.rd is None else VpnPrefix(self.rd, self.prefix)
 
 
 ON_THE_WIRE = (
@@ -119,8 +128,10 @@ ON_THE_WIRE = (
     "originator_id",
     "cluster_list",
     "unknown",
+    "rd",
+    "label",
 )
-"""The attributes that cross from one router to another."""
+"""The attributes that cross from one router to another, and what VPNs have with the prefix."""
 LOCAL = ("weight", "source", "vrf")
 """The attributes that never leave a router."""
 ATTRIBUTES = (*ON_THE_WIRE, *LOCAL)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.bgp import Family, Prefix, parse_prefix
+from lab.bgp import Family, Nlri, parse_nlri
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, end_lab, find_lab, labs_up, start_lab
@@ -235,7 +235,7 @@ def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
 def explain(arguments: argparse.Namespace) -> int:
     """Show every path to a prefix at a router and why the best one won, live or predicted; 1 where there is none."""
     try:
-        prefix = parse_prefix(arguments.prefix)
+        prefix = parse_nlri(arguments.prefix)
     except ValueError as problem:
         raise InputError(str(problem)) from None
     plan, explanation = _explanation(arguments, prefix)
@@ -250,7 +250,7 @@ def explain(arguments: argparse.Namespace) -> int:
     return 0 if explanation.candidates else 1
 
 
-def _explanation(arguments: argparse.Namespace, prefix: Prefix) -> tuple[Plan, Explanation]:
+def _explanation(arguments: argparse.Namespace, prefix: Nlri) -> tuple[Plan, Explanation]:
     if _predicted(arguments):
         _, plan = load(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)

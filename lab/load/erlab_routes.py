@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from lab.bgp import (
+    LABEL_MAX,
     Aggregator,
     AsPath,
     Origin,
@@ -17,6 +18,7 @@ from lab.bgp import (
     parse_extended_community,
     parse_large_community,
     parse_prefix,
+    parse_route_distinguisher,
 )
 from lab.load.json_source import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
 from lab.load.policy_values import VRF, neighbor
@@ -52,6 +54,8 @@ _KEYS = (
     "originator_id",
     "cluster_list",
     "unknown",
+    "rd",
+    "label",
     "weight",
     "source",
     "vrf",
@@ -113,6 +117,8 @@ def _route(one: JsonObject) -> Route:
         originator_id=one.text("originator_id", router_id, None),
         cluster_list=one.texts("cluster_list", router_id),
         unknown=one.texts("unknown", _unknown),
+        rd=one.text("rd", parse_route_distinguisher, None),
+        label=one.number("label", LABEL_MAX),
         weight=one.number("weight", WEIGHT_MAX) or 0,
         source=one.text("source", RouteSource, RouteSource.BGP),
         vrf=one.text("vrf", _vrf, ""),

@@ -7,6 +7,7 @@ Imported only where ExaBGP runs. The live tests fail where a new release changes
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
@@ -18,6 +19,9 @@ from exabgp.bgp.message.open.capability import Capabilities, Capability
 from exabgp.bgp.message.open.capability.refresh import RouteRefresh as CanRefresh
 from exabgp.bgp.message.refresh import RouteRefresh
 from exabgp.bgp.message.update.attribute.attributes import Attributes
+from exabgp.bgp.message.update.nlri.qualifier import Labels, RouteDistinguisher
+from exabgp.bgp.neighbor import Neighbor
+from exabgp.configuration import static
 from exabgp.configuration.configuration import Configuration
 from exabgp.configuration.core.format import formated
 from exabgp.protocol.family import AFI, SAFI
@@ -32,10 +36,17 @@ from exabgp.reactor.protocol import Protocol as Connection
 from exabgp.rib.outgoing import OutgoingRIB
 from exabgp.version import json as json_version
 
+from lab.node.speaker import NO_LABEL
 from lab.wire import UpdateError
 
-CONNECTING_SLEEP_MS = 1
-IDLE_SLEEP_MS = 100
+CONNECTING_SLEEP_MS, CONNECTING_SHARE = 1, 5
+"""While sessions are on their way: at least so long, and so many times what a turn took.
+
+So a hundred routers that start together leave the processor to those that have something to do.
+"""
+IDLE_SLEEP_MS, ESTABLISHED_SLEEP_MS = 100, 1000
+"""The longest that a speaker sleeps: while a session is down, and while all are up."""
+_SLEEPS_A_HOLD_TIME = 12
 LONGEST_RETRY_S = 2
 """Between two tries to connect: the ConnectRetryTimer (RFC 4271 §8.2.2), which a real router sets to 120 s or so."""
 _UPDATE_ERROR = 3  # RFC 4271 §4.5
@@ -162,6 +173,17 @@ class _Configuration(Configuration):  # type: ignore[misc]
         return result
 
 
+def _route_distinguisher(tokens: Any) -> RouteDistinguisher:  # noqa: ANN401
+    """One in the octets that it has on the wire. The original reads no 4-octet AS below 65536 (RFC 4364 §4.2)."""
+    return RouteDistinguisher(bytes.fromhex(tokens().removeprefix("0x")))
+
+
+def _label(tokens: Any) -> Labels:  # noqa: ANN401
+    """One MPLS label, or the three octets 0x800000 of a withdrawal (RFC 8277 §2.4)."""
+    text = tokens()
+    return Labels([0x80000], bos=False) if text == NO_LABEL else Labels([int(text)])
+
+
 _update_rib, _new_update = OutgoingRIB._update_rib, Connection.new_update
 
 
@@ -175,6 +197,11 @@ def _queue_in_place_of_earlier(rib: OutgoingRIB, change: Any) -> None:  # noqa: 
         bucket = rib._new_attr_af_nlri.get(before.attributes.index(), {}).get(before.nlri.family().afi_safi(), {})
         bucket.pop(before.index(), None)
     _update_rib(rib, change)
+
+
+def _as_it_is(_neighbor: Neighbor, change: Any) -> Any:  # noqa: ANN401
+    """A change that is for one neighbour, and has no `next-hop self`. The original makes a deep copy of each."""
+    return change
 
 
 def _send_withdrawals_too(connection: Connection, _include_withdraw: object) -> Any:  # noqa: ANN401
@@ -204,6 +231,12 @@ class _Peer(Peer):  # type: ignore[misc]
 
     def resend(self, enhanced: object, family: object = None) -> None:
         """The router does it, out of its own Adj-RIB-Out."""
+
+    def _read_ka(self) -> Iterator[Any]:
+        """Wait for the first KEEPALIVE. The original asks for it without a pause, until the other end comes to run."""
+        for message in self.proto.read_keepalive():
+            self.recv_timer.check_ka_timer(message)
+            yield ACTION.LATER
 
     def handle_connection(self, connection: Any) -> Any:  # noqa: ANN401
         if self.held_down():
@@ -235,8 +268,8 @@ class _Callbacks(ASYNC):  # type: ignore[misc]
 class _EventDrivenReactor(Reactor):  # type: ignore[misc]
     """ExaBGP's reactor, woken by sockets once there is nothing to try.
 
-    The original wakes a hundred or a thousand times a second. Here it does so only while a session that this end opens
-    is on its way; the listening sockets and the helper's files join the poll.
+    The original wakes a hundred or a thousand times a second. Here it does so only while a connection that this end
+    opens is on its way; the listening sockets and the helper's files join the poll.
     """
 
     helper: Helper
@@ -245,6 +278,7 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
         super().__init__(configuration)
         self.asynchronous = _Callbacks()
         self._waited_for: set[int] = set()
+        self._woke_s = time.monotonic()
 
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
         if sleeptime:
@@ -263,10 +297,15 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
         for fd in (*others, *self.helper.fds()):
             self._poller.register(fd, select.POLLIN)
         if sleeptime:
-            sleeptime = CONNECTING_SLEEP_MS if self._opening() else IDLE_SLEEP_MS
+            sleeptime = self._connecting_sleep_ms() if self._connecting() else self._idle_sleep_ms()
         for fd in super()._wait_for_io(sleeptime):
             if fd not in others and not self.helper.readable(fd):
                 yield fd
+        self._woke_s = time.monotonic()
+
+    def _connecting_sleep_ms(self) -> int:
+        turn_ms = int((time.monotonic() - self._woke_s) * 1000)
+        return min(IDLE_SLEEP_MS, max(CONNECTING_SLEEP_MS, CONNECTING_SHARE * turn_ms))
 
     def _forget_closed_sockets(self) -> None:
         """Stop waiting for sockets of sessions that ended: each would wake the original without end."""
@@ -276,22 +315,34 @@ class _EventDrivenReactor(Reactor):  # type: ignore[misc]
                 self._poller.unregister(fd)
         self._waited_for = open_now
 
-    def _opening(self) -> bool:
-        """Whether a session is between its first packet and Established, or is due to be tried."""
+    def _connecting(self) -> bool:
+        """Whether a connection is on its way, or due to be tried; the socket of one that is there wakes by itself."""
+        return any(
+            peer.proto is None and not (peer.neighbor["passive"] or peer.held_down() or peer._delay.backoff())
+            for peer in self._peers.values()
+        )
+
+    def _idle_sleep_ms(self) -> int:
+        """So long that the timers of the sessions still end in time."""
+        sleep_ms = ESTABLISHED_SLEEP_MS
         for peer in self._peers.values():
-            if peer.fsm == FSM.ESTABLISHED or (peer.proto is None and peer.held_down()):
-                continue
-            if peer.proto is not None or not (peer.neighbor["passive"] or peer._delay.backoff()):
-                return True
-        return False
+            if peer.fsm != FSM.ESTABLISHED:
+                return IDLE_SLEEP_MS
+            hold_time_s = int(peer.proto.negotiated.holdtime) if peer.proto else 0
+            if hold_time_s:
+                sleep_ms = min(sleep_ms, hold_time_s * 1000 // _SLEEPS_A_HOLD_TIME)
+        return sleep_ms
 
 
 def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     """ExaBGP's reactor with `helper` as its only helper."""
     Update.unpack_message = classmethod(_left_unread)
     RouteRefresh.unpack_message = classmethod(_refresh_left_unread)
+    static.label = _label
+    static.route_distinguisher = _route_distinguisher
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier
+    Neighbor.remove_self = _as_it_is
     Connection.new_update = _send_withdrawals_too
     loop.Peer = _Peer
     loop.Processes = type("Helpers", (_HelperInProcess,), {"helper": helper})

@@ -116,6 +116,7 @@ class _Program:
         self._changed = False
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
+        self._told: dict[str, SessionReport] = {}
 
     # ExaBGP's helper
 
@@ -293,17 +294,18 @@ class _Program:
         reports = []
         for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
             sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
-            reports.append(
-                SessionReport(
-                    session=name,
-                    established=established,
-                    adj_rib_in=adj_rib_in,
-                    adj_rib_out=adj_rib_out,
-                    updates_sent=sent,
-                    updates_received=received,
-                    why_down=why_down,
-                    bfd=self._router.bfd(name),
-                )
+            report = SessionReport(
+                session=name,
+                established=established,
+                adj_rib_in=adj_rib_in,
+                adj_rib_out=adj_rib_out,
+                updates_sent=sent,
+                updates_received=received,
+                why_down=why_down,
+                bfd=self._router.bfd(name),
             )
+            if report != self._told.get(name):
+                self._told[name] = report
+                reports.append(report)
         refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
         self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused))

@@ -11,11 +11,20 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from lab.bgp import LONGEST_SEGMENT, AsPath, Family, Prefix, Route, SegmentKind, extended_community_octets, family_of
+from lab.bgp import (
+    LONGEST_SEGMENT,
+    AsPath,
+    Nlri,
+    Route,
+    RouteDistinguisher,
+    SegmentKind,
+    VpnPrefix,
+    extended_community_octets,
+    route_distinguisher_octets,
+)
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -30,7 +39,8 @@ from lab.events import (
     Withdraw,
 )
 from lab.plan import BgpPlan, SessionPlan
-from lab.wire import decode_update
+from lab.wire import Agreed, decode_update
+from lab.wire.nlri import AFI, MPLS_VPN, UNICAST
 
 if TYPE_CHECKING:
     from lab.node.exabgp_parts import Helper
@@ -66,7 +76,7 @@ def configuration(bgp: BgpPlan) -> str:
             f"  local-as {session.local_asn};",
             f"  peer-as {session.peer_asn};",
             f"  hold-time {session.hold_time_s};",
-            f"  family {{ {session.family.value} unicast; }}",
+            f"  family {{ {session.family.value} {_safi(session)}; }}",
             "  capability { asn4 enable; route-refresh disable; graceful-restart disable; }",
             "  adj-rib-in false;",
             "  adj-rib-out false;",
@@ -93,10 +103,10 @@ def commands(effect: Effect, sessions: dict[str, SessionPlan]) -> Iterator[str]:
                     yield f"neighbor {sessions[name].peer_address} announce attributes {attributes} nlri {some}"
         case Withdraw(session=name, prefixes=prefixes):
             for prefix in prefixes:
-                yield f"neighbor {sessions[name].peer_address} withdraw route {prefix}"
+                yield f"neighbor {sessions[name].peer_address} withdraw route {_withdrawn(prefix)}"
         case RequestRefresh(session=name):
             session = sessions[name]
-            yield f"neighbor {session.peer_address} announce route-refresh {session.family.value} unicast"
+            yield f"neighbor {session.peer_address} announce route-refresh {session.family.value} {_safi(session)}"
         case CloseSession(session=name, subcode=subcode):
             yield f"neighbor {sessions[name].peer_address} teardown {subcode}"
         case _:
@@ -107,8 +117,30 @@ def _by_attributes(routes: Iterable[Route]) -> dict[str, list[str]]:
     """The prefixes that share their attributes; one command for them is twice as fast as one each."""
     prefixes: dict[str, list[str]] = {}
     for route in routes:
-        prefixes.setdefault(_attributes(route), []).append(str(route.prefix))
+        shared = _attributes(route)
+        if route.rd is not None:
+            shared += f" {_distinguished(route.rd)} label {route.label}"
+        prefixes.setdefault(shared, []).append(str(route.prefix))
     return prefixes
+
+
+def _safi(session: SessionPlan) -> str:
+    return "mpls-vpn" if session.vpn else "unicast"
+
+
+NO_LABEL = "none"
+"""In place of the label in a withdrawal."""
+
+
+def _withdrawn(nlri: Nlri) -> str:
+    """What a withdrawal says: a prefix, of a VPN's with its distinguisher and no label."""
+    if not isinstance(nlri, VpnPrefix):
+        return str(nlri)
+    return f"{nlri.prefix} {_distinguished(nlri.rd)} label {NO_LABEL}"
+
+
+def _distinguished(rd: RouteDistinguisher) -> str:
+    return f"rd 0x{route_distinguisher_octets(rd).hex()}"
 
 
 def _attributes(route: Route) -> str:
@@ -221,12 +253,10 @@ class Decoder:
         if plan is None:
             return None
         first_asn = plan.peer_asn if plan.ebgp else None
-        decoded = decode_update(body, asn4=asn4, ebgp=plan.ebgp, peer_asn=first_asn)
+        agreed = Agreed(plan.family, vpn=plan.vpn)
+        decoded = decode_update(body, asn4=asn4, ebgp=plan.ebgp, peer_asn=first_asn, agreed=agreed)
         return UpdateReceived(
-            session=plan.name,
-            announced=tuple(route for route in decoded.announced if family_of(route.prefix) is plan.family),
-            withdrawn=_of_family(decoded.withdrawn, plan.family),
-            faults=tuple(replace(one, prefixes=_of_family(one.prefixes, plan.family)) for one in decoded.faults),
+            session=plan.name, announced=decoded.announced, withdrawn=decoded.withdrawn, faults=decoded.faults
         )
 
     def refresh(self, peer: str, body: bytes) -> RefreshRequested | None:
@@ -236,8 +266,9 @@ class Decoder:
         known (RFC 7313 §5).
         """
         plan = self._plans.get(peer)
-        asked = plan is not None and body == _REFRESH_REQUEST[plan.family]
-        return RefreshRequested(session=plan.name) if plan is not None and asked else None
+        if plan is None or body != _refresh_request(plan):
+            return None
+        return RefreshRequested(session=plan.name)
 
     def session(self, peer: str) -> str | None:
         """The name of the session with a peer's address."""
@@ -245,12 +276,9 @@ class Decoder:
         return None if plan is None else plan.name
 
 
-_REFRESH_REQUEST = {Family.IPV4: bytes((0, 1, 0, 1)), Family.IPV6: bytes((0, 2, 0, 1))}
-"""AFI, subtype and SAFI of the message that asks for a family's unicast routes (RFC 2918 §3)."""
-
-
-def _of_family(prefixes: tuple[Prefix, ...], family: Family) -> tuple[Prefix, ...]:
-    return tuple(prefix for prefix in prefixes if family_of(prefix) is family)
+def _refresh_request(plan: SessionPlan) -> bytes:
+    """AFI, subtype and SAFI of the message that asks for the routes of a session (RFC 2918 §3)."""
+    return bytes((0, AFI[plan.family], 0, MPLS_VPN if plan.vpn else UNICAST))
 
 
 _NOTIFICATION = re.compile(r"notification received \((\d+),(\d+)\)")

@@ -18,9 +18,12 @@ from lab.bgp import (
     Aggregate,
     Asn,
     BestPathRules,
+    ExtendedCommunity,
     Family,
     LeakedNetwork,
     Prefix,
+    RouteDistinguisher,
+    family_name,
     family_of,
     within,
 )
@@ -40,6 +43,7 @@ class Role(Enum):
     """A provider's layer-2 service: only its cross connects lead from one port to another."""
     CUSTOMER_EDGE = "customer_edge"
     PROVIDER_EDGE = "provider_edge"
+    ROUTE_REFLECTOR = "route_reflector"
     MICROSOFT_EDGE = "microsoft_edge"
     GATEWAY = "gateway"
     MICROSOFT_CORE = "microsoft_core"
@@ -80,6 +84,7 @@ class InterfacePlan:
     name: str
     addresses: tuple[InterfaceAddress, ...] = ()
     description: str = ""
+    mtu_bytes: int = 1500
     vlan: Tagged | None = None
 
 
@@ -99,7 +104,9 @@ class BfdPlan:
 class SessionPlan:
     """One BGP session, seen from one of its two ends.
 
-    The passive end listens and the other connects. `bfd` is None where this end does not run BFD.
+    The passive end listens and the other connects. `bfd` is None where this end does not run BFD. With `vpn` it carries
+    the routes of VPNs (RFC 4364, RFC 4659). `within_router` is for the session of a VRF with the core instance of its
+    own router, which stands in for what happens inside of one: to everybody else it does not exist.
     """
 
     neighbor: str
@@ -114,6 +121,8 @@ class SessionPlan:
     md5: Secret | None = None
     bfd: BfdPlan | None = None
     rules: SessionRules = NO_RULES
+    vpn: bool = False
+    within_router: bool = False
 
     @property
     def ebgp(self) -> bool:
@@ -123,7 +132,12 @@ class SessionPlan:
     @property
     def name(self) -> str:
         """The session's name at its router: neighbour and family."""
-        return f"{self.neighbor}/{self.family.value}"
+        return f"{self.neighbor}/{self.carries}"
+
+    @property
+    def carries(self) -> str:
+        """The routes that it carries: ipv4, ipv6, vpnv4 or vpnv6."""
+        return family_name(self.family, vpn=self.vpn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +153,25 @@ class StaticRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vrf:
+    """What makes a routing instance a VRF of a VPN (RFC 4364 §3, §4).
+
+    Its routes go out with `rd`, `label` and the `export_targets`; routes of a VPN are taken in where one of their route
+    targets is among the `import_targets`.
+    """
+
+    rd: RouteDistinguisher
+    label: int
+    import_targets: tuple[ExtendedCommunity, ...]
+    export_targets: tuple[ExtendedCommunity, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BgpPlan:
     """What a router's BGP needs: who it is, what it originates, whom it speaks with and how it chooses.
 
-    `cluster_id` is that of a route reflector (RFC 4456 §7); None means its router id.
+    `cluster_id` is that of a route reflector (RFC 4456 §7); None means its router id. `vrf` is None where the routing
+    instance is not a provider's VRF.
     """
 
     asn: Asn
@@ -153,6 +182,7 @@ class BgpPlan:
     aggregates: tuple[Aggregate, ...] = ()
     best_path: BestPathRules = RFC_4271_BEST_PATH
     cluster_id: IPv4Address | None = None
+    vrf: Vrf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +229,13 @@ class NodePlan:
             found.setdefault((route.prefix, route.metric), []).append(route.next_hop)
         return found
 
+    def interface(self, name: str) -> InterfacePlan:
+        """The interface of that name. Raises KeyError."""
+        for one in self.interfaces:
+            if one.name == name:
+                return one
+        raise KeyError(name)
+
     def address(self, family: Family) -> Address | None:
         """Its first address of a family: what probes to a host use."""
         found = (a.ip for i in self.interfaces for a in i.addresses if family_of(a.ip) is family)
@@ -223,7 +260,10 @@ class CrossConnect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayEnd:
-    """Where a VPN's tunnels end: an interface of a VRF. Its packets cross the core from `core_address` of `core`."""
+    """Where a VPN's tunnels end: an interface of a VRF. Its packets cross the core from `core_address` of `core`.
+
+    The interface has the addresses that the VRF's routes have for next hops, in subnets that all ends share.
+    """
 
     vrf: Endpoint
     core: str
@@ -234,7 +274,8 @@ class OverlayEnd:
 class Overlay:
     """The tunnels of one VPN through a provider's core, from every VRF of it to every other.
 
-    `label` is the MPLS label that each edge router gave out for the VPN (20 bits).
+    `label` is the MPLS label that each edge router gave out for the VPN (20 bits). An edge router has one VRF of it at
+    most.
     """
 
     name: str
@@ -313,11 +354,16 @@ class Plan:
 
         A session with a neighbour that is no router of the plan is not among them.
         """
-        ends = {(s.local_address, s.peer_address): (n.name, s) for n in self.routers if n.bgp for s in n.bgp.sessions}
+        ends = {
+            (node.name, session.neighbor, session.local_address, session.peer_address): session
+            for node in self.routers
+            if node.bgp
+            for session in node.bgp.sessions
+        }
         return {
-            (router, session.name): ends[session.peer_address, session.local_address]
-            for router, session in ends.values()
-            if (session.peer_address, session.local_address) in ends
+            (router, session.name): (neighbor, ends[neighbor, router, there, here])
+            for (router, neighbor, here, there), session in ends.items()
+            if (neighbor, router, there, here) in ends
         }
 
 

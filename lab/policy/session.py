@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.bgp import MaxPrefix, RemovePrivate
+from lab.bgp import ExtendedCommunity, MaxPrefix, RemovePrivate
 from lab.policy.evaluation import Policy
 
 
@@ -17,6 +17,7 @@ class SessionRules:
     often a received path may hold the own AS. `as_override` puts the own AS in the place of the neighbour's in what is
     sent. `default_originate` sends a default route, whatever the policies say. `accept_blackhole` discards traffic to
     prefixes that arrive with BLACKHOLE (RFC 7999). `route_reflector_client` makes the neighbour one (RFC 4456).
+    `site_of_origin` marks what a customer's site sends, and keeps it from going back there (RFC 4364 §7).
     `shutdown` is why this end keeps the session closed; empty where it does not.
     """
 
@@ -30,6 +31,7 @@ class SessionRules:
     default_originate: bool = False
     accept_blackhole: bool = False
     route_reflector_client: bool = False
+    site_of_origin: ExtendedCommunity | None = None
     shutdown: str = ""
 
 

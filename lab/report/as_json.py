@@ -15,7 +15,7 @@ from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectat
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.forwarding import FlowResult
 from lab.messages import Status
-from lab.plan import BfdPlan, BgpPlan, NodePlan, Plan, SessionPlan
+from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Vrf
 from lab.policy import SessionRules
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
@@ -103,7 +103,7 @@ def _session(session: SessionTables, planned: SessionPlan) -> Object:
     return {
         "session": session.session,
         "neighbor": session.neighbor,
-        "family": planned.family.value,
+        "family": planned.carries,
         "peer_asn": planned.peer_asn,
         "peer_address": str(planned.peer_address),
         "established": session.established,
@@ -186,8 +186,19 @@ def plan(planned: Plan) -> str:
         nodes=[_node(one) for one in planned.nodes],
         policies=[{"name": p.name, "terms": len(p.terms), "source": p.source or None} for p in policies_of(planned)],
         wires=[{"name": one.name, "ends": [str(end) for end in one.ends]} for one in planned.wires],
+        overlays=[_overlay(one) for one in planned.overlays],
         fidelity=list(planned.fidelity),
     )
+
+
+def _overlay(overlay: Overlay) -> Object:
+    return {
+        "name": overlay.name,
+        "label": overlay.label,
+        "ends": [
+            {"vrf": str(one.vrf), "core": one.core, "core_address": str(one.core_address)} for one in overlay.ends
+        ],
+    }
 
 
 def _node(node: NodePlan) -> Object:
@@ -226,7 +237,17 @@ def _bgp(bgp: BgpPlan) -> Object:
             "missing_med_as_worst": bgp.best_path.missing_med_as_worst,
             "multipath_relax": bgp.best_path.multipath_relax,
         },
+        "vrf": None if bgp.vrf is None else _vrf(bgp.vrf),
         "sessions": [_session_plan(one) for one in bgp.sessions],
+    }
+
+
+def _vrf(vrf: Vrf) -> Object:
+    return {
+        "rd": vrf.rd,
+        "label": vrf.label,
+        "import_targets": list(vrf.import_targets),
+        "export_targets": list(vrf.export_targets),
     }
 
 
@@ -234,7 +255,7 @@ def _session_plan(session: SessionPlan) -> Object:
     return {
         "session": session.name,
         "neighbor": session.neighbor,
-        "family": session.family.value,
+        "family": session.carries,
         "interface": session.interface,
         "local_asn": session.local_asn,
         "local_address": str(session.local_address),
@@ -244,6 +265,7 @@ def _session_plan(session: SessionPlan) -> Object:
         "hold_time_s": session.hold_time_s,
         "md5": session.md5 is not None,
         "bfd": None if session.bfd is None else _bfd_plan(session.bfd),
+        "within_router": session.within_router,
         "import_policies": [policy.name for policy in session.rules.import_policies],
         "export_policies": [policy.name for policy in session.rules.export_policies],
         **_rules(session.rules),
@@ -278,6 +300,7 @@ def _rules(rules: SessionRules) -> Object:
         "default_originate": rules.default_originate,
         "accept_blackhole": rules.accept_blackhole,
         "route_reflector_client": rules.route_reflector_client,
+        "site_of_origin": rules.site_of_origin,
     }
 
 

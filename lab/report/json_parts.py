@@ -38,6 +38,8 @@ def route_object(route: Route, owner: str | None = None) -> Object:
         "originator_id": None if route.originator_id is None else str(route.originator_id),
         "cluster_list": list(map(str, route.cluster_list)),
         "unknown": list(map(str, route.unknown)),
+        "rd": route.rd,
+        "label": route.label,
         "weight": route.weight,
         "source": route.source.value,
         "vrf": route.vrf or None,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from lab.bfd import BfdStatus
-from lab.bgp import Address, Prefix, Route, prefix_order, text_of, title_of
+from lab.bgp import Address, Nlri, Route, VpnPrefix, nlri_order, text_of, title_of
 from lab.checks import Outcome, Verdict
 from lab.forwarding import FlowResult, gateway
 from lab.messages import Status
-from lab.plan import Plan, SessionPlan
+from lab.plan import NodePlan, Plan, SessionPlan
 from lab.report.layout import aligned, counted, hanging, unheaded
 from lab.tables import LabTables, RouterTables
 
 _ATTRIBUTE_COLUMNS = {
+    "label": "label",
     "next_hop": "next hop",
     "local_pref": "local_pref",
     "multi_exit_disc": title_of("multi_exit_disc"),
@@ -40,24 +41,35 @@ def table(plan: Plan, tables: RouterTables, what: str) -> str:
 def _routes(tables: RouterTables, plan: Plan) -> str:
     """The Loc-RIB, and below each best path the others that were received."""
     node, fib = plan.node(tables.router), {entry.prefix: entry.next_hops for entry in tables.fib}
-    best = {route.prefix: route for route in tables.loc_rib}
-    received: dict[Prefix, list[Route]] = {prefix: [] for prefix in best}
+    best = {route.nlri: route for route in tables.loc_rib}
+    received: dict[Nlri, list[Route]] = {prefix: [] for prefix in best}
     for session in tables.sessions:
         for route in session.adj_rib_in:
-            received.setdefault(route.prefix, []).append(route)
+            destination = _destination(route, node)
+            if destination is not None:
+                received.setdefault(destination, []).append(route)
     rows = []
-    for prefix, others in sorted(received.items(), key=lambda item: prefix_order(item[0])):
+    for prefix, others in sorted(received.items(), key=lambda item: nlri_order(item[0])):
         if prefix in best:
             rows.append([">", str(prefix), *_attributes(best[prefix], plan, tables.router)])
         for route in others:
             if prefix in best and route.next_hop == best[prefix].next_hop:
                 continue
-            mark = "=" if gateway(node, route.next_hop) in fib.get(prefix, ()) else ""
+            used = () if isinstance(prefix, VpnPrefix) else fib.get(prefix, ())
+            mark = "=" if gateway(node, route.next_hop) in used else ""
             rows.append([mark, str(prefix), *_attributes(route, plan, tables.router)])
     if not rows:
         return f"{tables.router} has no routes"
     legend = "> best, = used beside the best; paths without > are as received, before the import policy"
     return "\n".join([*_headed(("", "prefix"), rows), legend])
+
+
+def _destination(route: Route, node: NodePlan) -> Nlri | None:
+    """What a received route leads to at a router; None where it is one of a VPN that this VRF does not import."""
+    vrf = node.bgp.vrf if node.bgp else None
+    if vrf is None or route.rd is None:
+        return route.nlri
+    return route.prefix if set(vrf.import_targets) & set(route.extended_communities) else None
 
 
 def _sessions(tables: RouterTables, plan: Plan) -> str:
@@ -92,12 +104,13 @@ def _bfd(status: BfdStatus | None) -> str:
 
 def _rib_in(tables: RouterTables, plan: Plan) -> str:
     """Every Adj-RIB-In: the routes as received, before the import policy; those of the best paths are marked."""
-    best = {(route.prefix, route.next_hop) for route in tables.loc_rib}
+    best = {(route.nlri, route.next_hop) for route in tables.loc_rib}
+    node = plan.node(tables.router)
     rows = [
         [
-            ">" if (route.prefix, route.next_hop) in best else "",
+            ">" if (_destination(route, node), route.next_hop) in best else "",
             session.session,
-            str(route.prefix),
+            str(route.nlri),
             *_attributes(route, plan, tables.router),
         ]
         for session in tables.sessions
@@ -112,7 +125,7 @@ def _rib_in(tables: RouterTables, plan: Plan) -> str:
 def _rib_out(tables: RouterTables, plan: Plan) -> str:
     """Every Adj-RIB-Out: the routes as sent, after the export policy."""
     rows = [
-        [session.session, str(route.prefix), *_attributes(route, plan, tables.router)]
+        [session.session, str(route.nlri), *_attributes(route, plan, tables.router)]
         for session in tables.sessions
         for route in session.adj_rib_out
     ]

@@ -10,11 +10,19 @@ the sessions. Left out: MRAI (§9.2.1.1), and being a member of a confederation 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from hashlib import blake2b
 
 from lab.bfd import BfdStatus
-from lab.bgp import ON_THE_WIRE, Address, Prefix, Route, RouteSource, family_of, prefix_order, text_of
+from lab.bgp import (
+    Address,
+    Nlri,
+    Prefix,
+    Route,
+    RouteSource,
+    VpnPrefix,
+    nlri_order,
+    prefix_of,
+    prefix_order,
+)
 from lab.events import (
     CEASE_ADMINISTRATIVE_RESET,
     CEASE_ADMINISTRATIVE_SHUTDOWN,
@@ -49,13 +57,6 @@ _TREATED_AS_WITHDRAWN = "treated as withdrawn: its UPDATE was malformed"
 _IGNORED = "ignored: the prefix is no unicast one (RFC 4271 §6.3)"
 
 
-@lru_cache(maxsize=65536)
-def fingerprint(route: Route) -> int:
-    """64 bits of everything that crosses the wire; the exclusive or of a table's is the table's fingerprint."""
-    text = "|".join([str(route.prefix), *(text_of(route, name) for name in ON_THE_WIRE)])
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
-
-
 def _closed(session: Session) -> CloseSession:
     """The end of a session that is shut down."""
     return CloseSession(
@@ -71,11 +72,11 @@ class Router:
             raise ValueError(f"{node.name} is no router")
         self.name = node.name
         self._speaker = Speaker(node, node.bgp)
-        self._sessions = {plan.name: Session(plan) for plan in node.bgp.sessions}
+        self._sessions = {plan.name: Session(plan, node.bgp.vrf) for plan in node.bgp.sessions}
         self._own = self._speaker.own_paths()
         self._aggregates: dict[Prefix, Path] = {}
         self._contributors = _no_contributors(node.bgp)
-        self._decisions: dict[Prefix, Decision] = {}
+        self._decisions: dict[Nlri, Decision] = {}
         self._fib: dict[Prefix, tuple[Address, ...]] = {}
         self._first_effects: list[Effect] = []
         self._shut(self._first_effects)
@@ -142,51 +143,48 @@ class Router:
         return {
             name: (
                 s.established,
-                _fingerprint(s.adj_rib_in.values()),
-                _fingerprint(s.adj_rib_out.values()),
+                s.adj_rib_in.fingerprint,
+                s.adj_rib_out.fingerprint,
                 s.why_down,
             )
             for name, s in self._sessions.items()
         }
 
-    def explain(self, prefix: Prefix) -> Explanation:
+    def explain(self, prefix: Nlri) -> Explanation:
         """All that this router did with `prefix`, with every reason."""
-        own = [table[prefix] for table in (self._own, self._aggregates) if prefix in table]
+        own = self._own_paths_to(prefix)
         candidates = [Candidate(session=None, received=None, outcome=None, refused="", path=path) for path in own]
-        for name, session in self._sessions.items():
-            fault = session.faults.get(prefix, "")
-            if prefix in session.adj_rib_in:
-                received = session.adj_rib_in[prefix]
-                taken = session.take_in(received, self._speaker, traced=True)
-                candidates.append(
-                    Candidate(
-                        session=name,
-                        received=received,
-                        outcome=taken.outcome,
-                        refused=taken.refused,
-                        path=taken.path,
-                        applied=taken.applied,
-                        fault=fault,
-                    )
-                )
-            elif fault:
-                refused = _TREATED_AS_WITHDRAWN if is_unicast(prefix) else _IGNORED
-                candidates.append(
-                    Candidate(session=name, received=None, outcome=None, refused=refused, path=None, fault=fault)
-                )
+        for session in self._sessions.values():
+            here = (one for one in {**session.adj_rib_in, **session.faults} if session.destination(one) == prefix)
+            candidates += [self._explain_import(session, one) for one in sorted(here, key=nlri_order)]
         return Explanation(
             router=self.name,
             prefix=prefix,
             candidates=tuple(candidates),
             decision=self._decisions.get(prefix),
             exports=tuple(
-                self._explain_export(session, prefix)
-                for session in self._sessions.values()
-                if session.plan.family is family_of(prefix)
+                self._explain_export(session, prefix) for session in self._sessions.values() if session.carries(prefix)
             ),
         )
 
-    def _explain_export(self, session: Session, prefix: Prefix) -> Export:
+    def _explain_import(self, session: Session, received: Nlri) -> Candidate:
+        name, fault = session.plan.name, session.faults.get(received, "")
+        route = session.adj_rib_in.get(received)
+        if route is None:
+            refused = _TREATED_AS_WITHDRAWN if is_unicast(prefix_of(received)) else _IGNORED
+            return Candidate(session=name, received=None, outcome=None, refused=refused, path=None, fault=fault)
+        taken = session.take_in(route, self._speaker, traced=True)
+        return Candidate(
+            session=name,
+            received=route,
+            outcome=taken.outcome,
+            refused=taken.refused,
+            path=taken.path,
+            applied=taken.applied,
+            fault=fault,
+        )
+
+    def _explain_export(self, session: Session, prefix: Nlri) -> Export:
         if not session.established:
             refused = f"the session is down: {session.why_down}"
             return Export(session=session.plan.name, outcome=None, refused=refused, route=None)
@@ -229,22 +227,25 @@ class Router:
         session = self._sessions[event.session]
         if not session.established:
             return []
-        touched: dict[Prefix, None] = {}
-        for prefix in event.withdrawn:
-            session.faults.pop(prefix, None)
-            if session.adj_rib_in.pop(prefix, None) is not None and session.paths.pop(prefix, None) is not None:
-                touched[prefix] = None
+        touched: dict[Nlri, None] = {}
+        for withdrawn in event.withdrawn:
+            session.faults.pop(withdrawn, None)
+            if withdrawn in session.adj_rib_in:
+                del session.adj_rib_in[withdrawn]
+                if session.forget(withdrawn):
+                    touched[session.destination(withdrawn)] = None
         for route in event.announced:
-            session.faults.pop(route.prefix, None)
-            session.adj_rib_in[route.prefix] = route
+            nlri = route.nlri
+            session.faults.pop(nlri, None)
+            session.adj_rib_in[nlri] = route
             session.accept(route, self._speaker)
-            touched[route.prefix] = None
+            touched[session.destination(nlri)] = None
         session.faults |= _fault_texts(event.faults)
         effects: list[Effect] = []
         touched |= dict.fromkeys(self._enforce_limit(session, effects))
         return effects + self._decide(touched)
 
-    def _enforce_limit(self, session: Session, effects: list[Effect]) -> list[Prefix]:
+    def _enforce_limit(self, session: Session, effects: list[Effect]) -> list[Nlri]:
         """Close a session whose neighbour sent too many prefixes; the answer is the prefixes that lost a path."""
         over = session.over_limit() if session.established else None
         if over is None:
@@ -276,7 +277,7 @@ class Router:
         else:
             down.add(event.interface)
         effects: list[Effect] = []
-        touched: dict[Prefix, None] = {}
+        touched: dict[Nlri, None] = {}
         for name, session in self._sessions.items():
             if not event.up and session.plan.interface == event.interface and session.established:
                 reason = f"interface {event.interface} is down"
@@ -301,7 +302,7 @@ class Router:
     def _reconfigure(self, bgp: BgpPlan) -> list[Effect]:
         self._speaker.bgp = bgp
         for plan in bgp.sessions:
-            self._sessions[plan.name].configure(plan)
+            self._sessions[plan.name].configure(plan, bgp.vrf)
         touched = self._renew_paths()
         effects: list[Effect] = []
         touched |= dict.fromkeys(self._shut(effects))
@@ -311,32 +312,32 @@ class Router:
         effects += self._decide({**touched, **dict.fromkeys(self._decisions)}, aggregates_anew=True)
         for session in self._sessions.values():
             if session.established:
-                prefixes = {**self._decisions, **session.adj_rib_out, DEFAULT_ROUTE[session.plan.family]: None}
+                prefixes = dict.fromkeys([*self._decisions, *session.adj_rib_out, DEFAULT_ROUTE[session.plan.family]])
                 self._advertise([session], prefixes, effects)
         return effects
 
-    def _shut(self, effects: list[Effect]) -> list[Prefix]:
+    def _shut(self, effects: list[Effect]) -> list[Nlri]:
         """Close the sessions that this end keeps closed; the answer is the prefixes that lost a path."""
-        lost: list[Prefix] = []
+        lost: list[Nlri] = []
         for session in self._sessions.values():
             if session.why_shut:
                 effects.append(_closed(session))
                 lost += session.flush(session.why_shut)
         return lost
 
-    def _renew_paths(self) -> dict[Prefix, None]:
+    def _renew_paths(self) -> dict[Nlri, None]:
         """Take in every received route again, and the own ones; the answer is all their prefixes."""
         before, self._own = self._own, self._speaker.own_paths()
-        touched: dict[Prefix, None] = dict.fromkeys([*before, *self._own])
+        touched: dict[Nlri, None] = dict.fromkeys([*before, *self._own])
         for session in self._sessions.values():
             for route in session.adj_rib_in.values():
                 session.accept(route, self._speaker)
-                touched[route.prefix] = None
+                touched[session.destination(route.nlri)] = None
         return touched
 
     # decision: paths to Loc-RIB and FIB
 
-    def _decide(self, prefixes: Iterable[Prefix], *, aggregates_anew: bool = False) -> list[Effect]:
+    def _decide(self, prefixes: Iterable[Nlri], *, aggregates_anew: bool = False) -> list[Effect]:
         effects: list[Effect] = []
         changed = self._choose(prefixes, effects)
         news = [*changed, *self._decisions] if aggregates_anew else list(changed)
@@ -347,12 +348,18 @@ class Router:
         self._advertise(up, dict.fromkeys(changed), effects)
         return effects
 
-    def _choose(self, prefixes: Iterable[Prefix], effects: list[Effect]) -> list[Prefix]:
+    def _own_paths_to(self, nlri: Nlri) -> list[Path]:
+        """The router's own paths, which it has in its own VRF only."""
+        if isinstance(nlri, VpnPrefix):
+            return []
+        return [table[nlri] for table in (self._own, self._aggregates) if nlri in table]
+
+    def _choose(self, prefixes: Iterable[Nlri], effects: list[Effect]) -> list[Nlri]:
         """Choose the best path to each prefix, and forward by it; the answer is the prefixes whose choice changed."""
-        changed = []
+        changed: list[Nlri] = []
         for prefix in prefixes:
-            paths = [s.paths[prefix] for s in self._sessions.values() if prefix in s.paths]
-            paths += [table[prefix] for table in (self._own, self._aggregates) if prefix in table]
+            paths = [path for session in self._sessions.values() for path in session.paths_to(prefix)]
+            paths += self._own_paths_to(prefix)
             decision = decide(paths, self._speaker.bgp.best_path)
             if decision == self._decisions.get(prefix):
                 continue
@@ -361,20 +368,22 @@ class Router:
             else:
                 self._decisions.pop(prefix, None)
             changed.append(prefix)
-        self._forward_all(changed, effects)
+        self._forward_all((one for one in changed if not isinstance(one, VpnPrefix)), effects)
         return changed
 
-    def _renew_aggregates(self, changed: Iterable[Prefix]) -> list[Prefix]:
+    def _renew_aggregates(self, changed: Iterable[Nlri]) -> list[Nlri]:
         """Make the aggregates of changed prefixes anew; the answer is the prefixes of those that are not as before."""
         known = {**self._contributors, **self._aggregates}  # an aggregate may be there that is configured no more
         touched: dict[Prefix, None] = {}
         for prefix in changed if known else ():
+            if isinstance(prefix, VpnPrefix):
+                continue
             decision = self._decisions.get(prefix)
             for wide in covering(known, prefix):
                 touched[wide] = None
                 if wide in self._contributors:
                     self._contributors[wide].take(prefix, None if decision is None else decision.best)
-        renewed = []
+        renewed: list[Nlri] = []
         for prefix in touched:
             before, contributors = self._aggregates.pop(prefix, None), self._contributors.get(prefix)
             path = None if contributors is None else contributors.path(self._speaker.bgp)
@@ -384,8 +393,10 @@ class Router:
                 renewed.append(prefix)
         return renewed
 
-    def _suppressed_by(self, prefix: Prefix) -> Prefix | None:
+    def _suppressed_by(self, prefix: Nlri) -> Prefix | None:
         """The aggregate that stands for a prefix, so that it is not sent; None where there is none."""
+        if isinstance(prefix, VpnPrefix):
+            return None
         for one in self._speaker.bgp.aggregates:
             if one.summary_only and one.prefix in self._aggregates and covers(one.prefix, prefix):
                 return one.prefix
@@ -422,12 +433,12 @@ class Router:
 
     # export: Loc-RIB to Adj-RIB-Out
 
-    def _advertise(self, sessions: Iterable[Session], prefixes: Iterable[Prefix], effects: list[Effect]) -> None:
+    def _advertise(self, sessions: Iterable[Session], prefixes: Iterable[Nlri], effects: list[Effect]) -> None:
         for session in sessions:
             announced: list[Route] = []
-            withdrawn: list[Prefix] = []
+            withdrawn: list[Nlri] = []
             for prefix in prefixes:
-                if family_of(prefix) is not session.plan.family:
+                if not session.carries(prefix):
                     continue
                 route = session.send_out(
                     prefix,
@@ -436,10 +447,14 @@ class Router:
                     suppressed_by=self._suppressed_by(prefix),
                     traced=False,
                 ).route
+                before = session.adj_rib_out.get(prefix)
+                if route == before:
+                    continue
+                if before is not None and (route is None or route.nlri != before.nlri):
+                    withdrawn.append(before.nlri)
                 if route is None:
-                    if session.adj_rib_out.pop(prefix, None) is not None:
-                        withdrawn.append(prefix)
-                elif session.adj_rib_out.get(prefix) != route:
+                    del session.adj_rib_out[prefix]
+                else:
                     session.adj_rib_out[prefix] = route
                     announced.append(route)
             if withdrawn:
@@ -453,9 +468,9 @@ def _no_contributors(bgp: BgpPlan) -> dict[Prefix, Contributors]:
     return {one.prefix: Contributors(one) for one in bgp.aggregates}
 
 
-def _fault_texts(faults: Iterable[Fault]) -> dict[Prefix, str]:
+def _fault_texts(faults: Iterable[Fault]) -> dict[Nlri, str]:
     """What was wrong with each prefix of one UPDATE."""
-    texts: dict[Prefix, list[str]] = {}
+    texts: dict[Nlri, list[str]] = {}
     for fault in faults:
         for prefix in fault.prefixes:
             texts.setdefault(prefix, []).append(fault.text)
@@ -474,11 +489,4 @@ def _next_hops(decision: Decision) -> tuple[Address, ...] | None:
 
 
 def _in_prefix_order(routes: Iterable[Route]) -> tuple[Route, ...]:
-    return tuple(sorted(routes, key=lambda route: prefix_order(route.prefix)))
-
-
-def _fingerprint(routes: Iterable[Route]) -> int:
-    folded = 0
-    for route in routes:
-        folded ^= fingerprint(route)
-    return folded
+    return tuple(sorted(routes, key=lambda route: nlri_order(route.nlri)))

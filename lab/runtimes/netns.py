@@ -6,18 +6,19 @@ import gc
 import os
 import socket
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from lab.channel import Channel, compile_messages
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
-from lab.plan import NodePlan, Plan
+from lab.plan import NodePlan, OverlayEnd, Plan
 from lab.runtimes.namespaces import (
     enter_network_namespace,
     new_network_namespace,
     start_part,
     this_network_namespace,
 )
-from lab.runtimes.tagging import PACKET_BYTES, port_mtus
+from lab.runtimes.tagging import TAGS_BYTES, trunk_ports
 
 _FIRST_INDEX = 10
 """Below are the loopback and the bridges; each interface of a lab has an index of its own."""
@@ -44,7 +45,7 @@ def warm_up() -> None:
 
 
 def make_namespaces(plan: Plan) -> dict[str, int]:
-    """A network namespace for each node, as open files, joined by the plan's wires. Nothing is up yet."""
+    """A network namespace for each node, as open files, joined by the plan's wires and tunnels. No wire is up yet."""
     home = this_network_namespace()
     namespaces = {}
     try:
@@ -54,21 +55,73 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
         enter_network_namespace(home)
         os.close(home)
     netlink = Netlink()
-    mtus = port_mtus(plan)
+    trunks = trunk_ports(plan)
     for number, wire in enumerate(plan.wires):
         one, other = (
-            LinkEnd(name=end.interface, namespace=namespaces[end.node], mtu=mtus.get(end, PACKET_BYTES))
+            LinkEnd(
+                name=end.interface,
+                namespace=namespaces[end.node],
+                mtu_bytes=plan.node(end.node).interface(end.interface).mtu_bytes + (TAGS_BYTES if end in trunks else 0),
+            )
             for end in wire.ends
         )
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
+    _make_overlays(plan, namespaces)
     return namespaces
 
 
 def free_index(plan: Plan) -> int:
-    """The first interface index that none of a plan's wires has."""
+    """The first interface index that nothing has which `make_namespaces` makes."""
+    return _first_of_overlays(plan) + sum(len(overlay.ends) for overlay in plan.overlays)
+
+
+def _first_of_overlays(plan: Plan) -> int:
     return _FIRST_INDEX + 2 * len(plan.wires)
+
+
+def _make_overlays(plan: Plan, namespaces: dict[str, int]) -> None:
+    """The tunnels of the VPNs: VXLAN with the label for its VNI, from the namespace of a VRF through that of the core.
+
+    Who is reached through which is written down, so that nothing has to be flooded or asked for.
+    """
+    home = this_network_namespace()
+    index = _first_of_overlays(plan)
+    try:
+        for overlay in plan.overlays:
+            for end in overlay.ends:
+                enter_network_namespace(namespaces[end.core])
+                netlink = Netlink()
+                there = end.vrf.interface, namespaces[end.vrf.node]
+                netlink.vxlan(there, index, vni=overlay.label, local=end.core_address, mac=_mac(end.core_address))
+                netlink.commit()
+                netlink.close()
+                index += 1
+            for end in overlay.ends:
+                enter_network_namespace(namespaces[end.vrf.node])
+                _join(plan, end, [other for other in overlay.ends if other != end])
+    finally:
+        enter_network_namespace(home)
+        os.close(home)
+
+
+def _join(plan: Plan, end: OverlayEnd, others: list[OverlayEnd]) -> None:
+    """Let an end of tunnels know the others. The caller is in the namespace of its VRF."""
+    netlink = Netlink()
+    netlink.up(end.vrf.interface)
+    for other in others:
+        mac = _mac(other.core_address)
+        netlink.tunnel(end.vrf.interface, mac, other.core_address)
+        for address in plan.node(other.vrf.node).interface(other.vrf.interface).addresses:
+            netlink.neighbor(end.vrf.interface, address.ip, mac)
+    netlink.commit()
+    netlink.close()
+
+
+def _mac(core_address: IPv4Address) -> bytes:
+    """The hardware address of an end of tunnels: a locally administered one made of its address in the core."""
+    return b"\x02\0" + core_address.packed
 
 
 def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:

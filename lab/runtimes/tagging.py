@@ -30,9 +30,9 @@ TAGGER = "tagger"
 BY_KERNEL = "VLAN tags: on the wire, carried by the kernel's VLAN devices"
 BY_PROCESS = "VLAN tags: on the wire, carried by a process of the lab"
 PACKET_BYTES = 1500
-"""The MTU of every interface with addresses."""
-_TAG_BYTES = 4
-_MOST_TAGS = 2
+"""The MTU of a sub-interface."""
+_TAG_BYTES, _MOST_TAGS = 4, 2
+TAGS_BYTES = _MOST_TAGS * _TAG_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +49,9 @@ def tagged_places(plan: Plan) -> Iterator[Tagged]:
     yield from (end for one in plan.cross_connects for end in one.ends)
 
 
-def port_mtus(plan: Plan) -> dict[Endpoint, int]:
-    """The MTU of every port that carries tags: with them too, its packets may be as long as on other wires."""
-    return {place.port: PACKET_BYTES + _MOST_TAGS * _TAG_BYTES for place in tagged_places(plan)}
+def trunk_ports(plan: Plan) -> set[Endpoint]:
+    """Every port that carries tags. They take `TAGS_BYTES` more, so that packets may be as long as on other wires."""
+    return {place.port for place in tagged_places(plan)}
 
 
 def carry_tags(plan: Plan, namespaces: dict[str, int], index: int, logs: Logs) -> Carrying | None:
@@ -165,7 +165,7 @@ class _Devices:
                 self.outer[place.port, tag] = self.next_index
                 name = f"outer{self.next_index}"
                 namespace = self.namespaces[place.port.node]
-                self._make(LinkEnd(name=name, namespace=namespace, mtu=PACKET_BYTES + _TAG_BYTES), link, tag)
+                self._make(LinkEnd(name=name, namespace=namespace, mtu_bytes=PACKET_BYTES + _TAG_BYTES), link, tag)
                 interfaces.silence(name)
             link = self.outer[place.port, tag]
         self._make(end, link, inner)

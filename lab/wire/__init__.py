@@ -9,10 +9,11 @@ from lab.wire.attributes import (
     split_attributes,
 )
 from lab.wire.faults import AttributeFault, Fault, Subcode, UpdateError
-from lab.wire.nlri import MpReach, MpUnreach, decode_mp_reach, decode_mp_unreach, decode_prefixes
+from lab.wire.nlri import Agreed, MpReach, MpUnreach, decode_mp_reach, decode_mp_unreach, decode_prefixes
 from lab.wire.update import DecodedUpdate, decode_update
 
 __all__ = [
+    "Agreed",
     "AttributeFault",
     "AttributeSection",
     "Attributes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lab.bgp import Prefix
+from lab.bgp import Nlri
 
 
 class Subcode(IntEnum):
@@ -53,6 +53,6 @@ class Fault:
     of an UPDATE are kept where no fault of it asks for their withdrawal (RFC 7606 §3 h).
     """
 
-    prefixes: tuple[Prefix, ...]
+    prefixes: tuple[Nlri, ...]
     text: str
     withdrawn: bool

@@ -1,6 +1,7 @@
 """Prefixes on the wire (RFC 4271 §4.3) and the attributes that carry them (RFC 4760, RFC 2545).
 
-IPv4 and IPv6 unicast. Other families are ignored, as those of a session that did not agree on them (RFC 4760 §6).
+IPv4 and IPv6, unicast or of VPNs (RFC 4364, RFC 4659, RFC 8277). Other families are ignored, as those of a session that
+did not agree on them (RFC 4760 §6).
 Whatever makes it impossible to tell the prefixes asks for a session reset (RFC 7606 §3 j, §5.3).
 """
 
@@ -10,22 +11,39 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from lab.bgp import Address, Family, Prefix
+from lab.bgp import Address, Family, Nlri, Prefix, VpnPrefix, route_distinguisher
 from lab.wire.faults import Subcode, UpdateError
 
-UNICAST = 1
-_FAMILIES = {1: Family.IPV4, 2: Family.IPV6}
+UNICAST, MPLS_VPN = 1, 128  # RFC 4760 §6, RFC 4364 §4.3.4
+AFI = {Family.IPV4: 1, Family.IPV6: 2}  # RFC 4760 §6
+_FAMILIES = {number: family for family, number in AFI.items()}
 _BITS = {Family.IPV4: 32, Family.IPV6: 128}
 _NAMES = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
+_VPN_NAMES = {Family.IPV4: "VPN-IPv4", Family.IPV6: "VPN-IPv6"}
 _NEXT_HOP_LENGTHS = {Family.IPV4: (4,), Family.IPV6: (16, 32)}  # RFC 4760 §3, RFC 2545 §3
+_VPN_NEXT_HOP_LENGTHS = {Family.IPV4: (12,), Family.IPV6: (24, 48)}  # RFC 4364 §4.3.2, RFC 4659 §3.2.1
+_LABEL_OCTETS, _DISTINGUISHER_OCTETS = 3, 8  # RFC 8277 §2.2, RFC 4364 §4.1
+_VPN_BITS = 8 * (_LABEL_OCTETS + _DISTINGUISHER_OCTETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The one family of routes that a session was opened for (RFC 4760 §8): unicast, or of VPNs."""
+
+    family: Family
+    vpn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MpReach:
-    """The MP_REACH_NLRI attribute; `family` is None for a family that is ignored."""
+    """The MP_REACH_NLRI attribute; `family` is None for a family that is ignored.
+
+    Of a VPN's routes there is a label for each prefix.
+    """
 
     family: Family | None
-    prefixes: tuple[Prefix, ...] = ()
+    prefixes: tuple[Nlri, ...] = ()
+    labels: tuple[int, ...] = ()
     next_hop: Address | None = None
     is_empty: bool = False
     """Whether it announces nothing, in whatever family."""
@@ -36,7 +54,7 @@ class MpUnreach:
     """The MP_UNREACH_NLRI attribute; `family` is None for a family that is ignored."""
 
     family: Family | None
-    prefixes: tuple[Prefix, ...] = ()
+    prefixes: tuple[Nlri, ...] = ()
 
 
 def decode_prefixes(octets: bytes, family: Family, where: str, subcode: Subcode) -> tuple[Prefix, ...]:
@@ -80,44 +98,86 @@ def _ipv6_prefix(octets: bytes) -> IPv6Network:
     return IPv6Network((significant << 128 - length, length))
 
 
-def decode_mp_reach(value: bytes) -> MpReach:
-    """The value of MP_REACH_NLRI (RFC 4760 §3). Raises UpdateError."""
+def _decode_vpn_prefixes(octets: bytes, family: Family, where: str) -> tuple[tuple[VpnPrefix, int], ...]:
+    """The prefixes of VPNs in an attribute, with their labels (RFC 8277 §2.2, RFC 4364 §4.3.4). Raises UpdateError.
+
+    There is one label before each, whatever its bottom-of-stack bit says; that of a withdrawal means nothing (§2.4).
+    """
+    found: list[tuple[VpnPrefix, int]] = []
+    build = _ipv4_prefix if family is Family.IPV4 else _ipv6_prefix
+    at, end = 0, len(octets)
+    while at < end:
+        length = octets[at]
+        stop = at + 1 + (length + 7 >> 3)
+        if not _VPN_BITS <= length <= _VPN_BITS + _BITS[family]:
+            raise _incorrect(
+                f"malformed {where}: a length of {length} in {_VPN_NAMES[family]}, which has {_VPN_BITS} to"
+                f" {_VPN_BITS + _BITS[family]} (RFC 4364 §4.3.4, RFC 7606 §5.3)"
+            )
+        if stop > end:
+            raise _incorrect(
+                f"malformed {where}: the last prefix has {length} bits and only {end - at - 1} octets are left"
+                " (RFC 7606 §5.3)"
+            )
+        distinguisher = at + 1 + _LABEL_OCTETS
+        prefix = distinguisher + _DISTINGUISHER_OCTETS
+        rd = route_distinguisher(octets[distinguisher:prefix])
+        label = int.from_bytes(octets[at + 1 : distinguisher]) >> 4
+        found.append((VpnPrefix(rd, build(bytes([length - _VPN_BITS]) + octets[prefix:stop])), label))
+        at = stop
+    return tuple(found)
+
+
+def decode_mp_reach(value: bytes, agreed: Agreed | None = None) -> MpReach:
+    """The value of MP_REACH_NLRI (RFC 4760 §3). Raises UpdateError. Without `agreed` no known family is ignored."""
     if len(value) < 5:
         raise _incorrect(f"malformed MP_REACH_NLRI: {len(value)} octets, at least 5 are needed (RFC 7606 §5.3)")
     start = 5 + value[3]  # AFI, SAFI, length of the next hop, next hop, a reserved octet
-    family = _family(value)
-    if family is None:
+    kind = _kind(value, agreed)
+    if kind is None:
         return MpReach(family=None, is_empty=start >= len(value))
-    if value[3] not in _NEXT_HOP_LENGTHS[family]:
-        expected = " or ".join(map(str, _NEXT_HOP_LENGTHS[family]))
+    family = kind.family
+    lengths, name = (
+        (_VPN_NEXT_HOP_LENGTHS[family], _VPN_NAMES[family]) if kind.vpn else (_NEXT_HOP_LENGTHS[family], _NAMES[family])
+    )
+    if value[3] not in lengths:
+        expected = " or ".join(map(str, lengths))
         raise _incorrect(
-            f"malformed MP_REACH_NLRI: a next hop of {value[3]} octets in {_NAMES[family]}, which has {expected}"
-            " (RFC 7606 §7.11)"
+            f"malformed MP_REACH_NLRI: a next hop of {value[3]} octets in {name}, which has {expected} (RFC 7606 §7.11)"
         )
     if start > len(value):
         raise _incorrect(
             f"malformed MP_REACH_NLRI: a next hop of {value[3]} octets and only {len(value) - 4} are left"
             " (RFC 7606 §7.11)"
         )
-    prefixes = decode_prefixes(value[start:], family, "MP_REACH_NLRI", Subcode.OPTIONAL_ATTRIBUTE)
-    return MpReach(
-        family=family, prefixes=prefixes, next_hop=next_hop_address(value[4 : start - 1]), is_empty=not prefixes
-    )
+    prefixes: tuple[Nlri, ...]
+    labels: tuple[int, ...] = ()
+    if kind.vpn:
+        found = _decode_vpn_prefixes(value[start:], family, "MP_REACH_NLRI")
+        prefixes, labels = tuple(one for one, _ in found), tuple(label for _, label in found)
+        next_hop = next_hop_address(value[4 + _DISTINGUISHER_OCTETS : start - 1])
+    else:
+        prefixes = decode_prefixes(value[start:], family, "MP_REACH_NLRI", Subcode.OPTIONAL_ATTRIBUTE)
+        next_hop = next_hop_address(value[4 : start - 1])
+    return MpReach(family=family, prefixes=prefixes, labels=labels, next_hop=next_hop, is_empty=not prefixes)
 
 
-def decode_mp_unreach(value: bytes) -> MpUnreach:
-    """The value of MP_UNREACH_NLRI (RFC 4760 §4). Raises UpdateError."""
+def decode_mp_unreach(value: bytes, agreed: Agreed | None = None) -> MpUnreach:
+    """The value of MP_UNREACH_NLRI (RFC 4760 §4). Raises UpdateError. Without `agreed` no known family is ignored."""
     if len(value) < 3:
         raise _incorrect(f"malformed MP_UNREACH_NLRI: {len(value)} octets, at least 3 are needed (RFC 7606 §5.3)")
-    family = _family(value)
-    if family is None:
+    kind = _kind(value, agreed)
+    if kind is None:
         return MpUnreach(family=None)
-    prefixes = decode_prefixes(value[3:], family, "MP_UNREACH_NLRI", Subcode.OPTIONAL_ATTRIBUTE)
-    return MpUnreach(family=family, prefixes=prefixes)
+    if kind.vpn:
+        found = _decode_vpn_prefixes(value[3:], kind.family, "MP_UNREACH_NLRI")
+        return MpUnreach(family=kind.family, prefixes=tuple(one for one, _ in found))
+    prefixes = decode_prefixes(value[3:], kind.family, "MP_UNREACH_NLRI", Subcode.OPTIONAL_ATTRIBUTE)
+    return MpUnreach(family=kind.family, prefixes=prefixes)
 
 
 def next_hop_address(octets: bytes) -> Address:
-    """A next hop of 4, 16 or 32 octets: the global address of an IPv6 one, not its link-local (RFC 2545 §3)."""
+    """A next hop, without a distinguisher: the global address of an IPv6 one, not its link-local (RFC 2545 §3)."""
     return IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets[:16])
 
 
@@ -139,8 +199,13 @@ def is_unicast(prefix: Prefix) -> bool:
     return not (is_multicast or is_link_local)
 
 
-def _family(value: bytes) -> Family | None:
-    return _FAMILIES.get(value[0] << 8 | value[1]) if value[2] == UNICAST else None
+def _kind(value: bytes, agreed: Agreed | None) -> Agreed | None:
+    """The routes that an attribute is for; None where they are ignored."""
+    family = _FAMILIES.get(value[0] << 8 | value[1])
+    if family is None or value[2] not in (UNICAST, MPLS_VPN):
+        return None
+    kind = Agreed(family, vpn=value[2] == MPLS_VPN)
+    return kind if agreed in (None, kind) else None
 
 
 def _incorrect(text: str) -> UpdateError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lab.bgp import Address, Family, Prefix, Route
+from lab.bgp import Address, Family, Nlri, Route, VpnPrefix, prefix_of
 from lab.wire.attributes import (
     AS_PATH,
     LOCAL_PREF,
@@ -18,7 +18,15 @@ from lab.wire.attributes import (
     split_attributes,
 )
 from lab.wire.faults import AttributeFault, Fault, Subcode, UpdateError
-from lab.wire.nlri import MpReach, decode_mp_reach, decode_mp_unreach, decode_prefixes, is_host, is_unicast
+from lab.wire.nlri import (
+    Agreed,
+    MpReach,
+    decode_mp_reach,
+    decode_mp_unreach,
+    decode_prefixes,
+    is_host,
+    is_unicast,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +38,7 @@ class DecodedUpdate:
     """
 
     announced: tuple[Route, ...] = ()
-    withdrawn: tuple[Prefix, ...] = ()
+    withdrawn: tuple[Nlri, ...] = ()
     faults: tuple[Fault, ...] = ()
     end_of_rib: Family | None = None
 
@@ -39,38 +47,55 @@ class DecodedUpdate:
 class _Announcement:
     """The prefixes that an UPDATE announces: in its last field and in MP_REACH_NLRI."""
 
-    plain: tuple[Prefix, ...]
+    plain: tuple[Nlri, ...]
     reach: MpReach
+    is_empty: bool
+    """Whether the UPDATE announces nothing, in whatever family."""
 
     @property
-    def prefixes(self) -> tuple[Prefix, ...]:
+    def prefixes(self) -> tuple[Nlri, ...]:
         return self.plain + self.reach.prefixes
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.plain and self.reach.is_empty
+
+_IPV4_UNICAST = Agreed(Family.IPV4)
 
 
-def decode_update(body: bytes, *, asn4: bool = True, ebgp: bool = True, peer_asn: int | None = None) -> DecodedUpdate:
+def decode_update(
+    body: bytes,
+    *,
+    asn4: bool = True,
+    ebgp: bool = True,
+    peer_asn: int | None = None,
+    agreed: Agreed | None = None,
+) -> DecodedUpdate:
     """Decode an UPDATE message without its 19 octets of header. Raises UpdateError where the session must be reset.
 
     `asn4` and `ebgp` are those of `decode_attributes`. `peer_asn` is the AS that the paths of an external neighbour
-    must begin with (RFC 4271 §6.3); None leaves that unchecked, as for a route server.
+    must begin with (RFC 4271 §6.3); None leaves that unchecked, as for a route server. `agreed` are the only routes
+    that count (RFC 4760 §6); None takes all families that are known.
     """
     withdrawn_octets, attribute_octets, plain_octets = _fields(body)
+    withdrawn: tuple[Nlri, ...]
+    plain: tuple[Nlri, ...]
     withdrawn = decode_prefixes(withdrawn_octets, Family.IPV4, "withdrawn routes", Subcode.INVALID_NETWORK)
     plain = decode_prefixes(plain_octets, Family.IPV4, "NLRI", Subcode.INVALID_NETWORK)
     if len(body) == 4:
         return DecodedUpdate(end_of_rib=Family.IPV4)
+    has_plain = bool(plain)
+    if agreed not in (None, _IPV4_UNICAST):
+        withdrawn, plain = (), ()
     section = split_attributes(attribute_octets)
     if section.mp_unreach is not None:
-        unreach = decode_mp_unreach(section.mp_unreach)
+        unreach = decode_mp_unreach(section.mp_unreach, agreed)
         withdrawn += unreach.prefixes
         if not withdrawn and not plain and section.is_only_unreach:
             return DecodedUpdate(end_of_rib=unreach.family)
-    reach = MpReach(family=None, is_empty=True) if section.mp_reach is None else decode_mp_reach(section.mp_reach)
+    if section.mp_reach is None:
+        reach = MpReach(family=None, is_empty=True)
+    else:
+        reach = decode_mp_reach(section.mp_reach, agreed)
     attributes = decode_section(section, asn4=asn4, ebgp=ebgp)
-    announcement = _Announcement(plain=plain, reach=reach)
+    announcement = _Announcement(plain=plain, reach=reach, is_empty=not has_plain and reach.is_empty)
     faults = _faults(attributes, section, announcement, ebgp=ebgp)
     if ebgp and peer_asn is not None and not announcement.is_empty and AS_PATH in attributes.present:
         faults += _first_as_faults(attributes, peer_asn)
@@ -136,7 +161,7 @@ def _refuse_withdrawal(found: list[AttributeFault]) -> None:
 def _outcome(
     attributes: Attributes,
     found: list[AttributeFault],
-    withdrawn: tuple[Prefix, ...],
+    withdrawn: tuple[Nlri, ...],
     announcement: _Announcement,
 ) -> DecodedUpdate:
     """What becomes of the routes: the fault with the strongest consequence decides (RFC 7606 §3 h)."""
@@ -144,12 +169,13 @@ def _outcome(
     faults = tuple(Fault(prefixes=prefixes, text=fault.text, withdrawn=fault.withdrawn) for fault in found)
     if any(fault.withdrawn for fault in found):
         return DecodedUpdate(withdrawn=tuple(dict.fromkeys(withdrawn + prefixes)), faults=faults)
-    unusable = tuple(prefix for prefix in prefixes if not is_unicast(prefix))
+    unusable = tuple(prefix for prefix in prefixes if not is_unicast(prefix_of(prefix)))
     if unusable:
         text = "no unicast prefix: ignored (RFC 4271 §6.3)"
         faults = (*faults, Fault(prefixes=unusable, text=text, withdrawn=True))
-    announced = _routes(attributes, announcement.plain, attributes.next_hop, unusable)
-    announced += _routes(attributes, announcement.reach.prefixes, announcement.reach.next_hop, unusable)
+    announced = _routes(attributes, announcement.plain, (), attributes.next_hop, unusable)
+    reach = announcement.reach
+    announced += _routes(attributes, reach.prefixes, reach.labels, reach.next_hop, unusable)
     if withdrawn and announced:
         kept = set(prefixes)  # one that is announced too is not withdrawn (RFC 4271 §4.3)
         withdrawn = tuple(prefix for prefix in withdrawn if prefix not in kept)
@@ -157,10 +183,20 @@ def _outcome(
 
 
 def _routes(
-    attributes: Attributes, prefixes: tuple[Prefix, ...], next_hop: Address | None, unusable: tuple[Prefix, ...]
+    attributes: Attributes,
+    prefixes: tuple[Nlri, ...],
+    labels: tuple[int, ...],
+    next_hop: Address | None,
+    unusable: tuple[Nlri, ...],
 ) -> tuple[Route, ...]:
     if next_hop is None:
         return ()
-    if unusable:
-        prefixes = tuple(prefix for prefix in prefixes if prefix not in unusable)
-    return attributes.routes(prefixes, next_hop)
+    routes = attributes.routes(tuple(map(prefix_of, prefixes)), next_hop)
+    if labels:
+        routes = tuple(map(_labelled, routes, prefixes, labels))
+    return tuple(route for route in routes if route.nlri not in unusable) if unusable else routes
+
+
+def _labelled(route: Route, nlri: Nlri, label: int) -> Route:
+    """The route of a VPN."""
+    return replace(route, rd=nlri.rd, label=label) if isinstance(nlri, VpnPrefix) else route

@@ -6,20 +6,15 @@ and what `r` shows of its own are compared with what was sent, and with what the
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
 
-from erlab_command import ERLAB, Erlab
+from erlab_command import Erlab
 from frr import Bgpd
-from frr_host import bgpd_command
+from frr_in_lab import bgpd_in, build
 from lab.bgp import (
     ON_THE_WIRE,
     Aggregate,
@@ -36,7 +31,6 @@ from lab.bgp import (
     parse_prefix,
     text_of,
 )
-from lab.codec import plain
 from lab.controller import find_lab
 from lab.events import SessionUp, UpdateReceived
 from lab.messages import ReadTables, Refreshed, RequestRoutes, Tables
@@ -46,7 +40,6 @@ from lab.tables import LabTables, RouterTables, differences
 from lab_processes import adopt_orphans, await_, bury_the_dead
 from networks import OPEN, Net, exporting, policies
 
-HERE = Path(__file__).parents[1]
 ROUTER, FRR = IPv4Address("100.64.0.1"), IPv4Address("100.64.0.2")
 FRR_ID = IPv4Address("10.0.0.9")
 TO_FRR = policies(
@@ -185,8 +178,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ERLAB_STATE_DIR", str(erlab.state))
         try:
-            _build(erlab)
-            with _bgpd(erlab, directory) as frr:
+            build(erlab, plan())
+            with bgpd_in(erlab, "x", directory, CONFIGURATION) as frr:
                 made = Live(name=erlab.name, frr=frr)
                 await_(lambda: len(made.received()) == len(FROM_FRR), "FRR's routes")
                 await_(lambda: len(made.in_frr()) == len(made.sent()) == 4, "our routes")
@@ -194,43 +187,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         finally:
             erlab.end_everything()
             bury_the_dead()
-
-
-def _build(erlab: Erlab) -> None:
-    built = subprocess.run(  # noqa: S603
-        [sys.executable, str(HERE / "run_plan.py"), erlab.name],
-        input=json.dumps([plain(plan())]),
-        env=erlab.environment,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-
-
-@contextmanager
-def _bgpd(erlab: Erlab, directory: Path) -> Iterator[Bgpd]:
-    """FRR's bgpd in the node `x`; what it leaves in /var/tmp goes with the lab."""
-    (directory / "bgpd.conf").write_text(CONFIGURATION, encoding="utf-8")
-    hidden = ("sh", "-c", 'mount -t tmpfs none /var/tmp && exec "$@"', "sh")
-    with (directory / "bgpd.log").open("wb") as log:
-        started = subprocess.Popen(  # noqa: S603
-            [ERLAB, "shell", "x", "--", *hidden, *bgpd_command(str(directory))],
-            env=erlab.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    frr = Bgpd(directory)
-    try:
-        frr.begin()
-        yield frr
-    finally:
-        frr.close()
-        pid = (directory / "bgpd.pid").read_text(encoding="utf-8").strip()
-        erlab.shell("x", "sh", "-c", f"kill {pid}")  # the shell's own kill: a bare Debian has no other
-        started.wait(timeout=10)
 
 
 def modelled(node: NodePlan) -> RouterTables:

@@ -21,6 +21,7 @@ from lab.bgp import (
     Route,
     RouteSource,
     parse_prefix,
+    prefix_of,
 )
 from lab.events import (
     Announce,
@@ -197,7 +198,7 @@ class Kept:
                     del self.received[name]
             case UpdateReceived(session=name) if name in self.received:
                 for prefix in event.withdrawn:
-                    self.received[name].pop(prefix, None)
+                    self.received[name].pop(prefix_of(prefix), None)
                 self.received[name] |= {route.prefix: route for route in event.announced}
             case Reconfigured(bgp=bgp):
                 self.plan = bgp
@@ -220,7 +221,7 @@ class World:
                     self.sent[name][route.prefix] = route
             case Withdraw(session=name, prefixes=prefixes):
                 for prefix in prefixes:
-                    del self.sent[name][prefix]
+                    del self.sent[name][prefix_of(prefix)]
             case InstallRoute(prefix=prefix, next_hops=next_hops):
                 assert self.fib.get(prefix) != next_hops, "installed without a change"
                 self.fib[prefix] = next_hops

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from builders import A6, P1, P6, A
-from lab.bgp import family_of
+from lab.bgp import nlri_family
 from lab.events import RefreshRequested
 from lab.node.speaker import Decoder
 from lab.plan import SessionPlan
@@ -29,20 +31,28 @@ def test_only_the_agreed_family_is_withdrawn(plan: SessionPlan) -> None:
     body = update(MALFORMED_MED + BOTH_FAMILIES, nlri(str(P1)), nlri("10.9.0.0/16"))
     event = Decoder([plan]).update(str(plan.peer_address), body, asn4=True)
     assert event is not None
-    assert {family_of(prefix) for prefix in event.withdrawn} == {plan.family}
+    assert {nlri_family(prefix) for prefix in event.withdrawn} == {plan.family}
     assert [fault.prefixes for fault in event.faults] == [(P1,) if plan is A else (P6,)]
     event = Decoder([plan]).update(str(plan.peer_address), update(mp_unreach(nlri(str(P6)))), asn4=True)
     assert event is not None
     assert event.withdrawn == (() if plan is A else (P6,))
 
 
-@pytest.mark.parametrize(("plan", "body"), [(A, "00010001"), (A6, "00020001")])
+@pytest.mark.parametrize(
+    ("plan", "body"),
+    [
+        (A, "00010001"),
+        (A6, "00020001"),
+        (replace(A, vpn=True), "00010080"),
+        (replace(A6, vpn=True), "00020080"),
+    ],
+)
 def test_a_refresh_is_asked_for_the_agreed_family(plan: SessionPlan, body: str) -> None:
-    """A ROUTE-REFRESH of subtype 0 for the session's family is a request; for the other, or of 1 to 3, it is none."""
+    """A ROUTE-REFRESH of subtype 0 for the session's family is a request; for another, or of 1 to 3, it is none."""
     decoder = Decoder([plan])
     heard = [
         octets
-        for octets in ("00010001", "00020001", "00010080")
+        for octets in ("00010001", "00020001", "00010080", "00020080", "00010085")
         if decoder.refresh(str(plan.peer_address), bytes.fromhex(octets))
     ]
     assert heard == [body]

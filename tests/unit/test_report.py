@@ -477,6 +477,8 @@ def test_a_route_in_json_has_typed_values() -> None:
         "originator_id": None,
         "cluster_list": [],
         "unknown": [],
+        "rd": None,
+        "label": None,
         "weight": 0,
         "source": "bgp",
         "vrf": None,

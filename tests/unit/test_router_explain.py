@@ -47,6 +47,7 @@ from lab.bgp import (
     Origin,
     Prefix,
     Route,
+    RouteDistinguisher,
     RouteSource,
     UnknownAttribute,
     parse_prefix,
@@ -58,7 +59,8 @@ from lab.events import (
 from lab.explanation import AppliedRule, Candidate, Export
 from lab.policy import Change, Outcome, evaluate
 from lab.rib import Because, Decision, Path
-from lab.router import Router, fingerprint
+from lab.router import Router
+from lab.router.session import fingerprint
 from lab.router.speaker import OWN_ROUTE_WEIGHT
 from lab.tables import FibEntry, RouterTables, SessionTables
 
@@ -138,6 +140,8 @@ BASE = route_from(A)
         replace(BASE, originator_id=IPv4Address(1)),
         replace(BASE, cluster_list=(IPv4Address(1),)),
         replace(BASE, unknown=(UnknownAttribute(99, "00"),)),
+        replace(BASE, rd=RouteDistinguisher("65001:1")),
+        replace(BASE, label=16),
     ],
     ids=["prefix", *ON_THE_WIRE],
 )

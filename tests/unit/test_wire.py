@@ -236,7 +236,8 @@ def test_withdrawals_with_attributes() -> None:
         (update(), Family.IPV4),
         (update(mp_unreach(b"")), Family.IPV6),
         (update(mp_unreach(b"", afi=1)), Family.IPV4),
-        (update(mp_unreach(b"", safi=128)), None),
+        (update(mp_unreach(b"", safi=128)), Family.IPV6),
+        (update(mp_unreach(b"", safi=70)), None),
         (update(mp_unreach(b""), withdrawn=P10), None),
         (update(MANDATORY + mp_unreach(b"")), None),
         (update(mp_unreach(P2001)), None),
@@ -253,8 +254,8 @@ def test_end_of_rib(body: bytes, family: Family | None) -> None:
     [
         mp_reach(b"", b"\x70abc", afi=25, safi=70),
         mp_reach(b"", b"", afi=25, safi=70),
-        mp_unreach(b"\xff", safi=128),
-        mp_unreach(b"", safi=128),
+        mp_unreach(b"\xff", safi=70),
+        mp_unreach(b"", safi=70),
     ],
 )
 def test_other_families_are_ignored(carrier: bytes) -> None:
