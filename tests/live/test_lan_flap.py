@@ -21,7 +21,7 @@ PREFIX = {"ipv4": "10.20.0.0/16", "ipv6": "2001:db8:20::/48"}
 
 @pytest.mark.parametrize("family", PREFIX)
 def test_a_lan_that_flaps(erlab: Erlab, tmp_path: Path, family: str) -> None:
-    """While a port of the LAN is down BGP leads to it over the other edge; when it is up again the kernel's route does."""
+    """While a port of the LAN is down BGP leads to it by the other edge; when it is up again the kernel does."""
     file = TWO_LANS.write(tmp_path, erlab.name)
     erlab.does("up", file, "--timeout", "30")
 
