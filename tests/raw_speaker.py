@@ -2,7 +2,8 @@
 
     python raw_speaker.py ROUTER_ADDRESS OWN_AS < COMMANDS
 
-Each line of stdin is a message: `update HEX` (the body), `refresh HEX` (its body, RFC 2918). Each line on stdout is
+Each line of stdin is a message: `update HEX` (the body), `refresh HEX` (its body, RFC 2918), or `octets HEX`, which are
+sent as they are. Each line on stdout is
 one that arrived: `established`, `update HEX`, `notification CODE SUBCODE`, `closed`. It speaks until stdin ends.
 """
 
@@ -91,6 +92,8 @@ class Speaker:
         words = sys.stdin.buffer.raw.readline().split()  # type: ignore[union-attr]  # stdin is a buffer of a raw file
         if words[:1] == [b"refresh"]:
             self._connection.sendall(message(ROUTE_REFRESH, bytes.fromhex(words[1].decode())))
+        elif words[:1] == [b"octets"]:
+            self._connection.sendall(bytes.fromhex(words[1].decode()))
         elif words:
             self._connection.sendall(message(UPDATE, bytes.fromhex(words[1].decode())))
         return bool(words)

@@ -9,18 +9,18 @@ from lab.bgp import ATTRIBUTES, AttributeChange, Route, RouteSource, text_of, ti
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.plan import Plan
 from lab.policy import Fate, Outcome, Step
-from lab.report.layout import Colour, counted, hanging, paint
+from lab.report.layout import counted, hanging
 from lab.report.tables_text import named
 from lab.rib import Because, Decision, Path
 
 
-def explanation(plan: Plan, explained: Explanation, *, color: bool = False) -> str:
+def explanation(plan: Plan, explained: Explanation) -> str:
     """The whole story of one prefix at one router."""
     lines = [_title(explained)]
     if explained.decision is not None:
         lines += _decision(explained.decision)
     for number, candidate in enumerate(explained.candidates, start=1):
-        lines += ["", *_candidate(number, candidate, explained, plan, color=color)]
+        lines += ["", *_candidate(number, candidate, explained, plan)]
     if explained.exports:
         lines += ["", "sent on"]
     for export in explained.exports:
@@ -57,10 +57,10 @@ def _origin(neighbor: str | None) -> str:
 # paths
 
 
-def _candidate(number: int, candidate: Candidate, explained: Explanation, plan: Plan, *, color: bool) -> Iterator[str]:
+def _candidate(number: int, candidate: Candidate, explained: Explanation, plan: Plan) -> Iterator[str]:
     source = f"received on {candidate.session}" if candidate.session else "originated here"
-    word, why, colour = _fate(candidate, explained.decision)
-    yield f"path {number}, {source}: {paint(word, colour, color=color)}"
+    word, why = _fate(candidate, explained.decision)
+    yield f"path {number}, {source}: {word}"
     if why:
         yield from hanging("  because   ", why)
     if candidate.fault:
@@ -74,16 +74,16 @@ def _candidate(number: int, candidate: Candidate, explained: Explanation, plan: 
         yield from hanging("  used as   ", _attributes(candidate.path.route, plan, explained.router))
 
 
-def _fate(candidate: Candidate, decision: Decision | None) -> tuple[str, str, Colour]:
+def _fate(candidate: Candidate, decision: Decision | None) -> tuple[str, str]:
     path = candidate.path
     if path is None:
-        return "refused", "" if candidate.outcome else candidate.refused, Colour.RED
+        return "refused", "" if candidate.outcome else candidate.refused
     if decision is not None and path == decision.best:
-        return "best", "", Colour.GREEN
+        return "best", ""
     because = _lost(path, decision)
     if decision is not None and path in decision.multipath:
-        return "used beside the best", because, Colour.GREEN
-    return "lost", because, Colour.YELLOW
+        return "used beside the best", because
+    return "lost", because
 
 
 def _lost(path: Path, decision: Decision | None) -> str:
@@ -129,6 +129,8 @@ def policy_step(step: Step, *, indent: str = "", with_policy: bool = False) -> I
         yield from hanging(f"{indent}  {condition.text}: ", f"{holds}, {condition.because}")
     for change in step.changes:
         yield from hanging(f"{indent}  set {title_of(change.attribute)}: ", _changed(change))
+    if step.next_hop_set:
+        yield f"{indent}  chooses the next hop: the session puts no other one in its place"
 
 
 def _changed(change: AttributeChange) -> str:

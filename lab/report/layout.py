@@ -1,29 +1,13 @@
-"""Aligned columns, wrapped text and colours: all the typesetting that the text reports need."""
+"""Aligned columns and wrapped text: all the typesetting that the text reports need."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from itertools import zip_longest
 
 WIDTH = 120
 """The longest line that is not itself one long word."""
-
-
-class Colour(Enum):
-    """ANSI's select-graphic-rendition parameters (ECMA-48 §8.3.117)."""
-
-    RED = "31"
-    GREEN = "32"
-    YELLOW = "33"
-    BOLD = "1"
-    FAINT = "2"
-
-
-def paint(text: str, colour: Colour, *, color: bool) -> str:
-    """The text in a colour, where `color` asks for it. Meaning never hangs on it."""
-    return f"\x1b[{colour.value}m{text}\x1b[0m" if color and text else text
 
 
 def aligned(header: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan
 from lab.policy import Policy, SessionRules
-from lab.report.layout import Colour, counted, hanging, paint, unheaded
+from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
 
 
@@ -124,22 +124,22 @@ def _with_called(policy: Policy) -> Iterator[Policy]:
             yield from _with_called(term.call)
 
 
-def plan_difference(old: Plan, new: Plan, *, color: bool = False) -> str:
+def plan_difference(old: Plan, new: Plan) -> str:
     """What was added (+), removed (-) and changed (~) from one plan to another."""
     found = changes(old, new)
     if not found:
         return "the plans are equal"
-    return "\n".join([*(_change(change, color=color) for change in found), counted(len(found), "change")])
+    return "\n".join([*(_change(change) for change in found), counted(len(found), "change")])
 
 
-def _change(change: PlanChange, *, color: bool) -> str:
+def _change(change: PlanChange) -> str:
     if change.secret:
-        return paint(f"~ {change.what} key {_secret_change(change)}", Colour.YELLOW, color=color)
+        return f"~ {change.what} key {_secret_change(change)}"
     if not change.before:
-        return paint(f"+ {change.what}{_after(change.after)}", Colour.GREEN, color=color)
+        return f"+ {change.what}{_after(change.after)}"
     if not change.after:
-        return paint(f"- {change.what}{_after(change.before)}", Colour.RED, color=color)
-    return paint(f"~ {change.what}: {change.before} -> {change.after}", Colour.YELLOW, color=color)
+        return f"- {change.what}{_after(change.before)}"
+    return f"~ {change.what}: {change.before} -> {change.after}"
 
 
 def _secret_change(change: PlanChange) -> str:

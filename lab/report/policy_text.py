@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lab.bgp import ATTRIBUTES, AttributeChange, Origin, Route, RouteSource, changes_between, family_of, text_of
+from lab.bgp import (
+    ATTRIBUTES,
+    AttributeChange,
+    Origin,
+    Route,
+    RouteSource,
+    changes_between,
+    family_of,
+    text_of,
+    title_of,
+)
 from lab.policy import Outcome
 from lab.policy.boundary import Sample
 from lab.policy.boundary_values import ordinary_next_hop
@@ -13,7 +23,7 @@ from lab.policy.cases import CaseReport, CaseResult
 from lab.policy.coverage import DEFAULT, WrittenTerm
 from lab.policy.difference import Comparison, Difference, DifferenceReport, Presence
 from lab.report.explanation_text import policy_step
-from lab.report.layout import Colour, counted, hanging, paint
+from lab.report.layout import counted, hanging
 
 ROUTES_SHOWN = 20
 """Of those that a chain was asked about, with their whole traces."""
@@ -35,7 +45,7 @@ def route_text(route: Route) -> str:
         "weight": "0",
         "source": RouteSource.BGP.value,
     }
-    told = [f"{name} {text}" for name, text in texts.items() if text and text != usual.get(name)]
+    told = [f"{title_of(name)} {text}" for name, text in texts.items() if text and text != usual.get(name)]
     return ", ".join([str(route.prefix), *told])
 
 
@@ -54,50 +64,44 @@ def _fate(outcome: Outcome) -> str:
 def _trace(outcome: Outcome, indent: str) -> Iterator[str]:
     several = any(step.policy != outcome.policy for step in outcome.steps)
     for step in outcome.steps:
-        inside = indent + "  " * step.depth
-        yield from policy_step(step, indent=inside, with_policy=several)
-        if step.next_hop_set:
-            yield f"{inside}  chooses the next hop: the session puts no other one in its place"
+        yield from policy_step(step, indent=indent + "  " * step.depth, with_policy=several)
 
 
 def _changed(changes: Iterable[AttributeChange]) -> str:
-    return ", ".join(f"{one.attribute}: {one.before or 'none'} -> {one.after or 'none'}" for one in changes)
+    return ", ".join(f"{title_of(one.attribute)}: {one.before or 'none'} -> {one.after or 'none'}" for one in changes)
 
 
 # cases
 
 
-def cases(report: CaseReport, *, color: bool = False) -> str:
+def cases(report: CaseReport) -> str:
     """Each case, those that failed with their whole trace, then the terms that no case reaches."""
-    lines = [line for result in report.results for line in _case(result, color=color)]
+    lines = [line for result in report.results for line in _case(result)]
     lines += [""] if lines else []
-    lines += _missed(report, color=color)
+    lines += _missed(report)
     passed = sum(result.passed for result in report.results)
     failed = len(report.results) - passed
-    colour = Colour.GREEN if report.exit_code == 0 else Colour.RED if report.exit_code == 1 else Colour.YELLOW
-    lines += [paint(f"{passed} passed, {failed} failed", colour, color=color)]
+    lines += [f"{passed} passed, {failed} failed"]
     lines += [f"nothing was tested: {file} has no cases, so this proves nothing" for file in report.empty]
     return "\n".join(lines)
 
 
-def _case(result: CaseResult, *, color: bool) -> Iterator[str]:
+def _case(result: CaseResult) -> Iterator[str]:
     case, outcome = result.case, result.outcome
     if result.passed:
-        yield f"{paint('PASS', Colour.GREEN, color=color)}  {case.name}"
+        yield f"PASS  {case.name}"
         return
-    yield f"{paint('FAIL', Colour.RED, color=color)}  {case.name}"
-    yield _INDENT + paint(case.where, Colour.FAINT, color=color)
+    yield f"FAIL  {case.name}"
+    yield _INDENT + case.where
     for one in result.mismatches:
         says = f"expected {one.expected or 'none'}, got {one.got or 'none'}"
-        first, *rest = hanging(f"{one.what}: ", says, indent=_INDENT)
-        yield paint(first, Colour.BOLD, color=color)
-        yield from rest
+        yield from hanging(f"{title_of(one.what)}: ", says, indent=_INDENT)
     yield from hanging("route: ", route_text(case.route), indent=_INDENT)
     yield f"{_INDENT}{outcome.policy}: {outcome.because}"
     yield from _trace(outcome, _INDENT + "  ")
 
 
-def _missed(report: CaseReport, *, color: bool) -> Iterator[str]:
+def _missed(report: CaseReport) -> Iterator[str]:
     coverage = report.coverage
     if coverage.missed:
         yield "no case reaches"
@@ -105,8 +109,7 @@ def _missed(report: CaseReport, *, color: bool) -> Iterator[str]:
     count, defaults = len(coverage.terms), sum(one.term == DEFAULT for one in coverage.terms)
     also = " and defaults" if defaults else ""
     says = f"{coverage.reached} of {counted(count, 'term')}{also} reached"
-    failed = report.coverage_required and coverage.missed
-    yield paint(says, Colour.RED, color=color) if failed else says
+    yield says
 
 
 def _term(term: WrittenTerm) -> str:
@@ -118,11 +121,11 @@ def _term(term: WrittenTerm) -> str:
 # differences
 
 
-def difference(report: DifferenceReport, *, color: bool = False) -> str:
+def difference(report: DifferenceReport) -> str:
     """The routes whose fate or attributes change, put together by what decided, and what was compared."""
     lines: list[str] = []
     for one in report.comparisons:
-        lines += _comparison(one, report.given_routes or 0, color=color)
+        lines += _comparison(one, report.given_routes or 0)
     lines += [""] if lines else []
     for note in report.notes:
         lines += hanging("note: ", note)
@@ -140,7 +143,7 @@ class _Alike:
     count: int = 0
 
 
-def _comparison(comparison: Comparison, given: int, *, color: bool) -> Iterator[str]:
+def _comparison(comparison: Comparison, given: int) -> Iterator[str]:
     version, differences = comparison.version, comparison.differences
     compared = counted(comparison.boundary_routes + given, "route")
     says = f"{len(differences)} of {compared} differ" if differences else f"no difference in {compared}"
@@ -149,8 +152,7 @@ def _comparison(comparison: Comparison, given: int, *, color: bool) -> Iterator[
     if given and differences:
         says += f", {sum(one.given for one in differences)} of those given"
     absent = {Presence.ADDED: "added, ", Presence.REMOVED: "removed, "}.get(version.presence, "")
-    colour = Colour.YELLOW if comparison.differs or comparison.is_open else Colour.GREEN
-    yield paint(f"{version.name}: {absent}{says}", colour, color=color)
+    yield f"{version.name}: {absent}{says}"
     for alike in _alike(differences):
         yield from _group(alike)
     if len(differences) > _TRACED:
@@ -235,11 +237,11 @@ class Evaluated:
     notes: tuple[str, ...] = ()
 
 
-def evaluation(evaluated: Evaluated, *, color: bool = False) -> str:
+def evaluation(evaluated: Evaluated) -> str:
     """The fate of each route with its whole trace, and how many there are of each."""
     lines: list[str] = []
     for asked, outcome in evaluated.traced:
-        lines += [*hanging("", sample_text(asked)), *_outcome(asked.route, outcome, color=color), ""]
+        lines += [*hanging("", sample_text(asked)), *_outcome(asked.route, outcome), ""]
     more = evaluated.accepted + evaluated.rejected - len(evaluated.traced)
     if more > 0:
         lines += [f"and {counted(more, 'route')} more (--format json shows all)"]
@@ -251,9 +253,8 @@ def evaluation(evaluated: Evaluated, *, color: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _outcome(route: Route, outcome: Outcome, *, color: bool) -> Iterator[str]:
-    colour = Colour.GREEN if outcome.accepted else Colour.RED
-    yield f"  {paint(_fate(outcome), colour, color=color)} by {outcome.policy}: {outcome.because}"
+def _outcome(route: Route, outcome: Outcome) -> Iterator[str]:
+    yield f"  {_fate(outcome)} by {outcome.policy}: {outcome.because}"
     yield from _trace(outcome, "    ")
     if outcome.route is not None and outcome.route != route:
         yield from hanging("comes out as ", route_text(outcome.route), indent="  ")

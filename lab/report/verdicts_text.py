@@ -5,59 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.checks import Outcome, Report, Verdict
-from lab.report.layout import Colour, counted, hanging, paint, side_by_side
+from lab.report.layout import counted, hanging, side_by_side
 from lab.tables import Difference
 
 DIFFERENCES_SHOWN = 20
 _WORDS = {
-    Outcome.PASSED: ("PASS", Colour.GREEN),
-    Outcome.FAILED: ("FAIL", Colour.RED),
-    Outcome.INCONCLUSIVE: ("????", Colour.YELLOW),
+    Outcome.PASSED: "PASS",
+    Outcome.FAILED: "FAIL",
+    Outcome.INCONCLUSIVE: "????",
 }
 _INDENT = "      "
 _WIDTHS = (46, 32, 32)
 
 
-def report(report: Report, *, color: bool = False) -> str:
+def report(report: Report) -> str:
     """Everything that one run showed, the count of outcomes last."""
     lines: list[str] = []
     if report.verdicts:
         lines += _columns(("expected", "predicted", "observed"))
         for verdict in report.verdicts:
-            lines += _verdict(verdict, color=color)
+            lines += _verdict(verdict)
         lines += [""]
-    lines += _model(report, color=color)
+    lines += _model(report)
     for note in report.notes:
         lines += hanging("note: ", note)
     for sentence in report.fidelity:
         lines += hanging("fidelity: ", sentence)
-    return "\n".join([*lines, "", *_closing(report, color=color)])
+    return "\n".join([*lines, "", *_closing(report)])
 
 
-def _verdict(verdict: Verdict, *, color: bool) -> Iterator[str]:
-    word, colour = _WORDS[verdict.outcome]
+def _verdict(verdict: Verdict) -> Iterator[str]:
+    word = _WORDS[verdict.outcome]
     cells = (verdict.expected, verdict.predicted.text, verdict.observed.text)
     lines = _columns(cells)
-    yield paint(word, colour, color=color) + lines[0][len(word) :]
+    yield word + lines[0][len(word) :]
     yield from lines[1:]
-    yield _INDENT + paint(verdict.expectation.where, Colour.FAINT, color=color)
+    yield _INDENT + verdict.expectation.where
     if verdict.cause:
-        first, *rest = hanging("cause: ", verdict.cause, indent=_INDENT)
-        yield paint(first, Colour.BOLD, color=color)
-        yield from (paint(line, Colour.BOLD, color=color) for line in rest)
+        yield from hanging("cause: ", verdict.cause, indent=_INDENT)
 
 
 def _columns(cells: tuple[str, str, str]) -> list[str]:
     return [(_INDENT + "  ".join(line)).rstrip() for line in side_by_side(cells, _WIDTHS)]
 
 
-def _model(report: Report, *, color: bool) -> Iterator[str]:
+def _model(report: Report) -> Iterator[str]:
     compared = f"{counted(report.routes_compared, 'route')} of the RIBs and FIBs"
     if not report.differences:
         yield f"model: predicted = observed in {compared}"
         return
     says = f"model: predicted and observed differ in {counted(len(report.differences), 'place')}, of {compared}"
-    yield paint(says, Colour.YELLOW, color=color)
+    yield says
     for difference in report.differences[:DIFFERENCES_SHOWN]:
         yield from _difference(difference)
     more = len(report.differences) - DIFFERENCES_SHOWN
@@ -70,11 +68,10 @@ def _difference(difference: Difference) -> list[str]:
     return hanging(f"{difference.router} {difference.table} ", says, indent=_INDENT)
 
 
-def _closing(report: Report, *, color: bool) -> Iterator[str]:
+def _closing(report: Report) -> Iterator[str]:
     counts = {outcome: sum(v.outcome is outcome for v in report.verdicts) for outcome in Outcome}
-    colour = Colour.RED if counts[Outcome.FAILED] else Colour.YELLOW if report.exit_code else Colour.GREEN
     line = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items())
-    yield paint(line, colour, color=color)
+    yield line
     if not report.verdicts:
         yield "nothing was asked: the topology has no expectations, so this proves nothing"
     elif report.differences and report.exit_code == 3 and not counts[Outcome.INCONCLUSIVE]:

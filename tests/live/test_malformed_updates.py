@@ -7,6 +7,8 @@ router makes of the same octets in memory.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,11 +88,11 @@ class Neighbor:
 
 
 @contextmanager
-def neighbor(erlab: Erlab, rules: SessionRules = OPEN) -> Iterator[Neighbor]:
+def neighbor(erlab: Erlab, made: Plan) -> Iterator[Neighbor]:
     """A lab with `r`, and its session with `x` established."""
     built = subprocess.run(  # noqa: S603
         [sys.executable, str(HERE / "run_plan.py"), erlab.name],
-        input=json.dumps([plain(plan(rules))]),
+        input=json.dumps([plain(made)]),
         env=erlab.environment,
         text=True,
         capture_output=True,
@@ -176,7 +178,7 @@ def test_a_malformed_attribute_withdraws_its_routes(erlab: Erlab, name: str) -> 
     """The route that was there goes, another stays, the session stays, and the reason is told, as in the model."""
     attributes, named = WITHDRAWN[name]
     bad = update(attributes, nlri(P))
-    with neighbor(erlab) as x:
+    with neighbor(erlab, plan()) as x:
         x.sends(f"update {update(SOUND, nlri(P, '10.2.0.0/16')).hex()}")
         await_(lambda: len(received(erlab)) == 2, "the sound routes", deadline_s=10)
         x.sends(f"update {bad.hex()}")
@@ -195,7 +197,7 @@ def test_a_malformed_attribute_is_discarded_alone(erlab: Erlab, name: str) -> No
     """The route arrives without the attribute, and the reason is told, as in the model."""
     attributes, named = DISCARDED[name]
     body = update(attributes, nlri(P))
-    with neighbor(erlab) as x:
+    with neighbor(erlab, plan()) as x:
         x.sends(f"update {body.hex()}")
         await_(lambda: len(received(erlab)) == 1, "the route", deadline_s=10)
         (candidate,) = explained(erlab)["candidates"]
@@ -208,7 +210,7 @@ def test_a_malformed_attribute_is_discarded_alone(erlab: Erlab, name: str) -> No
 
 def test_a_malformed_prefix_ends_the_session(erlab: Erlab) -> None:
     """Where the prefixes cannot be told apart nothing can be withdrawn: NOTIFICATION 3/10 (RFC 7606 §5.3)."""
-    with neighbor(erlab) as x:
+    with neighbor(erlab, plan()) as x:
         x.sends(f"update {update(SOUND, bytes([33, 10, 1, 1, 1, 1])).hex()}")
         heard = x.hears()
         while heard.startswith("update"):
@@ -219,9 +221,60 @@ def test_a_malformed_prefix_ends_the_session(erlab: Erlab) -> None:
     assert session["why_down"].startswith("closed by r: ")
 
 
+HEADERS = {
+    "ff" * 15 + "fe" + "001304": "notification 1 1",  # the marker is not all ones
+    "ff" * 16 + "001204": "notification 1 2",  # shorter than its own header
+    "ff" * 16 + "ffff02": "notification 1 2",  # longer than any message
+    "ff" * 16 + "001404" + "00": "notification 1 2",  # a KEEPALIVE with a body
+    "ff" * 16 + "001309": "notification 1 3",  # of no type that there is
+}
+"""Headers of messages that are wrong, and the answer that each gets (RFC 4271 §6.1)."""
+
+
+@pytest.mark.parametrize("octets", HEADERS)
+def test_a_malformed_header_is_answered_by_its_notification(erlab: Erlab, octets: str) -> None:
+    """The neighbour is told what was wrong with the header before the session ends."""
+    with neighbor(erlab, plan()) as x:
+        x.sends(f"octets {octets}")
+        heard = x.hears()
+        while heard.startswith("update"):
+            heard = x.hears()
+        assert heard == HEADERS[octets]
+        assert x.hears() == "closed"
+
+
+def test_nothing_that_was_queued_survives_a_session(erlab: Erlab) -> None:
+    """A route that was due to be sent as its session ended, and is gone since, is not sent on the next one."""
+    net = Net()
+    net.router("r", 65010, ["10.10.0.0/16", "100.64.0.4/30"])
+    net.outsider("r", "x", 65001)
+    net.outsider("r", "y", 65002)
+    with neighbor(erlab, net.plan()) as x:
+        erlab.shell("r", "ip", "link", "set", "to-y", "down")
+        while not x.hears().startswith("update 0005"):  # the withdrawal
+            pass
+        (process,) = [one for one in erlab.processes() if one.name == "erlab-r"]
+        os.kill(process.pid, signal.SIGSTOP)
+    erlab.shell("r", "ip", "link", "set", "to-y", "up")
+    os.kill(process.pid, signal.SIGCONT)
+
+    def session() -> Any:  # noqa: ANN401  # JSON has no narrower type
+        return erlab.does("show", "sessions", "r", "--format", "json").document["sessions"][0]
+
+    await_(lambda: not session()["established"], "the end of the session")
+    erlab.shell("r", "ip", "link", "set", "to-y", "down")
+    with speaking(erlab) as x:
+        assert x.hears() == "established"
+        heard = {x.hears(), x.hears()}
+        x.sends("refresh 00010001")
+        heard.add(x.hears())
+    assert len(heard) == 2
+    assert "update 00000000" in heard
+
+
 def test_a_route_refresh_brings_all_routes_again(erlab: Erlab) -> None:
     """A neighbour that asks (RFC 2918) is sent the same UPDATE once more; one that does not ask is not."""
-    with neighbor(erlab) as x:
+    with neighbor(erlab, plan()) as x:
         first = [x.hears(), x.hears()]
         assert "update 00000000" in first
         (announced,) = (line for line in first if line != "update 00000000")
@@ -234,7 +287,7 @@ def test_a_route_refresh_brings_all_routes_again(erlab: Erlab) -> None:
 @pytest.mark.parametrize("ignored", ["00020001", "00010002", "00010101", "00010201", "00010301", "0001ff01"])
 def test_a_route_refresh_that_asks_for_nothing_here_is_ignored(erlab: Erlab, ignored: str) -> None:
     """One of a family that is not the session's (RFC 2918 §4) or with another subtype (RFC 7313 §5) is not answered."""
-    with neighbor(erlab) as x:
+    with neighbor(erlab, plan()) as x:
         (announced,) = {x.hears(), x.hears()} - {"update 00000000"}
         x.sends(f"refresh {ignored}")
         x.sends("refresh 00010001")
@@ -247,7 +300,7 @@ def test_a_route_refresh_that_asks_for_nothing_here_is_ignored(erlab: Erlab, ign
 
 def test_a_session_that_is_held_down_is_refused(erlab: Erlab) -> None:
     """A neighbour that went past its limit and connects again hears NOTIFICATION 6/5 (RFC 4486 §4), every time."""
-    with neighbor(erlab, replace(OPEN, max_prefix=MaxPrefix(limit=1, restart_s=None))) as x:
+    with neighbor(erlab, plan(replace(OPEN, max_prefix=MaxPrefix(limit=1, restart_s=None)))) as x:
         x.sends(f"update {update(SOUND, nlri(P, '10.2.0.0/16')).hex()}")
         heard = x.hears()
         while heard.startswith("update"):
@@ -263,7 +316,7 @@ def test_a_session_that_is_held_down_is_refused(erlab: Erlab) -> None:
 def test_an_unknown_attribute_is_passed_on(erlab: Erlab) -> None:
     """An optional transitive attribute that no one knows is kept with its value (RFC 4271 §5)."""
     body = update(SOUND + attribute(TRANSITIVE, 99, b"\x01\x02\x03"), nlri(P))
-    with neighbor(erlab) as x:
+    with neighbor(erlab, plan()) as x:
         x.sends(f"update {body.hex()}")
         await_(lambda: len(received(erlab)) == 1, "the route", deadline_s=10)
         (route,) = received(erlab)

@@ -236,6 +236,17 @@ def test_each_family_has_its_own_address(capsys: pytest.CaptureFixture[str]) -> 
     assert "comes out as 10.0.0.0/8, next_hop 172.16.0.1" in out
 
 
+def test_a_difference_calls_a_med_what_the_policy_calls_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The attribute has one name in the file and in what is said of it; JSON has its own (RFC 4271 §5.1.4)."""
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    for file, med in ((old, 10), (new, 20)):
+        file.write_text(f"policies: {{p: [{{set: {{med: {med}}}, then: accept}}]}}", encoding="utf-8")
+    out = policy("diff", str(old), str(new), capsys=capsys)[1]
+
+    assert "med: 10 -> 20" in out
+    assert "multi_exit_disc" not in out
+
+
 def test_a_chosen_next_hop_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """A term that keeps the next hop changes no attribute, and still says what it chose; JSON does too."""
     call = ("eval", "chain.yaml", "first", "--route", "prefix=10.0.0.0/8 communities=65010:1")

@@ -18,6 +18,8 @@ from lab.plan import BgpPlan, InterfacePlan, NodePlan, Plan, Role, SessionPlan
 from lab.policy import Asked, AsPathEntry, AsPathSet, Change, Fate, Match, Policy, SessionRules, Term
 from lab.predict import predict
 from lab.tables import ClosedSession, RouterTables, SessionTables
+from networks import ACCEPT as EVERYTHING
+from networks import Net, importing, policies
 
 
 def loc_rib(tables: RouterTables) -> dict[Prefix, tuple[str, int | None]]:
@@ -104,6 +106,53 @@ def test_a_session_past_its_limit_is_down_at_both_ends() -> None:
     assert (far.established, far.why_down, far.adj_rib_in, far.adj_rib_out) == (False, f"r closed it: {reason}", (), ())
     assert prediction.closed == (ClosedSession(router="r", session="a/ipv4", reason=reason),)
     assert [route.prefix for route in prediction.tables.of("r").loc_rib] == [P1]
+
+
+def passes_for_a_moment(restart_s: int | None, *, for_ever: bool) -> Plan:
+    """`r` lets in one prefix of `a`, who has one of its own and hears of another: first from `c`, then from `d`.
+
+    The route over `d` is better and comes later, and it is not passed on, unless `for_ever`.
+    """
+    found = policies(
+        "policies: {better: [{set: {local_pref: 200, add_communities: [no-export]}, then: accept}],"
+        " worse: [{set: {local_pref: 50}, then: accept}]}"
+    )
+    net = Net()
+    net.router("r", 65010)
+    net.router("a", 65001, ["10.1.0.0/16"])
+    net.router("c", 65003, ["10.9.0.0/16"])
+    net.router("d", 65004)
+    net.router("e", 65005, ["10.9.0.0/16"])
+    net.session("r", "a", r=importing(EVERYTHING, max_prefix=MaxPrefix(limit=1, restart_s=restart_s)))
+    net.session("a", "c")
+    net.session("a", "d", a=importing(found["worse" if for_ever else "better"]))
+    net.session("d", "e")
+    return net.plan()
+
+
+@pytest.mark.parametrize("restart_s", [1, None])
+@pytest.mark.parametrize("for_ever", [False, True])
+def test_a_limit_that_is_passed_for_a_moment_closes_nothing(restart_s: int | None, *, for_ever: bool) -> None:
+    """What counts is whether the limit is passed once all has settled, and not in which order the UPDATEs came."""
+    prediction = predict(passes_for_a_moment(restart_s, for_ever=for_ever))
+
+    assert session(prediction.tables.of("r"), "a/ipv4").established is not for_ever
+    assert len(prediction.closed) == for_ever
+
+
+def test_two_ends_that_close_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that each end closes is closed at both, and tried again at both."""
+    found = policies("policies: {one: [{match: {prefix_list: 10.1.0.0/16}, then: accept}, {then: accept}]}")
+    limit = MaxPrefix(limit=1)
+    net = Net()
+    net.router("r", 65010, ["10.1.0.0/16", "10.2.0.0/16"])
+    net.router("a", 65001, ["10.3.0.0/16", "10.4.0.0/16"])
+    net.session("r", "a", r=importing(found["one"], max_prefix=limit), a=importing(found["one"], max_prefix=limit))
+    monkeypatch.setattr(module, "MAXIMUM_EVENTS_PER_SESSION", 20)
+
+    prediction = predict(net.plan())
+
+    assert {(one.router, one.session) for one in prediction.closed} == {("r", "a/ipv4"), ("a", "r/ipv4")}
 
 
 @pytest.mark.parametrize(
@@ -214,6 +263,33 @@ def test_the_same_ring_settles_where_the_direct_way_is_preferred(monkeypatch: py
     tables = predict(gadget(local_pref=50)).tables
 
     assert [loc_rib(tables.of(f"r{number}"))[ORIGIN] for number in (1, 2, 3)] == [("64500", None)] * 3
+
+
+def test_a_state_that_comes_back_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Routes that oscillate are told of after a few rounds, however much may be delivered."""
+    monkeypatch.setattr(module, "MAXIMUM_EVENTS_PER_SESSION", 1 << 40)
+
+    with pytest.raises(LabBroken, match="oscillate"):
+        predict(gadget(local_pref=200))
+
+
+@pytest.mark.parametrize(("local_pref", "settles"), [(200, False), (100, True), (50, True)])
+def test_routes_with_two_states_to_settle_in_are_no_prediction(local_pref: int, *, settles: bool) -> None:
+    """Where two routers each prefer the way over the other, the order of UPDATEs decides, which is said (RFC 4264)."""
+    found = policies(f"policies: {{liked: [{{set: {{local_pref: {local_pref}}}, then: accept}}]}}")
+    net = Net()
+    net.router("o", 65000, ["10.1.0.0/16"])
+    net.router("a", 65001)
+    net.router("b", 65002)
+    net.session("o", "a")
+    net.session("o", "b")
+    net.session("a", "b", a=importing(found["liked"]), b=importing(found["liked"]))
+
+    if settles:
+        assert len(predict(net.plan()).tables.of("a").loc_rib) == 1
+    else:
+        with pytest.raises(LabBroken, match=r"a BGP wedgie \(RFC 4264\)"):
+            predict(net.plan())
 
 
 @pytest.mark.parametrize(

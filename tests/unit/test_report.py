@@ -55,7 +55,18 @@ from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectat
 from lab.forwarding import Flow, predict_flow
 from lab.messages import Status
 from lab.plan.of_topology import plan
-from lab.policy import Change, CommunityChange, Fate, Match, NumberRange, Policy, SessionRules, Term, evaluate
+from lab.policy import (
+    Change,
+    CommunityChange,
+    Fate,
+    Match,
+    NextHopRule,
+    NumberRange,
+    Policy,
+    SessionRules,
+    Term,
+    evaluate,
+)
 from lab.report import as_json, as_text
 from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
@@ -373,36 +384,21 @@ def test_lines_fit(name: str) -> None:
     assert max(map(len, TEXTS[name].splitlines())) <= WIDTH
 
 
-@pytest.mark.parametrize("report", [run(), LOST, SESSION_LOST], ids=["passed", "packet lost", "session lost"])
-def test_colour_changes_nothing_but_colour(report: checks.Report) -> None:
-    """Without its escape sequences a coloured report is the plain one, so no meaning hangs on colour."""
-    coloured = as_text.report(report, color=True)
-
-    assert "\x1b[" in coloured
-    assert "\x1b[" not in as_text.report(report)
-    assert plain(coloured) == as_text.report(report)
-
-
-def test_colour_of_explanations_and_differences_changes_nothing_else() -> None:
-    """The same holds for explanations and for the difference of two plans."""
-    explained = SAMPLE.prediction.routers["ce2"].explain(HUB)
-
-    assert plain(as_text.explanation(SAMPLE.plan, explained, color=True)) == TEXTS["explain_lost"]
-    assert plain(as_text.plan_difference(OLD.plan, NEW.plan, color=True)) == TEXTS["plan_difference"]
-
-
-def plain(text: str) -> str:
-    """A text without colours."""
-    for number in (31, 32, 33, 1, 2, 0):
-        text = text.replace(f"\x1b[{number}m", "")
-    return text
-
-
 def test_words_say_how_it_ended() -> None:
     """Passed, failed and inconclusive are three different words, at the start of the block."""
     words = [line[:4] for line in TEXTS["test_session_lost"].splitlines() if line[:4].strip() and line[4:6] == "  "]
 
     assert words == ["FAIL", "FAIL", "PASS", "????", "FAIL"]
+
+
+def test_an_explanation_tells_which_term_chose_the_next_hop() -> None:
+    """A term that keeps the next hop changes no attribute, and still says that no other one takes its place."""
+    chooses = Policy(name="keep", terms=(Term(fate=Fate.ACCEPT, change=Change(next_hop_rule=NextHopRule.UNCHANGED)),))
+    words = "chooses the next hop: the session puts no other one in its place"
+    kept = contoso(ce1=replace(CE1, export_policies=(chooses,)))
+
+    assert words in as_text.explanation(kept.plan, kept.prediction.routers["ce1"].explain(HQ))
+    assert words not in TEXTS["explain_prepended"]
 
 
 # tables
