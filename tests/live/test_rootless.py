@@ -13,7 +13,7 @@ import pytest
 
 from erlab_command import AS_ORDINARY_USER, ERLAB, Erlab
 from lab_processes import await_
-from topology_text import SHIPPED
+from topology_text import SHIPPED, TopologyText
 
 REFUSING = (
     *("unshare", "--user", "--map-root-user", "sh", "-c"),
@@ -50,6 +50,13 @@ def test_the_main_job(ordinary: Erlab) -> None:
     assert report["summary"] == {"passed": 13, "failed": 0, "inconclusive": 0}
     assert report["model"]["differences"] == []
     assert "started by an ordinary user" in report["fidelity"][0]
+
+
+def test_bfd(ordinary: Erlab, tmp_path: Path) -> None:
+    """In an ordinary user's lab BFD comes Up, as predicted."""
+    file = TopologyText(keys="bfd: true", expect=("session: ce1 - msee1",)).write(tmp_path, ordinary.name)
+    report = ordinary.does("test", file, "--format", "json").document
+    assert (report["summary"]["passed"], report["model"]["differences"]) == (1, [])
 
 
 def test_a_lab_that_is_up(ordinary: Erlab) -> None:
