@@ -20,8 +20,8 @@ test: ## Run every test; ARGS="-k failover" for some
 
 test-full-kernel: ## Run the tests of VLANs on a kernel that has VLAN devices, in an emulator; takes minutes
 	@.ci/setup full_kernel
-	@$(BIN)/python tests/full_kernel/run.py .full_kernel $(CURDIR)/$(BIN)/python -m pytest -v -p no:cacheprovider \
-	  tests/full_kernel/kernel_vlans.py tests/live/test_vlans.py $(ARGS)
+	@$(BIN)/python tests/full_kernel/run.py .full_kernel $(CURDIR)/$(BIN)/python tests/full_kernel/inside.py \
+	  -v -p no:cacheprovider tests/live/test_vlans.py tests/full_kernel/kernel_vlans.py $(ARGS)
 
 lint: ## Run the checkers: format, ruff, types, layers
 	@.ci/setup test

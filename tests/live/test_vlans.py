@@ -28,8 +28,8 @@ from networks import Net, live
 from vlan_networks import BOTH, S_AND_C, C, at, direct, through_a_provider, untagged_wire
 
 TESTS = Path(__file__).parents[1]
-SETTLES_S, STAYS_DOWN_S = 20.0, 1.5
-AT_ONCE_S = 5.0
+SETTLES_S, STAYS_DOWN_S = 40.0, 1.5
+AT_ONCE_S = 20.0
 """Far less than the hold time of 180 s, after which a session closes that has no carrier to tell it earlier."""
 TWO_OTHERS = (1034, 200)
 BULK = 4 << 20
