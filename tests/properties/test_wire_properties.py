@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from exabgp_encoder import update_bodies
 from lab.bgp import (
     LABEL_MAX,
-    Address,
     Aggregator,
     Community,
     Family,
@@ -120,7 +119,7 @@ def test_routes_of_vpns_are_told_apart(data: st.DataObject, version: int) -> Non
     family = Family.IPV4 if version == 4 else Family.IPV6
     agreed = Agreed(family, vpn=True)
     made = data.draw(st.lists(st.tuples(vpn_prefixes, prefixes_of[version]), min_size=1, max_size=20))
-    next_hop: Address = data.draw(next_hops_of[version])
+    next_hop = ip_address(str(data.draw(next_hops_of[version])))
     octets = b"".join(vpn_nlri(str(prefix), rd, label) for (rd, label), prefix in made)
     afi = {4: 1, 6: 2}[version]
     assume(all(is_unicast(prefix) for _, prefix in made))
