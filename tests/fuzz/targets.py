@@ -18,6 +18,7 @@ from lab.bgp import (
     ATTRIBUTES,
     Asn,
     AsPath,
+    Family,
     Route,
     extended_community,
     extended_community_octets,
@@ -38,7 +39,7 @@ from lab.policy.patterns import as_path_matches, check_as_path_pattern, check_co
 from lab.report import policy_json, policy_text
 from lab.report.json_parts import document, route_object
 from lab.report.policy_text import sample_text
-from lab.wire import UpdateError, decode_update
+from lab.wire import Agreed, UpdateError, decode_update
 
 _VARIABLE = re.compile(r"'.*'|!\S*|\".*\"|[0-9a-fx.:/,*-]*\d[0-9a-fx.:/,*-]*")
 _ROUTE = Route(
@@ -51,6 +52,9 @@ _CONTEXT = Context(
     own_asn=Asn(65010),
     own_address=IPv4Address("192.0.2.1"),
 )
+
+
+_AGREED = (None, *(Agreed(family, vpn=vpn) for vpn in (True, False) for family in Family), None, None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +82,15 @@ def update(data: bytes) -> str:
     agreed = data[0] if data else 0
     try:
         found = decode_update(
-            data[1:], asn4=not agreed & 1, ebgp=not agreed & 2, peer_asn=65001 if agreed & 4 else None
+            data[1:],
+            asn4=not agreed & 1,
+            ebgp=not agreed & 2,
+            peer_asn=65001 if agreed & 4 else None,
+            agreed=_AGREED[agreed >> 3 & 7],
         )
     except UpdateError as problem:
         return f"{problem.subcode} {_outline(str(problem))}"
-    announced = {route.prefix for route in found.announced}
+    announced = {route.nlri for route in found.announced}
     assert not announced & set(found.withdrawn)
     assert found.end_of_rib is None or not (announced or found.withdrawn or found.faults)
     for fault in found.faults:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exabgp_encoder import update_bodies
 from lab.bgp import (
+    LABEL_MAX,
     Aggregator,
     Community,
+    Family,
     LargeCommunity,
     Origin,
     Prefix,
@@ -20,10 +22,24 @@ from lab.bgp import (
     SegmentKind,
     UnknownAttribute,
     extended_community,
+    route_distinguisher,
+    route_distinguisher_octets,
 )
-from lab.wire import UpdateError, decode_update
+from lab.wire import Agreed, UpdateError, decode_update
+from lab.wire.nlri import is_unicast
 from strategies import as_paths, asns
-from wire_octets import MANDATORY, NEXT_HOP_2, ORIGIN_IGP, P10, PATH, update
+from wire_octets import (
+    MANDATORY,
+    NEXT_HOP_2,
+    ORIGIN_IGP,
+    P10,
+    PATH,
+    mp_reach,
+    mp_unreach,
+    update,
+    vpn_next_hop,
+    vpn_nlri,
+)
 
 ipv4_addresses = st.integers(0, 0xFFFFFFFF).map(IPv4Address)
 numbers = st.integers(0, 0xFFFFFFFF)
@@ -92,6 +108,29 @@ def test_what_exabgp_withdraws_is_withdrawn(prefixes: list[Prefix]) -> None:
     received = [decode_update(body, ebgp=False) for body in update_bodies(withdrawn=prefixes)]
     assert {prefix for update in received for prefix in update.withdrawn} == set(prefixes)
     assert all(update.announced == () and update.faults == () for update in received)
+
+
+vpn_prefixes = st.tuples(st.binary(min_size=8, max_size=8), st.integers(0, LABEL_MAX))
+
+
+@given(st.data(), versions)
+def test_routes_of_vpns_are_told_apart(data: st.DataObject, version: int) -> None:
+    """Whatever the distinguishers, labels and prefixes, each route has its own, and a withdrawal names the same."""
+    family = Family.IPV4 if version == 4 else Family.IPV6
+    agreed = Agreed(family, vpn=True)
+    made = data.draw(st.lists(st.tuples(vpn_prefixes, prefixes_of[version]), min_size=1, max_size=20))
+    next_hop = ip_address(str(data.draw(next_hops_of[version])))
+    octets = b"".join(vpn_nlri(str(prefix), rd, label) for (rd, label), prefix in made)
+    afi = {4: 1, 6: 2}[version]
+    assume(all(is_unicast(prefix) for _, prefix in made))
+    body = update(mp_reach(vpn_next_hop(next_hop.packed), octets, afi=afi, safi=128) + ORIGIN_IGP + PATH)
+    decoded = decode_update(body, agreed=agreed)
+    told = [(route.rd, route.label, route.prefix, route.next_hop) for route in decoded.announced]
+    assert told == [(route_distinguisher(rd), label, prefix, next_hop) for (rd, label), prefix in made]
+    withdrawn = decode_update(update(mp_unreach(octets, afi=afi, safi=128)), agreed=agreed).withdrawn
+    assert withdrawn == tuple(route.nlri for route in decoded.announced)
+    distinguishers = [route_distinguisher_octets(one.rd) for one in decoded.announced if one.rd is not None]
+    assert distinguishers == [rd for (rd, _), _ in made]
 
 
 @given(st.binary(max_size=200), st.booleans(), st.booleans())
