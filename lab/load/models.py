@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lab.errors import Mistake
@@ -18,13 +19,18 @@ from lab.load.places import (
     other_site_places,
     peering_places,
     site_places,
+    vrfs,
 )
+from lab.plan.naming import RESERVED
 from lab.topology import ConnectivityModel, Encapsulation, RoutingDomain
 
 _ALTERNATIVES = (
     ("circuit", "circuits", "the circuit, or circuits with a name each"),
     ("customer", "sites", "the customer, or its sites with a name each"),
 )
+_EDGE_NAME = re.compile("[a-z][a-z0-9-]*", re.ASCII)
+LONGEST_NAME = 15
+"""Of a node, which interfaces are named after."""
 _CARRIED_BY_PROVIDER = "one of cloud_exchange, point_to_point_ethernet and any_to_any_ipvpn goes through a provider"
 
 
@@ -149,9 +155,25 @@ def _access(
         yield reading.source.mistake(site.path, f"missing key 'access' in {_dotted(site.path)}", meant, at_key=True)
     for edge in lines or ():
         to = reading.part(*path, edge, "to")
-        wrong = unknown(to, providers, "provider's router") if to is not None else None
-        if wrong and model is not ConnectivityModel.ANY_TO_ANY_IPVPN:
+        if to is None:
+            continue
+        if model is ConnectivityModel.ANY_TO_ANY_IPVPN:
+            yield from _provider_edge(reading, (*path, edge, "to"), to)
+        elif wrong := unknown(to, providers, "provider's router"):
             yield reading.source.mistake((*path, edge, "to"), *wrong)
+
+
+def _provider_edge(reading: TopologyReading, at: Path, name: str) -> Iterator[Mistake]:
+    """The provider's edges of an IPVPN are named where sites reach them; each has a VRF, whose name has to fit too."""
+    instance = max((one for one, edge in vrfs(reading).items() if edge == name), key=len, default=name)
+    if not _EDGE_NAME.fullmatch(name) or RESERVED.fullmatch(name):
+        meant = "lower-case letters, digits and dashes, a letter first, and none of the lab's own names"
+        yield reading.source.mistake(at, f"to: {name!r} is no router name", meant)
+    elif name in (customer_routers(reading, [*site_places(reading), *other_site_places(reading)]) or ()):
+        yield reading.source.mistake(at, f"to: {name} is a customer edge", "name a router of the provider's")
+    elif len(instance) > LONGEST_NAME:
+        what = f"to: the VRF {instance} at {name} has a name of {len(instance)} characters"
+        yield reading.source.mistake(at, what, f"{LONGEST_NAME} at most: shorten the router's or the VPN's name")
 
 
 def _behind(reading: TopologyReading) -> Iterator[Mistake]:

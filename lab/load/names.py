@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from lab.bgp import Family, family_of
 from lab.load.places import (
     Path,
     SitePlace,
     TopologyReading,
+    access_node,
     circuit_places,
     customer_routers,
-    facing_routers,
+    facing_nodes,
     other_site_places,
     peering_places,
     site_places,
+    vpn_of,
+    vrfs,
 )
 from lab.load.scalars import did_you_mean
-from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge
-from lab.topology import Link, RoutingDomain
+from lab.plan.naming import MICROSOFT_CORE, REFLECTOR, gateways, microsoft_edge
+from lab.topology import Distribution, Link, RoutingDomain
 
 Families = frozenset[Family]
 ALL_FAMILIES = frozenset(Family)
@@ -105,7 +109,28 @@ def _provider_edges(reading: TopologyReading) -> tuple[str, ...] | None:
             if named is None:
                 return None
             found |= dict.fromkeys(named)
-    return tuple(found)
+    instances = vrfs(reading)
+    reflectors = (REFLECTOR,) if _reflects(reading) else ()
+    return tuple(dict.fromkeys((*found, *instances.values(), *instances, *reflectors)))
+
+
+def _reflects(reading: TopologyReading) -> bool:
+    """Whether the provider's edges tell one another routes by a reflector."""
+    return any(
+        reading.part(*circuit.path, "provider", "vpn", "distribution") is Distribution.ROUTE_REFLECTOR
+        for circuit in circuit_places(reading)
+    )
+
+
+def _inside_provider(reading: TopologyReading) -> Iterator[frozenset[str]]:
+    """The pairs of a provider's instances with sessions for the routes of VPNs."""
+    instances = vrfs(reading)
+    yield from (frozenset(pair) for pair in instances.items())
+    edges = dict.fromkeys(instances.values())
+    if _reflects(reading):
+        yield from (frozenset({REFLECTOR, edge}) for edge in edges)
+    else:
+        yield from (frozenset(pair) for pair in combinations(edges, 2))
 
 
 def _networks(reading: TopologyReading, sites: list[SitePlace]) -> Mapping[str, Families] | None:
@@ -130,16 +155,18 @@ def _each_pair(reading: TopologyReading, sites: list[SitePlace]) -> Iterator[tup
     for circuit, domain, path in peering_places(reading):
         families = peering_families(reading, path)
         edges = [microsoft_edge(circuit.name, link, domain) for link in Link]
-        facing = facing_routers(reading, circuit)
+        facing = facing_nodes(reading, circuit)
         for router, edge in zip(facing or (), edges, strict=False):
             yield frozenset({router, edge}), families
-        if reading.part(*circuit.path, "provider", "service") == "layer3" and facing:
+        routes = reading.part(*circuit.path, "provider", "service") == "layer3"
+        if routes and facing and vpn_of(reading, circuit) is None:
             yield frozenset(facing), families
         behind = _gateways(reading) if domain is RoutingDomain.PRIVATE else (MICROSOFT_CORE,)
         for edge in edges:
             for router in behind:
                 yield frozenset({edge, router}), families
     yield from _global_reach(reading)
+    yield from ((pair, ALL_FAMILIES) for pair in _inside_provider(reading))
     for site in sites:
         routers = reading.part(*site.path, "routers")
         networks = reading.keys(*site.path, "networks") or ()
@@ -147,7 +174,7 @@ def _each_pair(reading: TopologyReading, sites: list[SitePlace]) -> Iterator[tup
         yield frozenset(routers or ()), frozenset().union(*local) if local else ALL_FAMILIES
         for edge in reading.keys(*site.path, "access") or ():
             line = (*site.path, "access", edge)
-            yield frozenset({edge, reading.part(*line, "to")}), _families(reading, (*line, "subnet"))
+            yield frozenset({edge, access_node(reading, site, edge) or edge}), _families(reading, (*line, "subnet"))
 
 
 def _global_reach(reading: TopologyReading) -> Iterator[tuple[frozenset[str], Families]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.load.reading import Reading
 from lab.load.source import Step
 from lab.load.topology_documents import TopologyDocument
+from lab.plan.naming import vrf
 from lab.topology import RoutingDomain
 
 TopologyReading = Reading[TopologyDocument]
@@ -74,6 +75,41 @@ def customer_routers(reading: TopologyReading, places: list[SitePlace]) -> tuple
     """The edge routers of sites, each once; None where one of them could not be read."""
     lists = [reading.part(*place.path, "routers") for place in places]
     return None if None in lists else tuple(dict.fromkeys(name for names in lists for name in names))
+
+
+def vpn_of(reading: TopologyReading, circuit: CircuitPlace) -> str | None:
+    """The name of the customer's VPN at the circuit's provider; None where it has none."""
+    name: str | None = reading.part(*circuit.path, "provider", "vpn", "name")
+    return name
+
+
+def facing_nodes(reading: TopologyReading, circuit: CircuitPlace) -> tuple[str, ...] | None:
+    """The nodes that face Microsoft: the routers, or their VRFs where the provider has a VPN for the customer."""
+    routers, vpn = facing_routers(reading, circuit), vpn_of(reading, circuit)
+    return routers if routers is None or vpn is None else tuple(vrf(router, vpn) for router in routers)
+
+
+def vrfs(reading: TopologyReading) -> dict[str, str]:
+    """The VRFs of the provider's edges, and the edge that each is of."""
+    found: dict[str, str] = {}
+    for circuit in circuit_places(reading):
+        vpn = vpn_of(reading, circuit)
+        if vpn is not None:
+            found |= {vrf(router, vpn): router for router in facing_routers(reading, circuit) or ()}
+            for site in (*site_places(reading), *other_site_places(reading)):
+                for edge in reading.keys(*site.path, "access") or ():
+                    to = reading.part(*site.path, "access", edge, "to")
+                    if to is not None:
+                        found[vrf(to, site.customer or vpn)] = to
+    return found
+
+
+def access_node(reading: TopologyReading, site: SitePlace, edge: str) -> str | None:
+    """The provider's node at the other end of a customer edge's line."""
+    to: str | None = reading.part(*site.path, "access", edge, "to")
+    vpns = (vpn_of(reading, circuit) for circuit in circuit_places(reading))
+    vpn = next((one for one in vpns if one is not None), None)
+    return to if to is None or vpn is None else vrf(to, site.customer or vpn)
 
 
 def facing_routers(reading: TopologyReading, circuit: CircuitPlace) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, with_paths
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path, edge_bfd
-from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft
+from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft, towards, vrf
 from lab.topology import (
     Bfd,
     Circuit,
@@ -51,6 +51,12 @@ class _Links:
     circuit: Circuit
     facing_asn: Asn
 
+    def _facing(self, link: Link) -> str:
+        """The node that faces Microsoft on a link: a router, or its VRF in an IPVPN."""
+        router = self.circuit.router_of(link)
+        is_vpn = self.topology.connectivity_model is ConnectivityModel.ANY_TO_ANY_IPVPN
+        return vrf(router, self.topology.customer.name) if is_vpn else router
+
     def plan(self) -> None:
         circuit, best_path = self.circuit, edge_best_path(Assumptions(self.topology.assumed))
         for peering in circuit.peerings:
@@ -70,7 +76,7 @@ class _Links:
         A VRF of Microsoft's edge has no port of its own: that of the first peering's is the device's.
         """
         draft, circuit, first = self.draft, self.circuit, self._first_at_ports()
-        ours = draft.port(circuit.router_of(link), port(first.name, link), f"{link.value} link")
+        ours = draft.port(self._facing(link), port(first.name, link), f"{link.value} link")
         device = microsoft_edge(first.name, link, first.peerings[0].domain)
         theirs = draft.port(device, port(first.name, link), f"{link.value} link")
         name = of_circuit(first.name, link.value)
@@ -100,7 +106,7 @@ class _Links:
 
     def _carry(self, peering: Peering, link: Link, ours: Endpoint, theirs: Endpoint) -> None:
         """The two sub-interfaces of a peering on a link, and the provider's cross connect between them."""
-        circuit, router = self.circuit, self.circuit.router_of(link)
+        circuit, router = self.circuit, self._facing(link)
         near = Tagged(port=ours, tags=customer_tags(circuit, peering, link))
         far = Tagged(port=theirs, tags=microsoft_tags(circuit, peering))
         blocks = [s.prefix for s in peering.subnets if s.link is link]
@@ -108,7 +114,7 @@ class _Links:
         edge = microsoft_edge(circuit.name, link, peering.domain)
         for node, name, number, vlan in (
             (router, to_microsoft(circuit, link, peering.domain), CUSTOMER_HOST, near),
-            (edge, f"to-{router}", MICROSOFT_HOST, far),
+            (edge, towards(router), MICROSOFT_HOST, far),
         ):
             self.draft.interface(node, name, tuple(host(block, number) for block in blocks), description, vlan)
         if peering.public is not None:
@@ -131,20 +137,20 @@ class _Links:
         block = peering.subnet(link, family)
         if block is None:
             return
-        circuit, router = self.circuit, self.circuit.router_of(link)
+        circuit, router, facing = self.circuit, self.circuit.router_of(link), self._facing(link)
         self.draft.session(
             listens=SessionEnd(
                 node=microsoft_edge(circuit.name, link, peering.domain),
                 asn=MICROSOFT_ASN,
                 address=host(block, MICROSOFT_HOST).ip,
-                interface=f"to-{router}",
+                interface=towards(facing),
                 hold_time_s=MICROSOFT_HOLD_TIME_S,
                 rules=behaviour.towards_customer(self.topology, circuit, peering, link, family),
                 md5=peering.md5,
                 bfd=edge_bfd(Assumptions(self.topology.assumed)),
             ),
             connects=SessionEnd(
-                node=router,
+                node=facing,
                 asn=self.facing_asn,
                 address=host(block, CUSTOMER_HOST).ip,
                 interface=to_microsoft(circuit, link, peering.domain),

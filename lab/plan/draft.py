@@ -25,6 +25,7 @@ from lab.plan import (
     Wire,
 )
 from lab.plan.addressing import fabric_block, host, link, router_id
+from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import EdgeBgp, Network, Secret
 
@@ -69,6 +70,7 @@ class Draft:
     _wires: list[Wire] = field(default_factory=list)
     _cross_connects: list[CrossConnect] = field(default_factory=list)
     _overlays: list[Overlay] = field(default_factory=list)
+    _provider_nodes: list[NodePlan] = field(default_factory=list)
     _fabric_links: int = 0
 
     # nodes
@@ -115,10 +117,6 @@ class Draft:
         """Join two places of a provider's switch."""
         self._cross_connects.append(CrossConnect(name=name, ends=(left, right)))
 
-    def overlay(self, overlay: Overlay) -> None:
-        """Add the tunnels of a VPN."""
-        self._overlays.append(overlay)
-
     def fabric_link(self, versions: Iterable[int]) -> list[Prefix]:
         """The blocks of a link of the lab's own, one for each IP version."""
         index, self._fabric_links = self._fabric_links, self._fabric_links + 1
@@ -143,6 +141,23 @@ class Draft:
                     rules=here.rules,
                 )
             )
+
+    def vrf_part(self, edge: str, vpn: Vpn, best_path: BestPathRules) -> VrfPart:
+        """What was planned of a VRF, whose provider adds the rest."""
+        name = vrf_name(edge, vpn)
+        return VrfPart(
+            edge=edge,
+            vpn=vpn,
+            interfaces=tuple(self._interfaces[name]),
+            sessions=tuple(self._sessions[name]),
+            best_path=best_path,
+        )
+
+    def provider(self, provider: Ipvpn) -> None:
+        """Add a provider's nodes, and what joins them."""
+        self._provider_nodes += provider.nodes
+        self._wires += provider.wires
+        self._overlays += provider.overlays
 
     def default_routes(self, network: Network, *first_hops: int) -> None:
         """Give the host of a network default routes by the addresses with these numbers; several share the load."""
@@ -171,6 +186,7 @@ class Draft:
             )
             for index, (router, what) in enumerate(self._routers.items(), start=1)
         ]
+        nodes += [node for node in self._provider_nodes if node.bgp is not None]
         nodes += [
             NodePlan(
                 name=one,
@@ -184,6 +200,7 @@ class Draft:
             NodePlan(name=one, role=role, interfaces=tuple(self._interfaces[one]))
             for one, role in self._switches.items()
         ]
+        nodes += [node for node in self._provider_nodes if node.bgp is None]
         return Plan(
             name=name,
             nodes=tuple(nodes),

@@ -43,6 +43,7 @@ from lab.plan import (
     Wire,
 )
 from lab.plan.addressing import host, link
+from lab.plan.naming import vrf
 from lab.policy import NO_RULES, SessionRules
 
 CORE = "core"
@@ -126,7 +127,7 @@ class Ipvpn:
 
 def vrf_name(edge: str, vpn: Vpn) -> str:
     """The name of a VRF's node."""
-    return f"{edge}-{vpn.name}"
+    return vrf(edge, vpn.name)
 
 
 def ipvpn(provider: Provider, vrfs: Iterable[VrfPart]) -> Ipvpn:

@@ -10,13 +10,15 @@ import re
 
 from lab.topology import Circuit, Link, RoutingDomain
 
+REFLECTOR = "rr"
+"""The route reflector of a provider's edge routers."""
 MICROSOFT_CORE = "ms-core"
 """Stands for Microsoft's network behind the edges, where the public services are."""
 CIRCUIT_NAME_LENGTH = 6
 """At most: `to-` and `-msee1` around it are an interface's name."""
 NUMBER = {Link.PRIMARY: 1, Link.SECONDARY: 2}
 RESERVED = re.compile(
-    r"gw[0-9]*|ms-core|lan-.*|vnet-.*|.*msee[0-9].*|line[0-9]|.*-line[0-9]|(.*-)?exchange-fabric|core"
+    r"gw[0-9]*|ms-core|core|rr|lan-.*|vnet-.*|.*msee[0-9].*|line[0-9]|.*-line[0-9]|(.*-)?exchange-fabric|core"
 )
 """Names that no node of a file may have."""
 RESERVED_WORDS = "gw, msee1, ms-core, lan-... and the like are the lab's"
@@ -45,6 +47,11 @@ def to_microsoft(circuit: Circuit, link: Link, domain: RoutingDomain) -> str:
 def port(circuit: str, link: Link) -> str:
     """The port of a link at both its ends."""
     return of_circuit(circuit, f"port{NUMBER[link]}")
+
+
+def vrf(edge: str, vpn: str) -> str:
+    """The VRF of a VPN at a provider's edge router."""
+    return f"{edge}-{vpn}"
 
 
 def towards(node: str) -> str:

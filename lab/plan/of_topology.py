@@ -12,21 +12,28 @@ from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
 from lab.plan.draft import Draft
 from lab.plan.microsoft_sessions import facing_asn
 from lab.plan.sites import HOLD_TIME_S, plan_access, plan_ibgp, plan_site
-from lab.topology import Layer3, Site, Topology
+from lab.plan.vpns import VPN_FIDELITY, plan_vpns
+from lab.topology import ConnectivityModel, Layer3, Site, Topology
 
 
 def plan(topology: Topology) -> Plan:
     """The plan of a topology."""
     draft = Draft(taken=tuple(_prefixes(topology)))
-    for site in topology.customer.sites:
-        plan_site(draft, site)
+    customers = (topology.customer, *topology.other_customers)
+    for customer in customers:
+        for site in customer.sites:
+            plan_site(draft, site)
     for circuit in topology.circuits:
-        if isinstance(circuit.carrier, Layer3):
+        if isinstance(circuit.carrier, Layer3) and circuit.carrier.distribution is None:
             plan_provider(draft, circuit, circuit.carrier)
             _plan_access(draft, topology, circuit.carrier)
         plan_circuit(draft, topology, circuit, facing_asn(topology, circuit))
-    for site in topology.customer.sites:
-        plan_ibgp(draft, site, _hold_time_s(topology, site))
+    for customer in customers:
+        for site in customer.sites:
+            plan_ibgp(draft, site, _hold_time_s(topology, site))
+    for circuit in topology.circuits:
+        if isinstance(circuit.carrier, Layer3) and circuit.carrier.distribution is not None:
+            plan_vpns(draft, topology, circuit.carrier)
     plan_private(draft, topology)
     plan_public(draft, topology)
     return draft.plan(topology.name, _fidelity(topology))
@@ -37,7 +44,7 @@ def _plan_access(draft: Draft, topology: Topology, carrier: Layer3) -> None:
     for site in topology.customer.sites:
         for access in site.access:
             if access.provider_edge in carrier.routers:
-                plan_access(draft, access, site.asn, carrier.asn)
+                plan_access(draft, access, access.provider_edge, site.asn, carrier.asn)
 
 
 def _prefixes(topology: Topology) -> Iterator[Prefix]:
@@ -65,6 +72,8 @@ def _hold_time_s(topology: Topology, site: Site) -> int:
 
 
 def _fidelity(topology: Topology) -> Iterator[str]:
+    if topology.connectivity_model is ConnectivityModel.ANY_TO_ANY_IPVPN:
+        yield from VPN_FIDELITY
     for circuit in topology.circuits:
         name = f"circuit {circuit.name}: " if circuit.name else ""
         yield f"{name}bandwidth: {circuit.bandwidth_mbps} Mbps is not enforced; tags: {tags_in_words(circuit)}"

@@ -7,7 +7,7 @@ from lab.plan import Role
 from lab.plan.addressing import CUSTOMER_HOST, LAN_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, with_paths
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
-from lab.plan.naming import lan
+from lab.plan.naming import lan, towards
 from lab.policy import SessionRules
 from lab.topology import Access, Network, Site
 
@@ -64,11 +64,11 @@ def plan_ibgp(draft: Draft, site: Site, hold_time_s: int = HOLD_TIME_S) -> None:
         draft.session(listens=ends[0], connects=ends[1])
 
 
-def plan_access(draft: Draft, access: Access, customer_asn: Asn, provider_asn: Asn) -> None:
-    """The link of a customer edge to a provider's router, and a session in each family."""
-    edge, provider = access.customer_edge, access.provider_edge
+def plan_access(draft: Draft, access: Access, provider: str, customer_asn: Asn, provider_asn: Asn) -> None:
+    """The link of a customer edge to a node of the provider's, and a session in each family."""
+    edge = access.customer_edge
     ends = [
-        draft.interface(node, f"to-{peer}", tuple(host(b, number) for b in access.blocks), "access line")
+        draft.interface(node, towards(peer), tuple(host(b, number) for b in access.blocks), "access line")
         for node, peer, number in ((edge, provider, CUSTOMER_HOST), (provider, edge, MICROSOFT_HOST))
     ]
     draft.wire(f"{edge}/{provider}", ends[0], ends[1])
@@ -78,7 +78,7 @@ def plan_access(draft: Draft, access: Access, customer_asn: Asn, provider_asn: A
                 node=provider,
                 asn=provider_asn,
                 address=host(block, MICROSOFT_HOST).ip,
-                interface=f"to-{edge}",
+                interface=towards(edge),
                 hold_time_s=HOLD_TIME_S,
                 rules=access.provider_rules,
             ),
@@ -86,7 +86,7 @@ def plan_access(draft: Draft, access: Access, customer_asn: Asn, provider_asn: A
                 node=edge,
                 asn=customer_asn,
                 address=host(block, CUSTOMER_HOST).ip,
-                interface=f"to-{provider}",
+                interface=towards(provider),
                 hold_time_s=HOLD_TIME_S,
                 rules=access.rules,
             ),
