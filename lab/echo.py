@@ -29,7 +29,7 @@ class Echo:
 def echo_request(source: Address, target: Address, *, dscp: int, number: int, payload: bytes) -> bytes:
     """An echo request as an IP packet. The low half of the number is its identifier, the high half its sequence number.
 
-    So translators take each request for a flow of its own (RFC 3022 §4.1).
+    So translators take each request for a flow of its own (RFC 3022 §2.2).
     The checksum of an IPv4 header is left to the kernel, which writes it in any case (raw(7)).
     """
     kind, protocol = (8, _ICMP) if source.version == 4 else (128, _ICMPV6)

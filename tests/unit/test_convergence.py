@@ -6,24 +6,54 @@ from dataclasses import replace
 
 import pytest
 
+from lab.bfd import negotiated
 from lab.convergence import Convergence
 from lab.messages import NodeReport, SessionReport
+from lab.plan import BfdPlan, Plan
 from lab.tables import ClosedSession
 from networks import Net
 
 UP = SessionReport(
-    session="", established=True, adj_rib_in=0, adj_rib_out=0, updates_sent=1, updates_received=1, why_down=""
+    session="",
+    established=True,
+    adj_rib_in=0,
+    adj_rib_out=0,
+    updates_sent=1,
+    updates_received=1,
+    why_down="",
+    bfd=None,
 )
 
 
-@pytest.fixture
-def convergence() -> Convergence:
-    """Two routers with one session, of which nothing was heard."""
+SLOW = BfdPlan(transmit_interval_ms=750, receive_interval_ms=750)
+FAST = BfdPlan(transmit_interval_ms=300, receive_interval_ms=300)
+
+
+def two_routers() -> Plan:
+    """Two routers with one session."""
     net = Net()
     net.router("a", 65001)
     net.router("b", 65002)
     net.session("a", "b")
-    return Convergence(net.plan())
+    return net.plan()
+
+
+@pytest.fixture
+def convergence() -> Convergence:
+    """That of the two, of which nothing was heard."""
+    return Convergence(two_routers())
+
+
+def with_bfd(a: BfdPlan | None, b: BfdPlan | None) -> Convergence:
+    """The same with BFD at the routers."""
+    plan = two_routers()
+    bfd = {"a": a, "b": b}
+    nodes = []
+    for node in plan.nodes:
+        assert node.bgp is not None
+        sessions = tuple(replace(one, bfd=bfd[node.name]) for one in node.bgp.sessions)
+        nodes.append(replace(node, bgp=replace(node.bgp, sessions=sessions)))
+    return Convergence(replace(plan, nodes=tuple(nodes)))
 
 
 def tell(convergence: Convergence, router: str, refused: tuple[str, ...] = (), /, **what: object) -> None:
@@ -90,3 +120,33 @@ def test_a_session_may_have_to_be_closed(convergence: Convergence) -> None:
     tell(convergence, "a", established=False, why_down="too many")
     assert convergence.pending(closed) == []
     assert convergence.all_established(closed)
+
+
+def test_bfd_has_to_come_to_what_both_ends_have_configured() -> None:
+    """Each end is missing until its BFD is Up with the intervals and the multiplier that the two agree on."""
+    convergence = with_bfd(SLOW, FAST)
+    begun, up = negotiated(SLOW, None), negotiated(SLOW, FAST)
+    tell(convergence, "a", bfd=begun)
+    tell(convergence, "b", bfd=negotiated(FAST, SLOW))
+    assert convergence.pending() == [f"BFD a - b/ipv4: {begun}"]
+    assert convergence.all_established(())
+    tell(convergence, "a", bfd=up)
+    assert convergence.pending() == []
+    tell(convergence, "a", bfd=begun)
+    assert convergence.pending() == [f"BFD a - b/ipv4: {begun}"]
+
+
+def test_bfd_at_one_end_alone_is_not_waited_for() -> None:
+    """It stays Down, and the session has converged."""
+    convergence = with_bfd(SLOW, None)
+    tell(convergence, "a", bfd=negotiated(SLOW, None))
+    tell(convergence, "b")
+    assert convergence.pending() == []
+
+
+def test_a_report_is_news_where_it_tells_of_something(convergence: Convergence) -> None:
+    """Of a session or of a refused route; the first of a router is in any case, and what is told again is not."""
+    nothing, refused = NodeReport(sessions=(), refused=()), NodeReport(sessions=(), refused=("install 10.0.0.0/8: no",))
+    session = NodeReport(sessions=(replace(UP, session="b/ipv4"),), refused=())
+    told = (nothing, nothing, session, refused, refused, nothing)
+    assert [convergence.hear("a", one) for one in told] == [True, False, True, True, False, True]

@@ -12,29 +12,33 @@ from scapy.layers.l2 import Ether
 from lab.echo import INITIAL_TTL, Echo, echo_request, is_tunnelled, read_echo
 
 PAYLOAD = b"erlab, odd!"
+V4, V6 = ip_address("10.0.1.10"), ip_address("fd10::1")
 
 
 def test_an_ipv4_request_is_what_scapy_builds() -> None:
     """But for the header's checksum, which the kernel writes."""
     built = echo_request(ip_address("10.0.1.10"), ip_address("10.0.2.10"), dscp=46, number=0x12345, payload=PAYLOAD)
     header = IP(src="10.0.1.10", dst="10.0.2.10", tos=46 << 2, ttl=INITIAL_TTL, id=0, chksum=0)
-    assert built == bytes(header / ICMP(id=1, seq=0x2345) / PAYLOAD)
+    assert built == bytes(header / ICMP(id=0x2345, seq=1) / PAYLOAD)
 
 
 def test_an_ipv6_request_is_what_scapy_builds() -> None:
     """With the checksum over the pseudo header (RFC 8200 §8.1)."""
     built = echo_request(ip_address("fd10::1"), ip_address("fd10::2"), dscp=46, number=0x12345, payload=PAYLOAD)
     header = IPv6(src="fd10::1", dst="fd10::2", tc=46 << 2, hlim=INITIAL_TTL)
-    assert built == bytes(header / ICMPv6EchoRequest(id=1, seq=0x2345, data=PAYLOAD))
+    assert built == bytes(header / ICMPv6EchoRequest(id=0x2345, seq=1, data=PAYLOAD))
 
 
 @pytest.mark.parametrize(
     ("packet", "echo"),
     [
-        (IP(ttl=60, tos=46 << 2) / ICMP(type=8), Echo(is_reply=False, ttl=60, dscp=46)),
-        (IP(ttl=1, tos=3) / ICMP(type=0), Echo(is_reply=True, ttl=1, dscp=0)),
-        (IPv6(hlim=255, tc=0xFF) / ICMPv6EchoRequest(), Echo(is_reply=False, ttl=255, dscp=63)),
-        (IPv6(hlim=2) / ICMPv6EchoReply(), Echo(is_reply=True, ttl=2, dscp=0)),
+        (IP(src="10.0.1.10", ttl=60, tos=46 << 2) / ICMP(type=8), Echo(source=V4, is_reply=False, ttl=60, dscp=46)),
+        (IP(src="10.0.1.10", ttl=1, tos=3) / ICMP(type=0), Echo(source=V4, is_reply=True, ttl=1, dscp=0)),
+        (
+            IPv6(src="fd10::1", hlim=255, tc=0xFF) / ICMPv6EchoRequest(),
+            Echo(source=V6, is_reply=False, ttl=255, dscp=63),
+        ),
+        (IPv6(src="fd10::1", hlim=2) / ICMPv6EchoReply(), Echo(source=V6, is_reply=True, ttl=2, dscp=0)),
         (IP() / ICMP(type=11), None),
         (IP() / UDP(dport=4789), None),
     ],

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from builders import A6, P1, P6, A
-from lab.bgp import Family
+from lab.bgp import family_of, prefix_of
 from lab.events import RefreshRequested
 from lab.node.speaker import Decoder
 from lab.plan import SessionPlan
@@ -31,7 +31,7 @@ def test_only_the_agreed_family_is_withdrawn(plan: SessionPlan) -> None:
     body = update(MALFORMED_MED + BOTH_FAMILIES, nlri(str(P1)), nlri("10.9.0.0/16"))
     event = Decoder([plan]).update(str(plan.peer_address), body, asn4=True)
     assert event is not None
-    assert {Family(f"ipv{one.version}") for one in event.withdrawn} == {plan.family}
+    assert {family_of(prefix_of(prefix)) for prefix in event.withdrawn} == {plan.family}
     assert [fault.prefixes for fault in event.faults] == [(P1,) if plan is A else (P6,)]
     event = Decoder([plan]).update(str(plan.peer_address), update(mp_unreach(nlri(str(P6)))), asn4=True)
     assert event is not None
