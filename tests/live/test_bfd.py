@@ -100,8 +100,8 @@ def test_silent_loss_moves_traffic(erlab: Erlab, tmp_path: Path) -> None:
 def test_without_bfd_the_session_outlives_its_path(erlab: Erlab, tmp_path: Path) -> None:
     """The control: without BFD the same loss is noticed when the hold time is over, and BFD has no part in it."""
     up(erlab, tmp_path, WITHOUT)
-    lose(erlab, *ALL)
     began_s = time.monotonic()
+    lose(erlab, *ALL)
     shown = await_sessions(erlab, "ce1", "msee1", is_down)
     assert time.monotonic() - began_s > LEAST_HOLD_TIME_S
     assert not any("BFD" in one["why_down"] for one in shown)
