@@ -24,8 +24,10 @@ from topology_text import TopologyText
 BFD = TopologyText(keys="bfd: true")
 WITHOUT = TopologyText(keys="hold_time: 10 s")
 """No BFD, and the shortest hold time that is of use."""
-SOON_S = 5.0
-"""A fiftieth of the hold time with BFD, half of it without; the detection time is 0.9 s."""
+SOON_S = 10.0
+"""Ten times the detection time, for machines that are busy, and a small part of the hold time of 180 s."""
+LEAST_HOLD_TIME_S = 5.0
+"""What is left at least of the 10 s when a loss begins: the last KEEPALIVE came a third of them ago at most."""
 ALL = ("ce1", "to-msee1", "ingress", "egress")
 """Loss on the primary link in both directions."""
 TESTS = Path(__file__).parents[1]
@@ -34,7 +36,7 @@ TESTS = Path(__file__).parents[1]
 def up(erlab: Erlab, tmp_path: Path, text: TopologyText) -> Path:
     """Start a lab that has converged; its file."""
     file = text.write(tmp_path, erlab.name)
-    erlab.does("up", file)
+    erlab.does("up", file, "--timeout", "20")
     return file
 
 
@@ -91,19 +93,17 @@ def test_silent_loss_moves_traffic(erlab: Erlab, tmp_path: Path) -> None:
     assert failed.code == 1
     assert "cause: session: ce1 - msee1 is down (ipv4 and ipv6): BFD: no packet from 172.16.0.2" in failed.out
     erlab.shell("ce1", "nft", "delete table netdev lost")
-    back_s = time.monotonic()
     await_(lambda: erlab.run("status").code == 0, "convergence")
-    assert time.monotonic() - back_s < SOON_S
     erlab.does("test", file, "--lab", erlab.name)
 
 
 def test_without_bfd_the_session_outlives_its_path(erlab: Erlab, tmp_path: Path) -> None:
     """The control: without BFD the same loss is noticed when the hold time is over, and BFD has no part in it."""
     up(erlab, tmp_path, WITHOUT)
-    lose(erlab, *ALL)
     began_s = time.monotonic()
+    lose(erlab, *ALL)
     shown = await_sessions(erlab, "ce1", "msee1", is_down)
-    assert time.monotonic() - began_s > SOON_S
+    assert time.monotonic() - began_s > LEAST_HOLD_TIME_S
     assert not any("BFD" in one["why_down"] for one in shown)
 
 
