@@ -254,8 +254,8 @@ def test_a_route_that_nothing_keeps_away_is_explained() -> None:
     assert cause(replace(NO_DEFAULT, at="gw", prefix=HQ)) == (
         "Loc-RIB: ce1 originates 10.10.0.0/16, and nothing keeps it from gw: "
         "ce1 export policy own-networks: term 1 accepts; msee1 import policy microsoft-from-customer: term 1 accepts; "
-        "msee1 export policy microsoft-accept-all: term 1 accepts; "
-        "gw import policy microsoft-accept-all: term 1 accepts"
+        "msee1 export policy microsoft-to-gateway: term 2 accepts; "
+        "gw import policy gateway-from-circuit: term 1 accepts"
     )
 
 
@@ -331,9 +331,9 @@ def test_a_route_that_is_sent_is_explained_by_its_export_policy(table: Table, at
             replace(REACHES, reachable=False),
             "FIB: every router from hq to hub has a route: hq ce1 msee1 gw hub; "
             "gw originates 10.100.0.0/16, and nothing keeps it from ce1: "
-            "gw export policy microsoft-vnets: term 1 accepts; "
-            "msee1 import policy microsoft-accept-all: term 1 accepts; "
-            "msee1 export policy microsoft-accept-all: term 1 accepts; "
+            "gw export policy microsoft-vnets: term 1 (vnet-hub) accepts; "
+            "msee1 import policy microsoft-from-gateway: term 1 accepts; "
+            "msee1 export policy microsoft-to-customer: term 2 accepts; "
             "ce1 import policy prefer-this-link: term 1 accepts",
             id="nothing keeps packets away",
         ),
