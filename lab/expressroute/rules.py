@@ -134,6 +134,7 @@ LOCATION = Rule(
     source=LOCATIONS_BY_PROVIDER,
 )
 LOCAL_LOCATION = Rule(id="ER037", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
+ENCAPSULATION = Rule(id="ER038", title="All circuits on a port pair have its one encapsulation", source=DIRECT)
 
 RULES = (
     BLOCK_LENGTH,
@@ -173,6 +174,7 @@ RULES = (
     DIRECT_BANDWIDTH,
     LOCATION,
     LOCAL_LOCATION,
+    ENCAPSULATION,
 )
 """Every rule, in the order of its id."""
 
@@ -305,6 +307,7 @@ class Kind(Enum):
     VNET = "VNet"
     NETWORK = "network"
     SERVICE = "service"
+    POOL = "NAT pool"
 
 
 _OVERLAP = {
@@ -409,6 +412,12 @@ def s_tags(one: int, other: int) -> Finding | None:
     """Whether two circuits on a port pair with QinQ can be told apart."""
     what = f"S-tag {one} is that of two circuits on the port pair"
     return Finding(rule=S_TAGS, what=what, meant="give each its own") if one == other else None
+
+
+def encapsulations(one: str, other: str) -> Finding | None:
+    """Whether two circuits on a port pair agree on what is its own property."""
+    what = f"one circuit on the port pair has {one} and this one {other}"
+    return Finding(rule=ENCAPSULATION, what=what, meant="give all the same") if one != other else None
 
 
 def direct_bandwidth(text: str) -> Finding | None:

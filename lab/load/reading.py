@@ -27,7 +27,7 @@ MOST_MISTAKES = 500
 
 _IN_KEY = "[key]"
 
-_LEFT_OUT = (0, "any", "asns", "limit", "prefix", "prefixes", "terms")
+_LEFT_OUT = (0, "any", "asns", "limit", "pool", "prefix", "prefixes", "terms")
 """What short forms leave out."""
 
 _KNOWN_ELSEWHERE = {

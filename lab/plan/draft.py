@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lab.bgp import RFC_4271_BEST_PATH, Address, Asn, BestPathRules, Family, Prefix, family_of, parse_prefix
+from lab.errors import InputError
 from lab.plan import (
     BfdPlan,
     BgpPlan,
@@ -24,7 +25,7 @@ from lab.plan import (
     Tagged,
     Wire,
 )
-from lab.plan.addressing import fabric_block, host, link, router_id
+from lab.plan.addressing import FABRIC_LINKS, fabric_block, host, link, router_id
 from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import EdgeBgp, Network, Secret
@@ -120,6 +121,8 @@ class Draft:
     def fabric_link(self, versions: Iterable[int]) -> list[Prefix]:
         """The blocks of a link of the lab's own, one for each IP version."""
         index, self._fabric_links = self._fabric_links, self._fabric_links + 1
+        if index >= FABRIC_LINKS:
+            raise InputError(f"the lab has addresses for {FABRIC_LINKS} links of its own, and this topology needs more")
         return [link(fabric_block(version, self.taken), index) for version in versions]
 
     def session(self, *, listens: SessionEnd, connects: SessionEnd) -> None:
