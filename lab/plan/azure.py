@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from lab.bgp import Prefix, family_of
+from lab.bgp import Family, Prefix
 from lab.expressroute.assumptions import Assumptions
-from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
-from lab.plan import Endpoint, Role
+from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN
+from lab.plan import Role
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import VNET_GATEWAY_HOST, VNET_HOST, host, link
-from lab.plan.draft import Draft, SessionEnd
+from lab.plan.draft import Draft, in_each_family
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH, edge_best_path
-from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge, towards
+from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge
+from lab.policy import SessionRules
 from lab.topology import Circuit, EdgeBgp, GlobalReach, Link, Network, RoutingDomain, Topology
 
 NUMBER_IN_BLOCK = {Link.PRIMARY: 0, Link.SECONDARY: 1}
@@ -42,28 +43,13 @@ def _gateway_link(draft: Draft, topology: Topology, circuit: Circuit, circuit_li
     """
     edge = microsoft_edge(circuit.name, circuit_link, RoutingDomain.PRIVATE)
     blocks = draft.fabric_link(_versions(circuit, RoutingDomain.PRIVATE))
-    gateway_end = draft.interface(gateway, towards(edge), tuple(host(b, 2) for b in blocks), "fabric")
-    edge_end = draft.interface(edge, f"to-{gateway}", tuple(host(b, 1) for b in blocks), "fabric")
-    draft.wire(f"{edge}-{gateway}", edge_end, gateway_end)
-    for block in blocks:
-        draft.session(
-            listens=SessionEnd(
-                node=gateway,
-                asn=GATEWAY_ASN,
-                address=host(block, 2).ip,
-                interface=gateway_end.interface,
-                hold_time_s=MICROSOFT_HOLD_TIME_S,
-                rules=behaviour.gateway_to_edge(topology, circuit),
-            ),
-            connects=SessionEnd(
-                node=edge,
-                asn=MICROSOFT_ASN,
-                address=host(block, 1).ip,
-                interface=edge_end.interface,
-                hold_time_s=MICROSOFT_HOLD_TIME_S,
-                rules=behaviour.edge_to_gateway(topology, circuit, circuit_link, family_of(block)),
-            ),
-        )
+    draft.link(f"{edge}-{gateway}", (edge, gateway), blocks, "fabric")
+
+    def rules(family: Family) -> tuple[SessionRules, SessionRules]:
+        ours = behaviour.edge_to_gateway(topology, circuit, circuit_link, family)
+        return ours, behaviour.gateway_to_edge(topology, circuit)
+
+    draft.link_sessions((edge, gateway), (MICROSOFT_ASN, GATEWAY_ASN), blocks, rules)
 
 
 def _versions(circuit: Circuit, domain: RoutingDomain) -> list[int]:
@@ -98,25 +84,14 @@ def _global_reach(draft: Draft, topology: Topology, reach: GlobalReach) -> None:
     one, other = (next(c for c in topology.circuits if c.name == name) for name in reach.circuits)
     for circuit_link in Link:
         blocks: list[Prefix] = [link(block, NUMBER_IN_BLOCK[circuit_link]) for block in reach.blocks]
-        edges = [microsoft_edge(c.name, circuit_link, RoutingDomain.PRIVATE) for c in (one, other)]
-        ends = [
-            draft.interface(here, towards(there), tuple(host(b, number) for b in blocks), "Global Reach")
-            for number, (here, there) in enumerate((edges, edges[::-1]), start=1)
-        ]
-        draft.wire(f"global-reach-{one.name}-{other.name}-{circuit_link.value}", ends[0], ends[1])
-        for block in blocks:
-            listens, connects = (
-                SessionEnd(
-                    node=end.node,
-                    asn=MICROSOFT_ASN,
-                    address=host(block, number).ip,
-                    interface=end.interface,
-                    hold_time_s=MICROSOFT_HOLD_TIME_S,
-                    rules=behaviour.edge_to_other_circuit(topology, circuit, circuit_link),
-                )
-                for number, (end, circuit) in enumerate(zip(ends, (one, other), strict=True), start=1)
-            )
-            draft.session(listens=listens, connects=connects)
+        first, second = (microsoft_edge(c.name, circuit_link, RoutingDomain.PRIVATE) for c in (one, other))
+        wire = f"global-reach-{one.name}-{other.name}-{circuit_link.value}"
+        draft.link(wire, (first, second), blocks, "Global Reach")
+        rules = in_each_family(
+            behaviour.edge_to_other_circuit(topology, one, circuit_link),
+            behaviour.edge_to_other_circuit(topology, other, circuit_link),
+        )
+        draft.link_sessions((first, second), (MICROSOFT_ASN, MICROSOFT_ASN), blocks, rules)
 
 
 def plan_public(draft: Draft, topology: Topology) -> None:
@@ -137,25 +112,6 @@ def plan_public(draft: Draft, topology: Topology) -> None:
 def _core_link(draft: Draft, topology: Topology, circuit: Circuit, circuit_link: Link) -> None:
     edge = microsoft_edge(circuit.name, circuit_link, RoutingDomain.MICROSOFT)
     blocks = draft.fabric_link(_versions(circuit, RoutingDomain.MICROSOFT))
-    ends: list[Endpoint] = [
-        draft.interface(here, towards(there), tuple(host(b, number) for b in blocks), "fabric")
-        for number, (here, there) in enumerate(((MICROSOFT_CORE, edge), (edge, MICROSOFT_CORE)), start=1)
-    ]
-    draft.wire(f"{edge}-core", ends[0], ends[1])
-    for block in blocks:
-        rules = (
-            behaviour.core_to_edge(topology),
-            behaviour.edge_to_core(topology, circuit, circuit_link),
-        )
-        listens, connects = (
-            SessionEnd(
-                node=end.node,
-                asn=MICROSOFT_ASN,
-                address=host(block, number).ip,
-                interface=end.interface,
-                hold_time_s=MICROSOFT_HOLD_TIME_S,
-                rules=rule,
-            )
-            for number, (end, rule) in enumerate(zip(ends, rules, strict=True), start=1)
-        )
-        draft.session(listens=listens, connects=connects)
+    draft.link(f"{edge}-core", (MICROSOFT_CORE, edge), blocks, "fabric")
+    rules = in_each_family(behaviour.core_to_edge(topology), behaviour.edge_to_core(topology, circuit, circuit_link))
+    draft.link_sessions((MICROSOFT_CORE, edge), (MICROSOFT_ASN, MICROSOFT_ASN), blocks, rules)

@@ -18,7 +18,7 @@ from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
 from lab.plan import BfdPlan, Endpoint, Role, SourceNat, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
-from lab.plan.draft import Draft, SessionEnd, with_paths
+from lab.plan.draft import Draft, SessionEnd, in_each_family, with_paths
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path, edge_bfd
 from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft, towards, vrf
 from lab.topology import (
@@ -191,25 +191,11 @@ def plan_provider(draft: Draft, circuit: Circuit, carrier: Layer3) -> None:
     if len(routers) < 2:
         return
     versions = sorted({s.prefix.version for peering in circuit.peerings for s in peering.subnets})
+    pair = routers[0], routers[1]
     blocks = draft.fabric_link(versions)
-    ends = [
-        draft.interface(node, f"to-{peer}", tuple(host(block, number) for block in blocks), "the provider's core")
-        for node, peer, number in ((routers[0], routers[1], 1), (routers[1], routers[0], 2))
-    ]
-    draft.wire(of_circuit(circuit.name, "provider"), ends[0], ends[1])
-    for block in blocks:
-        listens, connects = (
-            SessionEnd(
-                node=node,
-                asn=carrier.asn,
-                address=host(block, number).ip,
-                interface=end.interface,
-                hold_time_s=MICROSOFT_HOLD_TIME_S,
-                rules=behaviour.INSIDE_PROVIDER,
-            )
-            for number, (node, end) in enumerate(zip(routers, ends, strict=True), start=1)
-        )
-        draft.session(listens=listens, connects=connects)
+    draft.link(of_circuit(circuit.name, "provider"), pair, blocks, "the provider's core")
+    rules = in_each_family(behaviour.INSIDE_PROVIDER, behaviour.INSIDE_PROVIDER)
+    draft.link_sessions(pair, (carrier.asn, carrier.asn), blocks, rules)
 
 
 def tags_in_words(circuit: Circuit) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lab.bgp import RFC_4271_BEST_PATH, Address, Asn, BestPathRules, Family, Prefix, family_of, parse_prefix
@@ -27,10 +27,15 @@ from lab.plan import (
 )
 from lab.plan.addressing import FABRIC_LINKS, fabric_block, host, link, router_id
 from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
+from lab.plan.naming import towards
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import EdgeBgp, Network, Secret
 
 DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
+HOLD_TIME_S = 180
+"""Of sessions whose hold time no file sets."""
+RulesByFamily = Callable[[Family], tuple[SessionRules, SessionRules]]
+"""The rules of the two ends of the sessions of a link."""
 PLAIN = EdgeBgp(best_path=RFC_4271_BEST_PATH)
 
 
@@ -124,6 +129,34 @@ class Draft:
         if index >= FABRIC_LINKS:
             raise InputError(f"the lab has addresses for {FABRIC_LINKS} links of its own, and this topology needs more")
         return [link(fabric_block(version, self.taken), index) for version in versions]
+
+    def link(self, name: str, nodes: tuple[str, str], blocks: list[Prefix], description: str) -> None:
+        """Join two nodes by a wire: the first has the first host of each block, the second the second."""
+        first, second = (
+            self.interface(here, towards(there), tuple(host(block, number) for block in blocks), description)
+            for number, (here, there) in enumerate((nodes, nodes[::-1]), start=1)
+        )
+        self.wire(name, first, second)
+
+    def link_sessions(
+        self, nodes: tuple[str, str], asns: tuple[Asn, Asn], blocks: Iterable[Prefix], rules: RulesByFamily
+    ) -> None:
+        """A session in each family between two nodes that are joined by a link; the first one listens."""
+        for block in blocks:
+            listens, connects = (
+                SessionEnd(
+                    node=here,
+                    asn=asn,
+                    address=host(block, number).ip,
+                    interface=towards(there),
+                    hold_time_s=HOLD_TIME_S,
+                    rules=rule,
+                )
+                for number, ((here, there), asn, rule) in enumerate(
+                    zip((nodes, nodes[::-1]), asns, rules(family_of(block)), strict=True), start=1
+                )
+            )
+            self.session(listens=listens, connects=connects)
 
     def session(self, *, listens: SessionEnd, connects: SessionEnd) -> None:
         """Plan a session at both its ends."""
@@ -228,3 +261,8 @@ class Draft:
 def with_paths(maximum_paths: int) -> EdgeBgp:
     """A router that shares load over so many equal paths."""
     return EdgeBgp(best_path=BestPathRules(maximum_paths=maximum_paths))
+
+
+def in_each_family(first: SessionRules, second: SessionRules) -> RulesByFamily:
+    """The same rules of the two ends in every family."""
+    return lambda _: (first, second)

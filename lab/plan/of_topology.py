@@ -9,9 +9,9 @@ from lab.plan import Plan
 from lab.plan.assumed import that_mattered
 from lab.plan.azure import plan_private, plan_public
 from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
-from lab.plan.draft import Draft
+from lab.plan.draft import HOLD_TIME_S, Draft
 from lab.plan.microsoft_sessions import facing_asn
-from lab.plan.sites import HOLD_TIME_S, plan_access, plan_ibgp, plan_site
+from lab.plan.sites import plan_access, plan_ibgp, plan_site
 from lab.plan.vpns import VPN_FIDELITY, plan_vpns
 from lab.topology import ConnectivityModel, Layer3, Site, Topology
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from lab.bgp import Asn, Family
 from lab.plan import Role
-from lab.plan.addressing import CUSTOMER_HOST, LAN_HOST, MICROSOFT_HOST, host
-from lab.plan.draft import Draft, SessionEnd, with_paths
+from lab.plan.addressing import LAN_HOST, host
+from lab.plan.draft import HOLD_TIME_S, Draft, SessionEnd, in_each_family, with_paths
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
-from lab.plan.naming import lan, towards
+from lab.plan.naming import lan
 from lab.policy import SessionRules
 from lab.topology import Access, Network, Site
-
-HOLD_TIME_S = 180
-"""Of sessions that no peering's hold time is meant for."""
 
 
 def plan_site(draft: Draft, site: Site) -> None:
@@ -67,27 +64,6 @@ def plan_ibgp(draft: Draft, site: Site, hold_time_s: int = HOLD_TIME_S) -> None:
 def plan_access(draft: Draft, access: Access, provider: str, customer_asn: Asn, provider_asn: Asn) -> None:
     """The link of a customer edge to a node of the provider's, and a session in each family."""
     edge = access.customer_edge
-    ends = [
-        draft.interface(node, towards(peer), tuple(host(b, number) for b in access.blocks), "access line")
-        for node, peer, number in ((edge, provider, CUSTOMER_HOST), (provider, edge, MICROSOFT_HOST))
-    ]
-    draft.wire(f"{edge}/{provider}", ends[0], ends[1])
-    for block in access.blocks:
-        draft.session(
-            listens=SessionEnd(
-                node=provider,
-                asn=provider_asn,
-                address=host(block, MICROSOFT_HOST).ip,
-                interface=towards(edge),
-                hold_time_s=HOLD_TIME_S,
-                rules=access.provider_rules,
-            ),
-            connects=SessionEnd(
-                node=edge,
-                asn=customer_asn,
-                address=host(block, CUSTOMER_HOST).ip,
-                interface=towards(provider),
-                hold_time_s=HOLD_TIME_S,
-                rules=access.rules,
-            ),
-        )
+    draft.link(f"{edge}/{provider}", (edge, provider), list(access.blocks), "access line")
+    rules = in_each_family(access.rules, access.provider_rules)
+    draft.link_sessions((edge, provider), (customer_asn, provider_asn), access.blocks, rules)
