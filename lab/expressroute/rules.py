@@ -457,7 +457,8 @@ def local_location(name: str) -> Finding | None:
 def global_reach(skus: tuple[str, str], locations: tuple[str, str]) -> Finding | None:
     """Whether two circuits can be joined, given their SKUs and peering locations."""
     if "local" in skus:
-        return Finding(rule=REACH_OF_LOCAL, what="a circuit with the Local SKU has no Global Reach")
+        what = "a circuit with the Local SKU has no Global Reach"
+        return Finding(rule=REACH_OF_LOCAL, what=what, meant="write standard or premium")
     if locations[0] == locations[1]:
         return Finding(rule=REACH_LOCATIONS, what=f"both circuits are at {locations[0]}", meant="use two locations")
     areas = [LOCATIONS[name].area for name in locations if name in LOCATIONS]
@@ -472,4 +473,5 @@ def global_reach_block(block: Prefix) -> Finding | None:
     length = GLOBAL_REACH_BLOCK_LENGTH[block.version]
     if block.prefixlen == length:
         return None
-    return Finding(rule=REACH_BLOCK, what=f"the block of Global Reach is a /{length}, and {block} is not")
+    what = f"the block of Global Reach is a /{length}, and {block} is not"
+    return Finding(rule=REACH_BLOCK, what=what, meant="both links get a half of it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from lab.bgp import Community
@@ -152,12 +152,13 @@ def _port_pairs(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None
         yield from _tags(reading, circuits)
 
 
-def _tags(reading: TopologyReading, circuits: Iterable[CircuitPlace]) -> Iterator[tuple[Path, Finding | None]]:
+def _tags(reading: TopologyReading, circuits: Sequence[CircuitPlace]) -> Iterator[tuple[Path, Finding | None]]:
     for one, other in combinations(circuits, 2):
         ports = [reading.part(*circuit.path, "port") for circuit in (one, other)]
         kinds = [port.encapsulation for port in ports]
         if kinds[0] is not kinds[1]:
-            yield (*other.path, "port"), rules.encapsulations(kinds[0].value, kinds[1].value)
+            if one is circuits[0]:
+                yield (*other.path, "port"), rules.encapsulations(kinds[0].value, kinds[1].value)
             continue
         if kinds[0] is Encapsulation.QINQ:
             if ports[0].s_tag is not None and ports[1].s_tag is not None:
@@ -181,6 +182,6 @@ def _global_reach(reading: TopologyReading) -> Iterator[tuple[Path, Finding | No
         named = [places[name] for name in reading.part(*path, "circuits") or () if name in places]
         skus = [reading.part(*one, "sku") for one in named]
         locations = [reading.part(*one, "peering_location") for one in named]
-        if len(named) == 2 and None not in (*skus, *locations):
+        if len(set(named)) == 2 and None not in (*skus, *locations):
             ends = (skus[0].value, skus[1].value), (locations[0], locations[1])
             yield (*path, "circuits"), rules.global_reach(*ends)

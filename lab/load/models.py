@@ -205,7 +205,8 @@ def _sites(reading: TopologyReading, model: ConnectivityModel | None) -> Iterato
     ]
     providers = None
     if all(reading.part(*one.path, "provider", "routers") for one in routing):
-        providers = [name for one in routing for name in reading.part(*one.path, "provider", "routers")]
+        named = (name for one in routing for name in reading.part(*one.path, "provider", "routers"))
+        providers = list(dict.fromkeys(named))
     others = other_site_places(reading)
     if others and model not in (None, ConnectivityModel.ANY_TO_ANY_IPVPN):
         what = "other_customers: only an IPVPN has them"
@@ -235,7 +236,7 @@ def _access(
     if routes and not lines and reading.keys(*site.path) is not None and not _faces_microsoft(reading, site):
         meant = "how each customer edge reaches the provider: {ce1: {to: pe1, subnet: ...}}"
         yield reading.source.mistake(site.path, f"missing key 'access' in {_dotted(site.path)}", meant, at_key=True)
-    for edge in lines or ():
+    for edge in (lines or ()) if routes else ():
         to = reading.part(*path, edge, "to")
         if to is None:
             continue
