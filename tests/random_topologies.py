@@ -32,7 +32,7 @@ def _blocks(families: tuple[str, ...], number: int, *, public: bool) -> list[str
 @st.composite
 def topologies(draw: st.DrawFn) -> Mapping:
     """What a topology file says, as values of JSON."""
-    model = draw(st.sampled_from(["point_to_point_ethernet", "cloud_exchange", "direct", "any_to_any_ipvpn"]))
+    model: str = draw(st.sampled_from(["point_to_point_ethernet", "cloud_exchange", "direct", "any_to_any_ipvpn"]))
     if model == "any_to_any_ipvpn":
         return draw(_ipvpns())
     service = "" if model == "direct" else draw(st.sampled_from(["layer2", "layer3"]))
@@ -63,7 +63,7 @@ def topologies(draw: st.DrawFn) -> Mapping:
         (circuit,) = circuits.values()
         return said | {"peerings": circuit.pop("peerings"), "circuit": circuit}
     private = [name for name, one in circuits.items() if "private" in one["peerings"]]
-    if private and draw(st.booleans()):
+    if len(private) > 0 and draw(st.booleans()):
         said["azure"]["connections"] = {private[0]: draw(st.integers(0, 32000))}
     if len(private) > 1 and draw(st.booleans()):
         blocks = {"ipv4": "192.168.8.0/29", "ipv6": "2001:db8:8::/125"}

@@ -186,6 +186,7 @@ class Draft:
             vpn=vpn,
             interfaces=tuple(self._interfaces[name]),
             sessions=tuple(self._sessions[name]),
+            nat=tuple(self._nat[name]),
             best_path=best_path,
         )
 
