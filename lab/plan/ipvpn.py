@@ -38,6 +38,7 @@ from lab.plan import (
     OverlayEnd,
     Role,
     SessionPlan,
+    SourceNat,
     StaticRoute,
     Vrf,
     Wire,
@@ -84,8 +85,8 @@ class Vpn:
 class VrfPart:
     """A VRF at an edge router, without what the provider adds.
 
-    `interfaces`, `sessions` and `static_routes` are those towards the customer's sites, and `networks` what the VRF
-    originates. Without targets of its own it imports and exports that of its VPN.
+    `interfaces`, `sessions`, `static_routes` and `nat` are those towards the customer's sites and Microsoft, `networks`
+    what the VRF originates beside its pools. Without targets of its own it imports and exports that of its VPN.
     """
 
     edge: str
@@ -93,6 +94,7 @@ class VrfPart:
     interfaces: tuple[InterfacePlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
     static_routes: tuple[StaticRoute, ...] = ()
+    nat: tuple[SourceNat, ...] = ()
     networks: tuple[Prefix, ...] = ()
     import_targets: tuple[ExtendedCommunity, ...] | None = None
     export_targets: tuple[ExtendedCommunity, ...] | None = None
@@ -204,10 +206,11 @@ class _Core:
             role=Role.PROVIDER_EDGE,
             interfaces=interfaces,
             static_routes=part.static_routes,
+            nat=part.nat,
             bgp=BgpPlan(
                 asn=asn,
                 router_id=router_id,
-                networks=part.networks,
+                networks=tuple(dict.fromkeys((*part.networks, *(one.pool for one in part.nat)))),
                 sessions=(*part.sessions, *self._sessions(part.edge, OWN_ROUTER, blocks, (2, 1), listens=False)),
                 best_path=part.best_path,
                 vrf=Vrf(
