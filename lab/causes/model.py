@@ -130,7 +130,10 @@ class Model(Ways):
         says = f"{sender.router} does not send {sender.nlri} to {receiver.router}: {export.refused}"
         decision = self.explain(sender).decision
         if decision is not None and best is not None and best.neighbor == receiver.router:
-            says = "; ".join([says, *(self._lost(sender, lost).text for lost in decision.lost)])
+            others = [self._lost(sender, lost).text for lost in decision.lost]
+            if not others and self.whose(best) != receiver.router:
+                others = [f"the only path that it has is from {self.whose(best)}"]
+            says = "; ".join([says, *others])
         return Cause(stage=Stage.ADJ_RIB_OUT, text=says)
 
     def _why_not_imported(self, path: Path, receiver: Holder) -> Cause | None:
@@ -311,8 +314,12 @@ class Model(Ways):
 
     def _wanted(self, candidate: Candidate, expectation: RouteExpectation) -> bool:
         route = candidate.path.route if candidate.path is not None else candidate.received
-        return route is not None and all(
-            bool({str(route.next_hop), self.plan.owner(route.next_hop, expectation.at)} & set(value.split()))
+        if route is None:
+            return False
+        received = candidate.received or route
+        owner = self.vrf_behind(received.nlri) or self.plan.owner(route.next_hop, expectation.at)
+        return all(
+            bool({str(route.next_hop), owner} & set(value.split()))
             if name == "next_hop"
             else text_of(route, name) == value
             for name, value in expectation.attributes
