@@ -86,8 +86,8 @@ class InterfacePlan:
     """One interface; a switch's and a port that only carries tagged frames have no addresses.
 
     The name is at most 15 bytes, the kernel's limit. With `vlan` it is a sub-interface: the frames with these tags at a
-    port, which may be another node's where that is another VRF of the same router. Without `hardware_address` the kernel
-    chooses one. The `neighbors` are those that it need not ask for.
+    port, which may be another node's where that is another VRF of the same router. The kernel chooses the hardware
+    address that the plan leaves out. `neighbors` are those that it need not ask for.
     """
 
     name: str
