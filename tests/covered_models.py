@@ -17,7 +17,7 @@ from lab.checks import flows_of
 from lab.expectations import ReachabilityExpectation, SessionExpectation
 from lab.load import load_topology
 from lab.plan import Plan
-from lab.plan.naming import microsoft_edge
+from lab.plan.naming import microsoft_edge, vrf
 from lab.plan.of_topology import plan
 from lab.topology import Circuit, ConnectivityModel, DirectPort, Layer3, Link, RoutingDomain, Topology
 
@@ -78,9 +78,18 @@ def proven_by(file: Path) -> set[Cell]:
     }
 
 
+def _facing(topology: Topology, circuit: Circuit, link: Link) -> str:
+    """The node that faces Microsoft: a router, or its VRF in an IPVPN."""
+    router = circuit.router_of(link)
+    is_vpn = topology.connectivity_model is ConnectivityModel.ANY_TO_ANY_IPVPN
+    return vrf(router, topology.customer.name) if is_vpn else router
+
+
 def _sessions_expected(topology: Topology, circuit: Circuit, domain: RoutingDomain, family: Family) -> bool:
     """Whether the sessions of both links have to be established."""
-    wanted = {frozenset({circuit.router_of(link), microsoft_edge(circuit.name, link, domain)}) for link in Link}
+    wanted = {
+        frozenset({_facing(topology, circuit, link), microsoft_edge(circuit.name, link, domain)}) for link in Link
+    }
     expected = {
         frozenset(one.routers)
         for one in topology.expectations

@@ -55,6 +55,7 @@ RULE_KEYS = {
     "ER035": "circuit.bandwidth",
     "ER036": "circuit.peering_location",
     "ER037": "circuit.peering_location, circuit.sku",
+    "ER038": "circuit.port",
 }
 """The keys that each rule is about."""
 

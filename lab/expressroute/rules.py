@@ -134,6 +134,7 @@ LOCATION = Rule(
     source=LOCATIONS_BY_PROVIDER,
 )
 LOCAL_LOCATION = Rule(id="ER037", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
+ENCAPSULATION = Rule(id="ER038", title="All circuits on a port pair have its one encapsulation", source=DIRECT)
 
 RULES = (
     BLOCK_LENGTH,
@@ -173,6 +174,7 @@ RULES = (
     DIRECT_BANDWIDTH,
     LOCATION,
     LOCAL_LOCATION,
+    ENCAPSULATION,
 )
 """Every rule, in the order of its id."""
 
@@ -305,6 +307,7 @@ class Kind(Enum):
     VNET = "VNet"
     NETWORK = "network"
     SERVICE = "service"
+    POOL = "NAT pool"
 
 
 _OVERLAP = {
@@ -411,6 +414,12 @@ def s_tags(one: int, other: int) -> Finding | None:
     return Finding(rule=S_TAGS, what=what, meant="give each its own") if one == other else None
 
 
+def encapsulations(one: str, other: str) -> Finding | None:
+    """Whether two circuits on a port pair agree on what is its own property."""
+    what = f"one circuit on the port pair has {one} and this one {other}"
+    return Finding(rule=ENCAPSULATION, what=what, meant="give all the same") if one != other else None
+
+
 def direct_bandwidth(text: str) -> Finding | None:
     """Whether a circuit on a port pair of ExpressRoute Direct can have a bandwidth."""
     if text in DIRECT_BANDWIDTHS_MBPS:
@@ -448,7 +457,8 @@ def local_location(name: str) -> Finding | None:
 def global_reach(skus: tuple[str, str], locations: tuple[str, str]) -> Finding | None:
     """Whether two circuits can be joined, given their SKUs and peering locations."""
     if "local" in skus:
-        return Finding(rule=REACH_OF_LOCAL, what="a circuit with the Local SKU has no Global Reach")
+        what = "a circuit with the Local SKU has no Global Reach"
+        return Finding(rule=REACH_OF_LOCAL, what=what, meant="write standard or premium")
     if locations[0] == locations[1]:
         return Finding(rule=REACH_LOCATIONS, what=f"both circuits are at {locations[0]}", meant="use two locations")
     areas = [LOCATIONS[name].area for name in locations if name in LOCATIONS]
@@ -463,4 +473,5 @@ def global_reach_block(block: Prefix) -> Finding | None:
     length = GLOBAL_REACH_BLOCK_LENGTH[block.version]
     if block.prefixlen == length:
         return None
-    return Finding(rule=REACH_BLOCK, what=f"the block of Global Reach is a /{length}, and {block} is not")
+    what = f"the block of Global Reach is a /{length}, and {block} is not"
+    return Finding(rule=REACH_BLOCK, what=what, meant="both links get a half of it")

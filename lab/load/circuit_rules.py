@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from lab.bgp import Community
@@ -30,8 +30,28 @@ def check_circuits(reading: TopologyReading) -> Iterator[Mistake]:
     for path, finding in _findings(reading):
         if finding is not None:
             yield reading.source.mistake(path, f"{finding.rule.id}: {finding.what}", finding.hint)
+    for circuit in circuit_places(reading):
+        yield from _customer_vlans(reading, circuit)
     for wrong in wrong_answers(_assumed(reading)):
         yield reading.source.mistake(("assume", wrong.name), wrong.what, wrong.meant)
+
+
+def _customer_vlans(reading: TopologyReading, circuit: CircuitPlace) -> Iterator[Mistake]:
+    """The provider hands over each peering of a link in a VLAN of its own, where it translates any."""
+    paths = [circuit.peering(domain) for domain in RoutingDomain]
+    if not any(reading.part(*path, "customer_vlan") for path in paths):
+        return
+    for link in LINKS:
+        vlans = [
+            reading.part(*path, "customer_vlan", link)
+            if "customer_vlan" in (reading.keys(*path) or ())
+            else reading.part(*path, "vlan_id")
+            for path in paths
+        ]
+        if None not in vlans and len(set(vlans)) < len(vlans):
+            at = next(path for path in reversed(paths) if "customer_vlan" in (reading.keys(*path) or ()))
+            what = f"customer_vlan: VLAN {vlans[0]} is that of two peerings on the {link} link"
+            yield reading.source.mistake((*at, "customer_vlan", link), what, "give each its own")
 
 
 def _findings(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
@@ -132,10 +152,15 @@ def _port_pairs(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None
         yield from _tags(reading, circuits)
 
 
-def _tags(reading: TopologyReading, circuits: Iterable[CircuitPlace]) -> Iterator[tuple[Path, Finding | None]]:
+def _tags(reading: TopologyReading, circuits: Sequence[CircuitPlace]) -> Iterator[tuple[Path, Finding | None]]:
     for one, other in combinations(circuits, 2):
         ports = [reading.part(*circuit.path, "port") for circuit in (one, other)]
-        if all(port.encapsulation is Encapsulation.QINQ for port in ports):
+        kinds = [port.encapsulation for port in ports]
+        if kinds[0] is not kinds[1]:
+            if one is circuits[0]:
+                yield (*other.path, "port"), rules.encapsulations(kinds[0].value, kinds[1].value)
+            continue
+        if kinds[0] is Encapsulation.QINQ:
             if ports[0].s_tag is not None and ports[1].s_tag is not None:
                 yield (*other.path, "port"), rules.s_tags(ports[0].s_tag, ports[1].s_tag)
             continue
@@ -157,6 +182,6 @@ def _global_reach(reading: TopologyReading) -> Iterator[tuple[Path, Finding | No
         named = [places[name] for name in reading.part(*path, "circuits") or () if name in places]
         skus = [reading.part(*one, "sku") for one in named]
         locations = [reading.part(*one, "peering_location") for one in named]
-        if len(named) == 2 and None not in (*skus, *locations):
+        if len(set(named)) == 2 and None not in (*skus, *locations):
             ends = (skus[0].value, skus[1].value), (locations[0], locations[1])
             yield (*path, "circuits"), rules.global_reach(*ends)

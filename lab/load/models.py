@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lab.errors import Mistake
 from lab.expressroute import rules
@@ -16,19 +16,20 @@ from lab.load.places import (
     TopologyReading,
     circuit_places,
     customer_routers,
+    facing_routers,
     other_site_places,
     peering_places,
     site_places,
-    vrfs,
+    vpn_of,
 )
-from lab.plan.naming import RESERVED
+from lab.plan.naming import RESERVED, vrf
 from lab.topology import ConnectivityModel, Encapsulation, RoutingDomain
 
 _ALTERNATIVES = (
     ("circuit", "circuits", "the circuit, or circuits with a name each"),
     ("customer", "sites", "the customer, or its sites with a name each"),
 )
-_EDGE_NAME = re.compile("[a-z][a-z0-9-]*", re.ASCII)
+_EDGE_NAME = re.compile("[a-z][a-z0-9-]{0,11}", re.ASCII)
 LONGEST_NAME = 15
 """Of a node, which interfaces are named after."""
 _CARRIED_BY_PROVIDER = "one of cloud_exchange, point_to_point_ethernet and any_to_any_ipvpn goes through a provider"
@@ -39,6 +40,24 @@ def check_model(reading: TopologyReading) -> Iterator[Mistake]:
     data = reading.source.data
     if not isinstance(data, dict):
         return
+    yield from _alternatives(reading, data)
+    model = reading.part("connectivity_model")
+    for circuit in circuit_places(reading):
+        if reading.keys(*circuit.path) is not None:
+            yield from _carrier(reading, circuit, model)
+            yield from _routers(reading, circuit)
+    for circuit, domain, path in peering_places(reading):
+        yield from _customer_vlan(reading, circuit, path)
+        if domain is RoutingDomain.MICROSOFT:
+            yield from _nat(reading, circuit, path)
+    yield from _vpns(reading, model)
+    yield from _sites(reading, model)
+    yield from _behind(reading)
+    yield from _global_reach(reading)
+
+
+def _alternatives(reading: TopologyReading, data: Mapping[str, object]) -> Iterator[Mistake]:
+    """A file is written for one circuit and one site, or for several."""
     for one, several, meant in _ALTERNATIVES:
         if one not in data and several not in data:
             yield reading.source.mistake((), f"missing key {one!r}", meant, at_key=True)
@@ -51,14 +70,6 @@ def check_model(reading: TopologyReading) -> Iterator[Mistake]:
     elif "peerings" in data and "circuits" in data:
         what = "peerings: each of several circuits has its own"
         yield reading.source.mistake(("peerings",), what, "write them under their circuit", at_key=True)
-    model = reading.part("connectivity_model")
-    for circuit in circuit_places(reading):
-        if reading.keys(*circuit.path) is not None:
-            yield from _carrier(reading, circuit, model)
-            yield from _routers(reading, circuit)
-    yield from _sites(reading, model)
-    yield from _behind(reading)
-    yield from _global_reach(reading)
 
 
 def _carrier(reading: TopologyReading, circuit: CircuitPlace, model: ConnectivityModel | None) -> Iterator[Mistake]:
@@ -112,14 +123,79 @@ def _dotted(path: Path) -> str:
 
 
 def _routers(reading: TopologyReading, circuit: CircuitPlace) -> Iterator[Mistake]:
-    """The routers that face a circuit are the customer's."""
+    """The routers that face a circuit are the customer's, in one AS: a peering has one at its customer's side."""
     known = customer_routers(reading, site_places(reading))
     path = (*circuit.path, "routers")
-    for index in range(reading.count(*path) if circuit.name else 0):
+    if not circuit.name or reading.keys(*circuit.path) is None or "routers" not in (reading.keys(*circuit.path) or ()):
+        return
+    if reading.part(*circuit.path, "provider", "service") == "layer3":
+        what = "routers: the provider's routers face Microsoft here"
+        yield reading.source.mistake(path, what, "leave it out, or layer2", at_key=True)
+        return
+    for index in range(reading.count(*path)):
         name = reading.part(*path, index)
         wrong = unknown(name, known, "customer edge") if name is not None else None
         if wrong:
             yield reading.source.mistake((*path, index), *wrong)
+    sites = {name: site for site in site_places(reading) for name in reading.part(*site.path, "routers") or ()}
+    named = [name for name in reading.part(*path) or () if name in sites]
+    asns = [reading.part(*sites[name].path, "asn") for name in named]
+    if None not in asns and len(set(asns)) > 1:
+        what = f"routers: {named[0]} is in AS {asns[0]} and {named[1]} in AS {asns[1]}"
+        meant = "a peering has one AS at the customer's side: name routers of one AS, or make it two circuits"
+        yield reading.source.mistake(path, what, meant)
+
+
+def _customer_vlan(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[Mistake]:
+    """Only a layer-2 service translates VLANs."""
+    carrier = reading.keys(*circuit.path)
+    if carrier is None or "customer_vlan" not in (reading.keys(*path) or ()):
+        return
+    if "provider" not in carrier or reading.part(*circuit.path, "provider", "service") == "layer3":
+        what = "customer_vlan: nobody translates VLANs here"
+        meant = "leave it out: a layer2 service may have one"
+        yield reading.source.mistake((*path, "customer_vlan"), what, meant, at_key=True)
+
+
+def _nat(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[Mistake]:
+    """Sources are translated in IPv4, and each router has a pool of its own."""
+    source = reading.source
+    for key in ("pool", "primary", "secondary"):
+        pool = reading.part(*path, "nat", key)
+        if pool is not None and pool.version == 6:
+            what = f"{pool} is no pool: IPv6 is not translated"
+            yield source.mistake((*path, "nat", key), what, "an IPv4 prefix of the advertised ones")
+    facing = facing_routers(reading, circuit)
+    if reading.part(*path, "nat", "pool") is not None and facing is not None and facing[0] != facing[1]:
+        what = f"nat: one pool for two routers, {facing[0]} and {facing[1]}"
+        meant = "an answer may come to the one that did not translate: give primary and secondary"
+        yield source.mistake((*path, "nat"), what, meant)
+
+
+def _vpns(reading: TopologyReading, model: ConnectivityModel | None) -> Iterator[Mistake]:
+    """An IPVPN has one circuit, and each of its customers a VPN and VRFs with names of their own that fit."""
+    if model is not ConnectivityModel.ANY_TO_ANY_IPVPN:
+        return
+    circuits = circuit_places(reading)
+    for circuit in circuits[1:]:
+        what = "circuits: an IPVPN has one circuit in the lab"
+        yield reading.source.mistake(circuit.path, what, "leave the others out", at_key=True)
+    vpn = vpn_of(reading, circuits[0]) if circuits else None
+    if vpn is None:
+        return
+    if vpn in (reading.keys("other_customers") or ()):
+        what = f"{vpn} is the VPN of the customer whose circuit this is"
+        yield reading.source.mistake(("other_customers", vpn), what, "give it a name of its own", at_key=True)
+    for index, router in enumerate(reading.part(*circuits[0].path, "provider", "routers") or ()):
+        at = (*circuits[0].path, "provider", "routers", index)
+        yield from _vrf_name(reading, at, f"routers: {router}", vrf(router, vpn))
+
+
+def _vrf_name(reading: TopologyReading, at: Path, what: str, name: str) -> Iterator[Mistake]:
+    if len(name) > LONGEST_NAME:
+        what = f"{what} gets a VRF {name}, a name of {len(name)} characters"
+        meant = f"{LONGEST_NAME} at most: shorten the router's or the VPN's name"
+        yield reading.source.mistake(at, what, meant)
 
 
 def _sites(reading: TopologyReading, model: ConnectivityModel | None) -> Iterator[Mistake]:
@@ -129,13 +205,20 @@ def _sites(reading: TopologyReading, model: ConnectivityModel | None) -> Iterato
     ]
     providers = None
     if all(reading.part(*one.path, "provider", "routers") for one in routing):
-        providers = [name for one in routing for name in reading.part(*one.path, "provider", "routers")]
+        named = (name for one in routing for name in reading.part(*one.path, "provider", "routers"))
+        providers = list(dict.fromkeys(named))
     others = other_site_places(reading)
     if others and model not in (None, ConnectivityModel.ANY_TO_ANY_IPVPN):
         what = "other_customers: only an IPVPN has them"
         yield reading.source.mistake(("other_customers",), what, "leave them out, or any_to_any_ipvpn", at_key=True)
     for site in (*site_places(reading), *others):
         yield from _access(reading, site, model, routes=bool(routing), providers=providers)
+    if not routing and None not in [facing_routers(reading, circuit) for circuit in circuit_places(reading)]:
+        for site in site_places(reading)[1:]:
+            if not _faces_microsoft(reading, site) and reading.part(*site.path, "routers") is not None:
+                what = f"{site.name}: no circuit ends at its routers"
+                meant = "name them as the routers of a circuit, or leave the site out"
+                yield reading.source.mistake(site.path, what, meant, at_key=True)
 
 
 def _access(
@@ -150,30 +233,39 @@ def _access(
     path = (*site.path, "access")
     if lines and not routes:
         yield reading.source.mistake(path, "access: no provider routes here", "leave it out, or layer3", at_key=True)
-    if routes and not lines and reading.keys(*site.path) is not None:
+    if routes and not lines and reading.keys(*site.path) is not None and not _faces_microsoft(reading, site):
         meant = "how each customer edge reaches the provider: {ce1: {to: pe1, subnet: ...}}"
         yield reading.source.mistake(site.path, f"missing key 'access' in {_dotted(site.path)}", meant, at_key=True)
-    for edge in lines or ():
+    for edge in (lines or ()) if routes else ():
         to = reading.part(*path, edge, "to")
         if to is None:
             continue
         if model is ConnectivityModel.ANY_TO_ANY_IPVPN:
-            yield from _provider_edge(reading, (*path, edge, "to"), to)
+            yield from _provider_edge(reading, site, (*path, edge, "to"), to)
         elif wrong := unknown(to, providers, "provider's router"):
             yield reading.source.mistake((*path, edge, "to"), *wrong)
 
 
-def _provider_edge(reading: TopologyReading, at: Path, name: str) -> Iterator[Mistake]:
+def _faces_microsoft(reading: TopologyReading, site: SitePlace) -> bool:
+    """Whether a circuit ends at a router of a site."""
+    routers = set(reading.part(*site.path, "routers") or ())
+    return not site.customer and any(
+        reading.part(*circuit.path, "provider", "service") != "layer3"
+        and not routers.isdisjoint(facing_routers(reading, circuit) or ())
+        for circuit in circuit_places(reading)
+    )
+
+
+def _provider_edge(reading: TopologyReading, site: SitePlace, at: Path, name: str) -> Iterator[Mistake]:
     """The provider's edges of an IPVPN are named where sites reach them; each has a VRF, whose name has to fit too."""
-    instance = max((one for one, edge in vrfs(reading).items() if edge == name), key=len, default=name)
+    vpn = site.customer or next((vpn_of(reading, circuit) for circuit in circuit_places(reading)), None)
     if not _EDGE_NAME.fullmatch(name) or RESERVED.fullmatch(name):
-        meant = "lower-case letters, digits and dashes, a letter first, and none of the lab's own names"
+        meant = "lower-case letters, digits and dashes, a letter first, 12 at most, and none of the lab's own names"
         yield reading.source.mistake(at, f"to: {name!r} is no router name", meant)
     elif name in (customer_routers(reading, [*site_places(reading), *other_site_places(reading)]) or ()):
         yield reading.source.mistake(at, f"to: {name} is a customer edge", "name a router of the provider's")
-    elif len(instance) > LONGEST_NAME:
-        what = f"to: the VRF {instance} at {name} has a name of {len(instance)} characters"
-        yield reading.source.mistake(at, what, f"{LONGEST_NAME} at most: shorten the router's or the VPN's name")
+    elif vpn is not None:
+        yield from _vrf_name(reading, at, f"to: {name}", vrf(name, vpn))
 
 
 def _behind(reading: TopologyReading) -> Iterator[Mistake]:
@@ -195,10 +287,25 @@ def _behind(reading: TopologyReading) -> Iterator[Mistake]:
         wrong = unknown(peered, [one for one in vnets if one != name], "VNet") if peered is not None else None
         if wrong:
             yield reading.source.mistake(("azure", "vnets", name, "peered_with"), *wrong)
+        elif peered is not None and reading.part("azure", "vnets", peered, "peered_with") is not None:
+            what = f"peered_with: {peered} has no gateway, it uses that of another VNet"
+            yield reading.source.mistake(
+                ("azure", "vnets", name, "peered_with"), what, "name the VNet with the gateway"
+            )
     yield from _services(reading)
-    circuits = [one.name for one in circuit_places(reading)]
+    yield from _connections(reading)
+
+
+def _connections(reading: TopologyReading) -> Iterator[Mistake]:
+    """The gateway has connections to circuits with private peering."""
+    circuits = [circuit.name for circuit, domain, _ in peering_places(reading) if domain is RoutingDomain.PRIVATE]
+    if "connections" in (reading.keys("azure") or ()) and reading.keys("circuits") is None:
+        what = "connections: a single circuit has no name"
+        meant = "leave them out: weights choose between circuits"
+        yield reading.source.mistake(("azure", "connections"), what, meant, at_key=True)
+        return
     for name in reading.keys("azure", "connections") or ():
-        wrong = unknown(name, circuits, "circuit")
+        wrong = unknown(name, circuits, "circuit with private peering", plural="circuits with private peering")
         if wrong:
             yield reading.source.mistake(("azure", "connections", name), *wrong, at_key=True)
 
@@ -221,7 +328,12 @@ def _services(reading: TopologyReading) -> Iterator[Mistake]:
 
 def _global_reach(reading: TopologyReading) -> Iterator[Mistake]:
     """Global Reach joins two circuits that have private peering."""
+    if reading.count("global_reach") and reading.keys("circuits") is None:
+        what = "global_reach: there is one circuit, and it has no name"
+        yield reading.source.mistake(("global_reach",), what, "write circuits, each with a name", at_key=True)
+        return
     known = [circuit.name for circuit, domain, _ in peering_places(reading) if domain is RoutingDomain.PRIVATE]
+    joined: set[frozenset[str]] = set()
     for index in range(reading.count("global_reach")):
         path: Path = ("global_reach", index)
         named: list[str] = reading.part(*path, "circuits") or []
@@ -231,3 +343,7 @@ def _global_reach(reading: TopologyReading) -> Iterator[Mistake]:
                 yield reading.source.mistake((*path, "circuits", number), *wrong)
         if len(set(named)) < len(named):
             yield reading.source.mistake((*path, "circuits"), f"{named[0]} is here twice", "two circuits")
+        elif frozenset(named) in joined:
+            what = f"{' and '.join(named)} are joined already"
+            yield reading.source.mistake((*path, "circuits"), what, "join two circuits once")
+        joined.add(frozenset(named))

@@ -27,7 +27,10 @@ MOST_MISTAKES = 500
 
 _IN_KEY = "[key]"
 
-_LEFT_OUT = (0, "any", "asns", "limit", "prefix", "prefixes", "terms")
+_LEFT_OUT = (
+    *(0, "any", "asns", "encapsulation", "limit", "link", "name", "pool", "prefix", "prefixes", "subnet", "terms"),
+    "weight",
+)
 """What short forms leave out."""
 
 _KNOWN_ELSEWHERE = {
@@ -146,7 +149,8 @@ class Reading(Generic[Model]):
                 at_key = error["loc"][-1:] == (_IN_KEY,)
                 yield source.mistake(path, self._named(path, what), meant, at_key=at_key)
             case "too_short":
-                yield source.mistake(path, self._named(path, "is empty"), f"at least {says['min_length']}")
+                few = f"has {says['actual_length']} only" if says["actual_length"] else "is empty"
+                yield source.mistake(path, self._named(path, few), f"at least {says['min_length']}")
             case "too_long":
                 few = f"has {says['actual_length']} items"
                 yield source.mistake(path, self._named(path, few), f"at most {says['max_length']}")

@@ -24,6 +24,8 @@ _FABRIC_BLOCKS = (
     (IPv4Network("100.127.255.0/24"), IPv4Network("198.18.255.0/24"), IPv4Network("192.0.2.0/24")),
     (IPv6Network("fd65:5515::/64"), IPv6Network("fd65:5516::/64"), IPv6Network("2001:db8:fab:1c::/64")),
 )
+FABRIC_LINKS = 64
+"""The /30s of the smallest of the blocks."""
 
 
 def host(prefix: Prefix, number: int) -> InterfaceAddress:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lab.bgp import RFC_4271_BEST_PATH, Address, Asn, BestPathRules, Family, Prefix, family_of, parse_prefix
+from lab.errors import InputError
 from lab.plan import (
     BfdPlan,
     BgpPlan,
@@ -24,7 +25,7 @@ from lab.plan import (
     Tagged,
     Wire,
 )
-from lab.plan.addressing import fabric_block, host, link, router_id
+from lab.plan.addressing import FABRIC_LINKS, fabric_block, host, link, router_id
 from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.plan.naming import towards
 from lab.policy import NO_RULES, SessionRules
@@ -125,6 +126,8 @@ class Draft:
     def fabric_link(self, versions: Iterable[int]) -> list[Prefix]:
         """The blocks of a link of the lab's own, one for each IP version."""
         index, self._fabric_links = self._fabric_links, self._fabric_links + 1
+        if index >= FABRIC_LINKS:
+            raise InputError(f"the lab has addresses for {FABRIC_LINKS} links of its own, and this topology needs more")
         return [link(fabric_block(version, self.taken), index) for version in versions]
 
     def link(self, name: str, nodes: tuple[str, str], blocks: list[Prefix], description: str) -> None:
@@ -183,6 +186,7 @@ class Draft:
             vpn=vpn,
             interfaces=tuple(self._interfaces[name]),
             sessions=tuple(self._sessions[name]),
+            nat=tuple(self._nat[name]),
             best_path=best_path,
         )
 

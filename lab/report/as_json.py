@@ -15,7 +15,7 @@ from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectat
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.forwarding import FlowResult
 from lab.messages import Status
-from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Vrf
+from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.policy import SessionRules
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
@@ -186,6 +186,9 @@ def plan(planned: Plan) -> str:
         nodes=[_node(one) for one in planned.nodes],
         policies=[{"name": p.name, "terms": len(p.terms), "source": p.source or None} for p in policies_of(planned)],
         wires=[{"name": one.name, "ends": [str(end) for end in one.ends]} for one in planned.wires],
+        cross_connects=[
+            {"name": one.name, "ends": [_tagged(end) for end in one.ends]} for one in planned.cross_connects
+        ],
         overlays=[_overlay(one) for one in planned.overlays],
         fidelity=list(planned.fidelity),
     )
@@ -201,12 +204,22 @@ def _overlay(overlay: Overlay) -> Object:
     }
 
 
+def _tagged(place: Tagged) -> Object:
+    return {"port": str(place.port), "tags": list(place.tags), "outer_ethertype": place.outer_ethertype}
+
+
 def _node(node: NodePlan) -> Object:
     return {
         "name": node.name,
         "role": node.role.value,
         "interfaces": [
-            {"name": one.name, "addresses": [str(a) for a in one.addresses], "description": one.description}
+            {
+                "name": one.name,
+                "addresses": [str(a) for a in one.addresses],
+                "vlan": None if one.vlan is None else _tagged(one.vlan),
+                "mtu_bytes": one.mtu_bytes,
+                "description": one.description,
+            }
             for one in node.interfaces
         ],
         "static_routes": [
@@ -301,6 +314,7 @@ def _rules(rules: SessionRules) -> Object:
         "accept_blackhole": rules.accept_blackhole,
         "route_reflector_client": rules.route_reflector_client,
         "site_of_origin": rules.site_of_origin,
+        "shutdown": rules.shutdown or None,
     }
 
 

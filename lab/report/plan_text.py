@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan
+from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan, Tagged
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
 
 
 def plan(planned: Plan) -> str:
-    """Every node with its interfaces, networks, routes and sessions, and the wires between them."""
+    """Every node with its interfaces, networks, routes and sessions, and the wires, VLANs and tunnels between them."""
     lines = [f"{planned.name}: {counted(len(planned.nodes), 'node')}, {counted(len(planned.wires), 'wire')}"]
     for node in planned.nodes:
         lines += ["", *_node(node)]
@@ -20,12 +20,21 @@ def plan(planned: Plan) -> str:
         lines += hanging(f"  {policy.name}: ", f"{counted(len(policy.terms), 'term')}, {policy.source or 'no source'}")
     lines += ["", "wires"]
     lines += unheaded([(w.name, str(w.ends[0]), str(w.ends[1])) for w in planned.wires], indent="  ")
+    if planned.cross_connects:
+        rows = [(one.name, *map(_tagged, one.ends)) for one in planned.cross_connects]
+        lines += ["", "cross connects", *unheaded(rows, indent="  ")]
+    for overlay in planned.overlays:
+        lines += ["", f"overlay {overlay.name}, label {overlay.label}"]
+        lines += unheaded(
+            [(str(end.vrf), f"from {end.core_address} of {end.core}") for end in overlay.ends], indent="  "
+        )
     lines += [""] if planned.fidelity else []
     for sentence in planned.fidelity:
         lines += hanging("fidelity: ", sentence)
     return "\n".join(lines)
 
 
+USUAL_MTU_BYTES = 1500
 _BEST_PATH = ("always_compare_med", "missing_med_as_worst", "multipath_relax")
 
 
@@ -36,14 +45,19 @@ def _node(node: NodePlan) -> Iterator[str]:
         says += f", AS {node.bgp.asn}, router id {node.bgp.router_id}, up to {paths}"
     yield f"{node.name}: {says}"
     yield "  interfaces"
-    interfaces = [(i.name, ", ".join(map(str, i.addresses)), i.description) for i in node.interfaces]
-    yield from unheaded(interfaces, indent="    ")
+    yield from _interfaces(node)
     for route in node.static_routes:
         yield f"  static route {route.prefix} via {route.next_hop}{f' metric {route.metric}' if route.metric else ''}"
     for nat in node.nat:
         but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
         yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
     if node.bgp is not None:
+        if node.bgp.vrf is not None:
+            vrf = node.bgp.vrf
+            imported, exported = (
+                ", ".join(targets) or "nothing" for targets in (vrf.import_targets, vrf.export_targets)
+            )
+            yield from hanging("  VRF ", f"{vrf.rd}, label {vrf.label}, imports {imported}, exports {exported}")
         yield from hanging("  networks ", ", ".join(map(str, node.bgp.networks)) or "none")
         for leaked in node.bgp.leaked_networks:
             yield f"  network {leaked.prefix} of VRF {leaked.vrf}"
@@ -57,6 +71,26 @@ def _node(node: NodePlan) -> Iterator[str]:
         yield from _sessions(node.bgp.sessions)
 
 
+def _interfaces(node: NodePlan) -> Iterator[str]:
+    interfaces = [(i.name, ", ".join(map(str, i.addresses)), i.description) for i in node.interfaces]
+    for line, one in zip(unheaded(interfaces, indent="    "), node.interfaces, strict=True):
+        yield line
+        if one.vlan is not None:
+            port = one.vlan.port
+            yield f"      {_tags(one.vlan)} of {port.interface if port.node == node.name else port}"
+        if one.mtu_bytes != USUAL_MTU_BYTES:
+            yield f"      MTU {one.mtu_bytes}"
+
+
+def _tagged(place: Tagged) -> str:
+    return f"{place.port} {_tags(place)}"
+
+
+def _tags(place: Tagged) -> str:
+    """The tags as they are written, the outer one first."""
+    return f"VLAN {'.'.join(map(str, place.tags))}" if place.tags else "untagged"
+
+
 def _sessions(sessions: tuple[SessionPlan, ...]) -> Iterator[str]:
     rows = [
         (
@@ -66,7 +100,7 @@ def _sessions(sessions: tuple[SessionPlan, ...]) -> Iterator[str]:
             "listens" if one.passive else "connects",
             f"hold {one.hold_time_s} s",
             "md5: set" if one.md5 else "",
-            _bfd(one.bfd),
+            _bfd(one.bfd) or ("within the router" if one.within_router else ""),
         )
         for one in sessions
     ]
@@ -87,6 +121,10 @@ def _bfd(bfd: BfdPlan | None) -> str:
 
 def _rules(rules: SessionRules) -> Iterator[str]:
     """The rules of a session that are not as they are by default."""
+    if rules.shutdown:
+        yield f"shut down: {rules.shutdown}"
+    if rules.site_of_origin:
+        yield f"site of origin {rules.site_of_origin}"
     if rules.next_hop_self:
         yield "next hop self"
     if rules.remove_private_asns is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import InputError
+from lab.expressroute.rules import RULES
 from lab.load import load_file
 
 WRONG_FILES = Path(__file__).parents[1] / "golden" / "mistakes"
@@ -34,3 +35,9 @@ def test_a_wrong_file_is_refused_with_the_message_that_stands_beside_it(
 def test_no_message_is_left_of_a_file_that_is_gone() -> None:
     """No message is left of a file that is gone."""
     assert {file.stem for file in WRONG_FILES.glob("*.txt")} == {file.stem for file in WRONG_FILES.glob("*.yaml")}
+
+
+def test_every_rule_of_microsofts_side_is_in_a_message() -> None:
+    """Each rule of `lab.expressroute.rules` is broken by one of the files."""
+    messages = "".join(file.read_text(encoding="utf-8") for file in WRONG_FILES.glob("*.txt"))
+    assert [rule.id for rule in RULES if f" {rule.id}: " not in messages] == []

@@ -282,7 +282,7 @@ def test_a_drained_edge_closes_every_session(maintenance: Maintenance | None, cl
         pytest.param(
             circuit(provisioning=Provisioning.NOT_PROVISIONED),
             PRIVATE,
-            "the circuit is not provisioned by its provider (documented: expressroute-workflows.md, 2023-06-30)",
+            "the circuit's provider status is 'not provisioned' (documented: expressroute-workflows.md, 2023-06-30)",
             id="circuit",
         ),
         pytest.param(

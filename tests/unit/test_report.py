@@ -54,6 +54,7 @@ from lab.errors import InputError, LabBroken, Mistake
 from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation, Table
 from lab.forwarding import Flow, predict_flow
 from lab.messages import Status
+from lab.plan import Plan
 from lab.plan.of_topology import plan
 from lab.policy import (
     Change,
@@ -72,7 +73,8 @@ from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
 from lab.report.plan_changes import PlanChange, changes
 from lab.tables import Difference, LabTables, differences
-from lab.topology import Bfd, EdgeBgp, Link, LinkSubnet, Secret
+from lab.topology import Bfd, EdgeBgp, Link, LinkSubnet, Provisioning, Secret
+from vpn_networks import VpnNet
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 OTHER_KEY = "Contoso124"
@@ -127,6 +129,19 @@ FLOW = Flow(source="hq", destination="hub", family=Family.IPV4, dscp=46)
 BROKEN = contoso(ce1_key=OTHER_KEY)
 
 
+def vpn_plan() -> Plan:
+    """Two customers with a site at each of two edge routers, of which one is shown."""
+    net = VpnNet(2)
+    for name, number in (("contoso", 100), ("fabrikam", 200)):
+        net.customer(name, number)
+        net.site(name, 1, "pe1")
+        net.site(name, 2, "pe2")
+    whole = net.plan()
+    nodes = tuple(whole.node(name) for name in ("pe1", "pe1-contoso"))
+    wires = tuple(wire for wire in whole.wires if any(end.node == "pe1" for end in wire.ends))
+    return replace(whole, nodes=nodes, wires=wires)
+
+
 def run(tables: LabTables | None = None, **packets: object) -> checks.Report:
     """What a run of the sample reports where the lab has these tables, and the IPv4 packets did this."""
     predicted, observed = SAMPLE.evidence(*EXPECTATIONS), SAMPLE.evidence(*EXPECTATIONS, tables=tables)
@@ -160,6 +175,12 @@ SHARED = contoso(
     ce1=SessionRules(import_policies=(ACCEPT_AZURE,), export_policies=(OWN_NETWORKS,)),
     ce2=SessionRules(import_policies=(ACCEPT_AZURE,), export_policies=(OWN_NETWORKS,)),
 )
+SHUT = of_plan(
+    plan(replace(topology(), circuits=(replace(topology().circuits[0], provisioning=Provisioning.PROVISIONING),)))
+)
+"""The circuit before the provider has done its part."""
+VPN = vpn_plan()
+"""An edge router of a provider with the VRFs of two customers."""
 STATUS = Status(plan=SAMPLE.plan, pending=(), up_s=3725.4, memory_kib={"msee1": 21504, "ce1": 22016})
 UNSETTLED = replace(STATUS, pending=("ce1 msee1/ipv4: not established",), up_s=0.24, memory_kib={})
 PROBES = tuple(
@@ -234,6 +255,8 @@ TEXTS = {
         verdicts(EXPECTATIONS, BROKEN.prediction, BROKEN.evidence(*EXPECTATIONS), BROKEN.evidence(*EXPECTATIONS)),
     ),
     "plan": as_text.plan(SAMPLE.plan),
+    "plan_shut": as_text.plan(replace(SHUT.plan, nodes=(SHUT.plan.node("msee1"),), wires=())),
+    "plan_ipvpn": as_text.plan(VPN),
     "plan_difference": as_text.plan_difference(OLD.plan, NEW.plan),
     "plan_difference_back": as_text.plan_difference(NEW.plan, OLD.plan),
     "plan_equal": as_text.plan_difference(OLD.plan, OLD.plan),
@@ -269,6 +292,8 @@ DOCUMENTS = {
         verdicts(EXPECTATIONS, BROKEN.prediction, BROKEN.evidence(*EXPECTATIONS), BROKEN.evidence(*EXPECTATIONS)),
     ),
     "plan": as_json.plan(SAMPLE.plan),
+    "plan_shut": as_json.plan(replace(SHUT.plan, nodes=(SHUT.plan.node("msee1"),), wires=())),
+    "plan_ipvpn": as_json.plan(VPN),
     "plan_difference": as_json.plan_difference(OLD.plan, NEW.plan),
     "explain_rules": as_json.explanation(RULES.plan, RULES.prediction.routers["ce1"].explain(HUB)),
     "explain_lost": as_json.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HUB)),

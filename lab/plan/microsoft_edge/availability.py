@@ -58,7 +58,7 @@ class Edge:
         """Why it keeps its session with the customer closed; empty where it does not."""
         if self.circuit.provisioning is not Provisioning.PROVISIONED:
             state = self.circuit.provisioning.value.replace("_", " ")
-            return f"the circuit is {state} by its provider (documented: {WORKFLOWS})"
+            return f"the circuit's provider status is '{state}' (documented: {WORKFLOWS})"
         if family not in peering.enabled:
             return f"the peering is disabled for {family.value} (documented: {CIRCUIT_PEERINGS})"
         if peering.public is not None and peering.public.state is PrefixState.VALIDATION_NEEDED:

@@ -1,0 +1,57 @@
+"""Every topology file without a mistake has a plan that can be built, and that the model can predict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from lab.codec import plain, typed
+from lab.load import load_topology
+from lab.plan import Plan
+from lab.plan.of_topology import plan
+from lab.predict import predict
+from plan_faults import faults
+from random_topologies import Mapping, topologies
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that each example writes anew."""
+    return tmp_path_factory.mktemp("plan") / "random.yaml"
+
+
+def planned(file: Path, said: Mapping) -> Plan:
+    """The plan of a topology file that says this."""
+    file.write_text(json.dumps(said), encoding="utf-8")
+    return plan(load_topology(file))
+
+
+@settings(max_examples=200, deadline=None)
+@given(said=topologies())
+def test_a_plan_has_no_fault(file: Path, said: Mapping) -> None:
+    """Names are names of their own and fit, wires, cross connects and sessions have both ends, subnets are apart."""
+    assert faults(planned(file, said)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=topologies())
+def test_a_plan_is_that_of_its_file(file: Path, said: Mapping) -> None:
+    """The same file makes the same plan, which is the same after its way to the supervisor."""
+    made = planned(file, said)
+    assert planned(file, said) == made
+    assert typed(Plan, plain(made)) == made
+
+
+@settings(max_examples=40, deadline=None)
+@given(said=topologies())
+def test_the_model_knows_the_state_of_every_session(file: Path, said: Mapping) -> None:
+    """Each session is up at both its ends, or down at both with a reason."""
+    made = planned(file, said)
+    tables = predict(made).tables
+    states = {(one.router, s.session): s for one in tables.routers for s in one.sessions}
+    for here, (router, there) in made.far_ends().items():
+        assert states[here].established == states[router, there.name].established
+        assert states[here].established is not bool(states[here].why_down)
