@@ -409,6 +409,12 @@ def status(labs: Iterable[Status]) -> str:
                 "routers": [node.name for node in lab.plan.routers],
                 "converged": not lab.pending,
                 "pending": list(lab.pending),
+                "kept_closed": [
+                    {"router": node.name, "session": one.name, "why": one.rules.shutdown}
+                    for node in lab.plan.routers
+                    for one in (node.bgp.sessions if node.bgp else ())
+                    if one.rules.shutdown
+                ],
                 "up_s": round(lab.up_s, 3),
                 "memory_kib": lab.memory_kib,
             }
