@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from lab.bgp import ATTRIBUTES, Family, Route, family_of, text_of, title_of, within
+from lab.bgp import ATTRIBUTES, Family, Route, family_name, family_of, text_of, title_of, within
 from lab.expectations import (
     Expectation,
     ReachabilityExpectation,
@@ -153,11 +153,7 @@ def describe(expectation: Expectation) -> str:
 
 def sessions_between(tables: RouterTables, neighbor: str, family: Family | None = None) -> tuple[SessionTables, ...]:
     """A router's sessions with a neighbour, of one family or of all."""
-    return tuple(
-        s
-        for s in tables.sessions
-        if s.neighbor == neighbor and (family is None or s.session == f"{neighbor}/{family.value}")
-    )
+    return tuple(s for s in tables.sessions if s.neighbor == neighbor and (family is None or _carries(s, family)))
 
 
 def _session(expectation: SessionExpectation, evidence: Evidence) -> Finding:
@@ -208,10 +204,13 @@ def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
 
 def sessions_asked(expectation: RouteExpectation, tables: RouterTables) -> tuple[SessionTables, ...]:
     """The sessions that could carry the expectation's prefix: of its family, and with its neighbour if it names one."""
-    family = f"/ipv{expectation.prefix.version}"
-    return tuple(
-        s for s in tables.sessions if expectation.neighbor in (None, s.neighbor) and s.session.endswith(family)
-    )
+    family = family_of(expectation.prefix)
+    return tuple(s for s in tables.sessions if expectation.neighbor in (None, s.neighbor) and _carries(s, family))
+
+
+def _carries(session: SessionTables, family: Family) -> bool:
+    """Whether a session carries routes of a family, those of VPNs or others."""
+    return session.session.rpartition("/")[2] in {family_name(family, vpn=vpn) for vpn in (False, True)}
 
 
 def routes_in(expectation: RouteExpectation, tables: RouterTables) -> list[dict[str, str]]:

@@ -35,8 +35,8 @@ def echo_request(source: Address, target: Address, *, dscp: int, number: int, pa
     kind, protocol = (8, _ICMP) if source.version == 4 else (128, _ICMPV6)
     rest = struct.pack(">HH", number & 0xFFFF, number >> 16 & 0xFFFF) + payload
     pseudo = b"" if source.version == 4 else source.packed + target.packed + struct.pack(">II", 4 + len(rest), _ICMPV6)
-    checksum = _checksum(pseudo + bytes([kind, 0, 0, 0]) + rest)
-    body = struct.pack(">BBH", kind, 0, checksum) + rest
+    total = checksum(pseudo + bytes([kind, 0, 0, 0]) + rest)
+    body = struct.pack(">BBH", kind, 0, total) + rest
     if source.version == 4:
         header = struct.pack(">BBHHHBBH", 0x45, dscp << 2, _IPV4_HEADER + len(body), 0, 0, INITIAL_TTL, protocol, 0)
     else:
@@ -69,7 +69,7 @@ def is_tunnelled(frame: bytes) -> bool:
     return udp[2:4] == _VXLAN_PORT
 
 
-def _checksum(octets: bytes) -> int:
+def checksum(octets: bytes) -> int:
     """The internet checksum (RFC 1071)."""
     if len(octets) % 2:
         octets += b"\0"

@@ -62,6 +62,10 @@ def _ndmsg(family: int, index: int, flags: int) -> bytes:
     return struct.pack("=BxxxiHBB", family, index, _NUD_PERMANENT, flags, 0)
 
 
+def _octets(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))
+
+
 def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
 
@@ -73,6 +77,7 @@ class LinkEnd:
     name: str
     namespace: int
     mtu_bytes: int = 1500
+    hardware_address: str = ""
 
     def attributes(self) -> bytes:
         """What the kernel is told of it."""
@@ -80,6 +85,7 @@ class LinkEnd:
             _attribute(_IFLA_IFNAME, self.name)
             + _attribute(_IFLA_NET_NS_FD, self.namespace)
             + _attribute(_IFLA_MTU, self.mtu_bytes)
+            + (_attribute(_IFLA_ADDRESS, _octets(self.hardware_address)) if self.hardware_address else b"")
         )
 
 
@@ -121,30 +127,28 @@ class Netlink:
         body = _ifinfo(index) + end.attributes() + _attribute(_IFLA_LINK, link) + _attribute(_IFLA_LINKINFO, info)
         self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the VLAN device {end.name}")
 
-    def vxlan(self, one: tuple[str, int], index: int, *, vni: int, local: IPv4Address, mac: bytes) -> None:
-        """Queue the end of VXLAN tunnels (RFC 7348), named and put into the namespace of its file descriptor.
+    def vxlan(self, end: LinkEnd, index: int, *, vni: int, local: IPv4Address) -> None:
+        """Queue the end of VXLAN tunnels (RFC 7348).
 
         Its packets travel in the namespace of this socket. It learns nothing and floods nothing: it reaches who is told
         to it as a `tunnel`.
         """
-        name, namespace = one
         data = _attribute(_IFLA_VXLAN_ID, vni) + _attribute(_IFLA_VXLAN_LOCAL, local.packed)
         data += _attribute(_IFLA_VXLAN_LEARNING, b"\0") + _attribute(_IFLA_VXLAN_PORT, struct.pack(">H", _VXLAN_PORT))
         info = _attribute(_IFLA_INFO_KIND, "vxlan") + _attribute(_IFLA_INFO_DATA, data)
-        body = _ifinfo(index) + _attribute(_IFLA_IFNAME, name) + _attribute(_IFLA_NET_NS_FD, namespace)
-        body += _attribute(_IFLA_ADDRESS, mac) + _attribute(_IFLA_LINKINFO, info)
-        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the tunnels {name} with VNI {vni}")
+        body = _ifinfo(index) + end.attributes() + _attribute(_IFLA_LINKINFO, info)
+        self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the tunnels {end.name} with VNI {vni}")
 
-    def tunnel(self, name: str, mac: bytes, remote: IPv4Address) -> None:
+    def tunnel(self, name: str, mac: str, remote: IPv4Address) -> None:
         """Queue where a VXLAN interface sends the frames to a hardware address."""
         body = _ndmsg(socket.AF_BRIDGE, _index(name), _NTF_SELF)
-        body += _attribute(_NDA_LLADDR, mac) + _attribute(_NDA_DST, remote.packed)
+        body += _attribute(_NDA_LLADDR, _octets(mac)) + _attribute(_NDA_DST, remote.packed)
         self._add(_RTM_NEWNEIGH, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"tunnel from {name} to {remote}")
 
-    def neighbor(self, name: str, address: Address, mac: bytes) -> None:
+    def neighbor(self, name: str, address: Address, mac: str) -> None:
         """Queue the hardware address of a neighbour, which is never asked for."""
         body = _ndmsg(_family(address.version), _index(name), 0)
-        body += _attribute(_NDA_DST, address.packed) + _attribute(_NDA_LLADDR, mac)
+        body += _attribute(_NDA_DST, address.packed) + _attribute(_NDA_LLADDR, _octets(mac))
         self._add(_RTM_NEWNEIGH, _NLM_F_CREATE | _NLM_F_REPLACE, body, f"make {address} a neighbour at {name}")
 
     def bridge(self, name: str) -> None:

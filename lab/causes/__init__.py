@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
-from lab.bgp import Address, Prefix, family_of
-from lab.causes.divergence import Divergence, Place
+from lab.bgp import Address, Prefix
+from lab.causes.divergence import Divergence
 from lab.causes.model import Model
 from lab.causes.stages import STAGE_OF, Cause, Stage
 from lab.causes.translation import address_of_answer, lost_at, mistranslated, wrong_source
@@ -118,19 +118,10 @@ def _reasons(sessions: list[SessionTables]) -> str:
 
 def _diverged_route(expectation: RouteExpectation, predicted: Evidence, observed: Evidence) -> Cause | None:
     """Where the lab left the model's way; None where it did not."""
-    divergence = Divergence(
-        plan=predicted.plan, predicted=predicted.tables, observed=observed.tables, prefix=expectation.prefix
-    )
-    return divergence.first(_places(expectation, observed))
-
-
-def _places(expectation: RouteExpectation, observed: Evidence) -> list[Place]:
-    """The places that an expectation asks about."""
-    stage, at = STAGE_OF[expectation.table], expectation.at
-    if stage in (Stage.LOC_RIB, Stage.FIB):
-        return [Place(stage=stage, router=at)]
-    asked = sessions_asked(expectation, observed.tables.of(at))
-    return [Place(stage=stage, router=at, session=s.session) for s in asked]
+    divergence = Divergence(plan=predicted.plan, predicted=predicted.tables, observed=observed.tables)
+    asked = sessions_asked(expectation, observed.tables.of(expectation.at))
+    stage, sessions = STAGE_OF[expectation.table], [one.session for one in asked]
+    return divergence.first(divergence.places(stage, expectation.at, expectation.prefix, sessions))
 
 
 def _untold_route(expectation: RouteExpectation, predicted: Evidence, observed: Evidence) -> Cause:
@@ -192,8 +183,8 @@ def _diverged_tables(flow: Flow, predicted: Evidence, observed: Evidence, result
         routers = [name for name in dict.fromkeys(n for way in ways for n in way) if plan.node(name).bgp]
         for router in routers if address is not None else ():
             for prefix in _matches(router, address, predicted, observed):
-                divergence = Divergence(plan=plan, predicted=predicted.tables, observed=observed.tables, prefix=prefix)
-                cause = divergence.first([Place(stage=Stage.FIB, router=router)])
+                divergence = Divergence(plan=plan, predicted=predicted.tables, observed=observed.tables)
+                cause = divergence.first(divergence.places(Stage.FIB, router, prefix))
                 causes += [cause] if cause is not None else []
     return min(causes, key=lambda cause: cause.stage.place, default=None)
 
@@ -246,9 +237,10 @@ def _lost(flow: Flow, model: Model, result: FlowResult) -> Cause:
     address = model.plan.node(towards).address(flow.family)
     if result.arrived:
         address = address_of_answer(result, address)
-    prefix = model.prefix_of(address) if address is not None else None
-    if prefix is not None and model.plan.node(last).bgp is not None:
-        cause = model.why_absent(last, prefix) or model.why_discarded(last, prefix)
+    prefix = model.prefix_of(address, last) if address is not None and model.plan.node(last).bgp is not None else None
+    if prefix is not None:
+        holders = model.holders(last, prefix)
+        cause = model.why_absent(holders) or model.why_discarded(holders)
         if cause is not None:
             return Cause(stage=cause.stage, text=f"{cause.text}; so {result.stopped}")
     more = lost_at(result, model.plan) if result.arrived else ""
@@ -258,9 +250,9 @@ def _lost(flow: Flow, model: Model, result: FlowResult) -> Cause:
 def _reaches(flow: Flow, model: Model, result: FlowResult) -> Cause:
     router = next((name for name in result.forward if model.plan.node(name).bgp), None)
     address = model.plan.node(flow.destination).address(flow.family)
-    prefix = model.prefix_of(address) if address is not None else None
+    prefix = model.prefix_of(address, router) if address is not None and router is not None else None
     says = f"every router from {flow.source} to {flow.destination} has a route: {' '.join(result.forward)}"
-    if router is not None and prefix is not None and model.has(router, prefix):
+    if router is not None and prefix is not None and any(map(model.has, model.holders(router, prefix))):
         asked = RouteExpectation(where="", at=router, prefix=prefix, table=Table.FIB)
         says = f"{says}; {model.why_route(asked).text}"
     return Cause(stage=Stage.FIB, text=says)
@@ -278,16 +270,12 @@ def _other_way(expectation: ReachabilityExpectation, flow: Flow, model: Model, r
         return Cause(stage=Stage.FIB, text=says)
     chooser = result.forward[result.forward.index(crossed[at]) - 1]
     address = model.plan.node(flow.destination).address(flow.family)
-    prefix = model.prefix_of(address) if address is not None else None
-    if model.plan.node(chooser).bgp is None or prefix is None:
+    is_router = model.plan.node(chooser).bgp is not None
+    prefix = model.prefix_of(address, chooser) if address is not None and is_router else None
+    if prefix is None:
         says = f"{chooser} sends to {crossed[at]}, its first hop, and not to {wanted[at]}"
         return Cause(stage=Stage.FIB, text=says)
-    neighbors = {s.neighbor for s in model.prediction.tables.of(chooser).sessions if _is_of(s.session, prefix)}
-    if wanted[at] not in neighbors:
+    if not any(model.named(one, wanted[at]) for one in model.holders(chooser, prefix)):
         says = f"{chooser} sends to {crossed[at]}, and has no session with {wanted[at]}"
         return Cause(stage=Stage.SESSION, text=says)
     return model.why_lost(chooser, prefix, wanted[at])
-
-
-def _is_of(session: str, prefix: Prefix) -> bool:
-    return session.endswith(f"/{family_of(prefix).value}")

@@ -1,4 +1,4 @@
-"""Where a lab first left the way that the model predicted, for one prefix.
+"""Where a lab first left the way that the model predicted, for one prefix, or for one route of a VPN.
 
 Every table is made from earlier ones: a FIB from a Loc-RIB, that from the Adj-RIBs-In, those from the Adj-RIBs-Out at
 the other ends of the sessions. From a place where prediction and lab differ, the walk goes to what it was made from, as
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.bgp import Address, Prefix, Route, changes_between, family_of, title_of
+from lab.bgp import Address, Nlri, Prefix, Route, changes_between, prefix_of, title_of
 from lab.causes.stages import Cause, Stage
 from lab.forwarding import gateway
 from lab.plan import Plan
@@ -19,24 +19,43 @@ from lab.tables import LabTables, SessionTables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One table of one router, for one prefix; `session` is empty for its Loc-RIB and its FIB.
+    """One table of one router, for one prefix or route of a VPN; `session` is empty for its Loc-RIB and its FIB.
 
-    A session is one place for both its ends: that of the lesser router name.
+    A session is one place for both its ends, whatever crosses it: that of the lesser router name, without `nlri`.
     """
 
     stage: Stage
     router: str
     session: str = ""
+    nlri: Nlri | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """The predicted and the observed tables, looked at for one prefix."""
+    """The predicted and the observed tables."""
 
     plan: Plan
     predicted: LabTables
     observed: LabTables
-    prefix: Prefix
+
+    def places(self, stage: Stage, router: str, prefix: Prefix, sessions: Iterable[str] = ()) -> list[Place]:
+        """All places of a router that are about a prefix, of some sessions where it is about their tables."""
+        if stage is Stage.FIB:
+            return [Place(stage=stage, router=router, nlri=prefix)]
+        return [
+            Place(stage=stage, router=router, session=session, nlri=nlri)
+            for session in ([""] if stage is Stage.LOC_RIB else sessions)
+            for nlri in self._present(stage, router, session, prefix)
+        ]
+
+    def _present(self, stage: Stage, router: str, session: str, prefix: Prefix) -> list[Nlri]:
+        """What the routes to a prefix lead to that were predicted or observed in a table of RIBs."""
+        tables = (self._routes(Place(stage=stage, router=router, session=session), t) for t in self._both)
+        return list(dict.fromkeys(route.nlri for routes in tables for route in routes if route.prefix == prefix))
+
+    @property
+    def _both(self) -> tuple[LabTables, LabTables]:
+        return self.predicted, self.observed
 
     def first(self, starts: Iterable[Place]) -> Cause | None:
         """The first cause of the differences at `starts`; None where there are none."""
@@ -64,31 +83,37 @@ class Divergence:
     def _made_from(self, place: Place) -> Iterator[Place]:
         match place.stage:
             case Stage.FIB:
-                yield Place(stage=Stage.LOC_RIB, router=place.router)
-                if self._differs(Place(stage=Stage.LOC_RIB, router=place.router)) or self._hops(place, self.observed):
+                loc_rib = Place(stage=Stage.LOC_RIB, router=place.router, nlri=place.nlri)
+                yield loc_rib
+                if self._differs(loc_rib) or self._hops(place, self.observed):
                     yield from self._of_hops(place)
             case Stage.LOC_RIB:
-                yield from self._adj_ribs_in(place.router)
+                yield from self._adj_ribs_in(place)
             case Stage.ADJ_RIB_OUT:
                 yield self.session(place.router, place.session)
-                yield Place(stage=Stage.LOC_RIB, router=place.router)
+                bgp, nlri = self.plan.node(place.router).bgp, place.nlri
+                if nlri is not None and bgp is not None and bgp.vrf is not None:
+                    nlri = prefix_of(nlri)
+                yield Place(stage=Stage.LOC_RIB, router=place.router, nlri=nlri)
             case Stage.ADJ_RIB_IN:
                 yield self.session(place.router, place.session)
                 far_router, far_session = self._far_end(place.router, place.session)
-                yield Place(stage=Stage.ADJ_RIB_OUT, router=far_router, session=far_session)
+                yield Place(stage=Stage.ADJ_RIB_OUT, router=far_router, session=far_session, nlri=place.nlri)
 
-    def _adj_ribs_in(self, router: str) -> Iterator[Place]:
-        family = f"/{family_of(self.prefix).value}"
-        for session in self.predicted.of(router).sessions:
-            if session.session.endswith(family):
-                yield Place(stage=Stage.ADJ_RIB_IN, router=router, session=session.session)
+    def _adj_ribs_in(self, made: Place) -> Iterator[Place]:
+        """The Adj-RIBs-In that a Loc-RIB or a FIB is made from; a VRF's are of any distinguisher."""
+        sessions = [session.session for session in self.predicted.of(made.router).sessions]
+        prefix = prefix_of(made.nlri) if made.nlri is not None else None
+        for place in self.places(Stage.ADJ_RIB_IN, made.router, prefix, sessions) if prefix is not None else ():
+            if made.nlri in (place.nlri, prefix):
+                yield place
 
     def _of_hops(self, fib: Place) -> Iterator[Place]:
         """The Adj-RIBs-In of the next hops that came or went: one of several may be lost while the best path stays."""
         changed = set(self._hops(fib, self.predicted) or ()) ^ set(self._hops(fib, self.observed) or ())
         node = self.plan.node(fib.router)
-        for place in self._adj_ribs_in(fib.router):
-            routes = (self._route(place, tables) for tables in (self.predicted, self.observed))
+        for place in self._adj_ribs_in(fib):
+            routes = (self._route(place, tables) for tables in self._both)
             if any(route is not None and gateway(node, route.next_hop) in changed for route in routes):
                 yield place
 
@@ -119,16 +144,17 @@ class Divergence:
 
     def _hops(self, place: Place, tables: LabTables) -> tuple[Address, ...] | None:
         """Where a kernel sends packets: to nobody, where it discards them; None where it has no route."""
-        return next((e.next_hops for e in tables.of(place.router).fib if e.prefix == self.prefix), None)
+        return next((e.next_hops for e in tables.of(place.router).fib if e.prefix == place.nlri), None)
 
-    def _route(self, place: Place, tables: LabTables) -> Route | None:
+    def _routes(self, place: Place, tables: LabTables) -> tuple[Route, ...]:
         router = tables.of(place.router)
         if place.stage is Stage.LOC_RIB:
-            routes = router.loc_rib
-        else:
-            session = next(s for s in router.sessions if s.session == place.session)
-            routes = session.adj_rib_in if place.stage is Stage.ADJ_RIB_IN else session.adj_rib_out
-        return next((route for route in routes if route.prefix == self.prefix), None)
+            return router.loc_rib
+        session = next(s for s in router.sessions if s.session == place.session)
+        return session.adj_rib_in if place.stage is Stage.ADJ_RIB_IN else session.adj_rib_out
+
+    def _route(self, place: Place, tables: LabTables) -> Route | None:
+        return next((route for route in self._routes(place, tables) if route.nlri == place.nlri), None)
 
     # words
 
@@ -137,7 +163,7 @@ class Divergence:
             return self._session_text(place, led_by)
         if place.stage is Stage.FIB:
             return self._fib_text(place)
-        predicted, observed = (self._route(place, tables) for tables in (self.predicted, self.observed))
+        predicted, observed = (self._route(place, tables) for tables in self._both)
         if predicted is None:
             return f"{self._has(place)}, which the model does not predict"
         if observed is None:
@@ -152,21 +178,21 @@ class Divergence:
         neighbor = self._neighbor(place)
         match place.stage:
             case Stage.ADJ_RIB_IN:
-                return f"{place.router} received {self.prefix} from {neighbor}"
+                return f"{place.router} received {place.nlri} from {neighbor}"
             case Stage.ADJ_RIB_OUT:
-                return f"{place.router} sends {self.prefix} to {neighbor}"
+                return f"{place.router} sends {place.nlri} to {neighbor}"
             case _:
-                return f"{place.router} has a route to {self.prefix}"
+                return f"{place.router} has a route to {place.nlri}"
 
     def _lacks(self, place: Place) -> str:
         neighbor = self._neighbor(place)
         match place.stage:
             case Stage.ADJ_RIB_IN:
-                return f"{place.router} never received {self.prefix} from {neighbor}, though {neighbor} sent it"
+                return f"{place.router} never received {place.nlri} from {neighbor}, though {neighbor} sent it"
             case Stage.ADJ_RIB_OUT:
-                return f"{place.router} does not send {self.prefix} to {neighbor}, though its Loc-RIB has it"
+                return f"{place.router} does not send {place.nlri} to {neighbor}, though its Loc-RIB has it"
             case _:
-                return f"{place.router} has no route to {self.prefix}, though all that it is made from is there"
+                return f"{place.router} has no route to {place.nlri}, though all that it is made from is there"
 
     def _neighbor(self, place: Place) -> str:
         return place.session.rpartition("/")[0]
@@ -183,20 +209,18 @@ class Divergence:
         if led_by is None or led_by.stage is not Stage.ADJ_RIB_IN:
             return text
         reached = "never reached" if self._route(led_by, self.observed) is None else "reached"
-        return f"{text}; so {self.prefix} {reached} {led_by.router}"
+        return f"{text}; so {led_by.nlri} {reached} {led_by.router}"
 
     def _fib_text(self, place: Place) -> str:
-        predicted, observed = (self._hops(place, tables) for tables in (self.predicted, self.observed))
+        predicted, observed = (self._hops(place, tables) for tables in self._both)
         kernel = f"the kernel of {place.router}"
         if observed is None:
-            return f"{kernel} has no route to {self.prefix}, though its Loc-RIB has it"
+            return f"{kernel} has no route to {place.nlri}, though its Loc-RIB has it"
         if predicted is None:
             way = f"by {self._named(observed, place)}" if observed else "that discards packets"
-            return f"{kernel} has a route to {self.prefix} {way}, which the model does not predict"
+            return f"{kernel} has a route to {place.nlri} {way}, which the model does not predict"
         does = (
-            f"sends {self.prefix} to {self._named(observed, place)}"
-            if observed
-            else f"discards packets to {self.prefix}"
+            f"sends {place.nlri} to {self._named(observed, place)}" if observed else f"discards packets to {place.nlri}"
         )
         meant = f"{self._named(predicted, place)} was predicted" if predicted else "the model predicted to discard it"
         return f"{kernel} {does}, where {meant}"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from lab.bgp import Address, Family, Prefix, Route, family_of, text_of, title_of
+from lab.bgp import Prefix, Route, VpnPrefix, family_of, text_of, title_of
 from lab.causes.setters import NEVER_LEAVE, NEVER_LEAVE_BY_EBGP, Crossing
 from lab.causes.stages import STAGE_OF, Cause, Stage
+from lab.causes.ways import Holder, Ways
 from lab.checks import mismatches, named, routes_in
 from lab.expectations import RouteExpectation, Table
-from lab.explanation import Candidate, Explanation, Export
-from lab.plan import BgpPlan, Plan, SessionPlan
+from lab.explanation import Candidate, Export
+from lab.plan import SessionPlan
 from lab.policy import Outcome
-from lab.predict import Prediction
-from lab.rib import Because, Decision, Lost
+from lab.rib import Because, Decision, Lost, Path
+from lab.router.session import why_not_imported
+from lab.tables import SessionTables
 
 _DECISIVE = {
     Because.LOWER_WEIGHT: "weight",
@@ -31,193 +32,197 @@ _DECISIVE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A plan and its routers at their fixpoint."""
-
-    plan: Plan
-    prediction: Prediction
-
-    def explain(self, router: str, prefix: Prefix) -> Explanation:
-        """All that a router did with a prefix."""
-        return self.prediction.routers[router].explain(prefix)
-
-    def has(self, router: str, prefix: Prefix) -> bool:
-        """Whether a router has a best path to a prefix."""
-        decision = self.explain(router, prefix).decision
-        return decision is not None and decision.best is not None
+class Model(Ways):
+    """A plan and its routers at their fixpoint, asked for reasons."""
 
     # routes that are missing
 
     def why_no_route(self, expectation: RouteExpectation) -> Cause:
         """Why a route that must be in a table is not."""
         at, prefix, table = expectation.at, expectation.prefix, expectation.table
-        if expectation.neighbor is not None and self._session(at, expectation.neighbor, prefix) is None:
-            known = ", ".join(dict.fromkeys(s.neighbor for s in self._sessions(at, family_of(prefix)))) or "none"
+        holders = self.holders(at, prefix)
+        if expectation.neighbor is not None and self.session(holders[0], expectation.neighbor) is None:
+            known = ", ".join(dict.fromkeys(s.neighbor for s in self.sessions(holders[0]))) or "none"
             family = family_of(prefix).value
             says = f"{at} has no {family} session with {expectation.neighbor}: it has them with {known}"
             return Cause(stage=Stage.SESSION, text=says)
         if table is Table.ADJ_RIB_IN:
-            return self._why_not_received(at, prefix, expectation.neighbor)
-        if table is Table.ADJ_RIB_OUT and self._sends_default(at, expectation.neighbor, prefix):
-            return self._why_not_sent(at, prefix, expectation.neighbor)
-        missing = self.why_absent(at, prefix)
+            return self._why_not_received(holders, expectation.neighbor)
+        if table is Table.ADJ_RIB_OUT and self.sends_default(holders[0], expectation.neighbor):
+            return self._why_not_sent(holders[0], expectation.neighbor)
+        missing = self.why_absent(holders)
         if missing is not None:
             return missing
+        held = self._held(holders)
         if table is Table.ADJ_RIB_OUT:
-            return self._why_not_sent(at, prefix, expectation.neighbor)
-        best = self._best(at, prefix)
-        if best is not None and best.session is None:
+            return self._why_not_sent(held, expectation.neighbor)
+        best = self.best(held)
+        if self.is_core(at):
+            says = f"{at} has {held.nlri} in its core instance, which forwards no packets of VPNs"
+        elif best is not None and best.session is None:
             says = f"{prefix} is a network of {at} itself: BGP adds no route to the kernel's own"
         else:
             says = f"{at} is connected to {prefix}: the kernel's own route stands before one of BGP"
         return Cause(stage=STAGE_OF[table], text=says)
 
-    def why_absent(self, router: str, prefix: Prefix) -> Cause | None:
-        """The first thing that keeps a prefix out of a router's Loc-RIB; None where it is there."""
-        if self.has(router, prefix):
+    def why_absent(self, holders: Sequence[Holder]) -> Cause | None:
+        """The first thing that keeps a prefix out of a router's Loc-RIB; None where it is there.
+
+        `holders` is all that the router can know it by.
+        """
+        if any(map(self.has, holders)):
             return None
-        way = self._way(router, prefix)
+        way = self.way(holders)
         if isinstance(way, Cause):
             return way
-        if not self.has(way[0], prefix) and not (way[1:] and self._sends_default(way[0], way[1], prefix)):
-            return self._why_not_originated(way[0], prefix)
+        if not self.has(way[0]) and not (way[1:] and self.sends_default(way[0], way[1].router)):
+            return self._why_not_originated(way[0])
         for sender, receiver in pairwise(way):
-            if not self.has(receiver, prefix):
-                return self._why_not_passed(sender, receiver, prefix) or self._why_unusable(sender, receiver, prefix)
+            if not self.has(receiver):
+                return self._why_not_passed(sender, receiver) or self._why_unusable(sender, receiver)
         return None
 
-    def _why_not_received(self, router: str, prefix: Prefix, neighbor: str | None) -> Cause:
-        way = self._way(router, prefix)
-        if neighbor is None and isinstance(way, Cause):
-            return way
-        sender = neighbor or (way[-2] if isinstance(way, list) and len(way) > 1 else None)
-        if sender is None:
-            says = f"{router} originates {prefix} itself, and no neighbour sends it"
-            return Cause(stage=Stage.ADJ_RIB_IN, text=says)
-        cause = self.why_absent(sender, prefix) or self._why_not_passed(sender, router, prefix)
-        return cause or Cause(stage=Stage.ADJ_RIB_IN, text=f"{router} did not receive {prefix} from {sender}")
+    def _held(self, holders: Sequence[Holder]) -> Holder:
+        """The first that the router has a best path to, else the first."""
+        return next((one for one in holders if self.has(one)), holders[0])
 
-    def _why_not_sent(self, router: str, prefix: Prefix, neighbor: str | None) -> Cause:
-        receivers = [neighbor] if neighbor else [s.neighbor for s in self._sessions(router, family_of(prefix))]
-        causes = [self._why_not_passed(router, receiver, prefix) for receiver in receivers]
+    def _why_not_received(self, holders: Sequence[Holder], name: str | None) -> Cause:
+        """Why a router has not received a route from a neighbour, or from a VRF by one, or from anybody."""
+        router, prefix = holders[0].router, holders[0].prefix
+        if name is None:
+            way = self.way(holders)
+            if isinstance(way, Cause):
+                return way
+            if not way[1:]:
+                says = f"{router} originates {prefix} itself, and no neighbour sends it"
+                return Cause(stage=Stage.ADJ_RIB_IN, text=says)
+            senders = [way[-2]]
+        else:
+            named = [(one, sender) for one in holders for sender in self.named(one, name)]
+            senders = [sender for one, sender in named if self.imports(one, sender)] or [sender for _, sender in named]
+        cause = self.why_absent(senders) if senders else None
+        for sender in senders if cause is None else ():
+            if self.has(sender):
+                cause = cause or self._why_not_passed(sender, self.receiver(sender, router))
+        return cause or Cause(stage=Stage.ADJ_RIB_IN, text=f"{router} did not receive {prefix} from {name}")
+
+    def _why_not_sent(self, at: Holder, neighbor: str | None) -> Cause:
+        receivers = [neighbor] if neighbor else [s.neighbor for s in self.sessions(at)]
+        causes = [self._why_not_passed(at, self.receiver(at, receiver)) for receiver in receivers]
         found = sorted((cause for cause in causes if cause is not None), key=lambda one: one.stage.place)
         return Cause(
             stage=found[0].stage if found else Stage.ADJ_RIB_OUT,
-            text="; ".join(cause.text for cause in found) or f"{router} sends {prefix} to nobody",
+            text="; ".join(cause.text for cause in found) or f"{at.router} sends {at.nlri} to nobody",
         )
 
-    def _why_not_passed(self, sender: str, receiver: str, prefix: Prefix) -> Cause | None:
-        """What stops a prefix between the sender's Loc-RIB and the receiver's Adj-RIB-In."""
-        down = self._why_down(sender, receiver, prefix)
+    def _why_not_passed(self, sender: Holder, receiver: Holder) -> Cause | None:
+        """What stops a route between the sender's Loc-RIB and the receiver's Adj-RIB-In."""
+        down = self._why_down(sender, receiver)
         if down:
-            return Cause(stage=Stage.SESSION, text=f"{down}; so {prefix} never reaches {receiver}")
-        export = self._export(sender, receiver, prefix)
-        if export is not None and export.route is None:
-            says = f"{sender} does not send {prefix} to {receiver}: {export.refused}"
-            decision = self.explain(sender, prefix).decision
-            if decision is not None and decision.best is not None and decision.best.neighbor == receiver:
-                says = "; ".join([says, *(self._lost(sender, prefix, lost).text for lost in decision.lost)])
-            return Cause(stage=Stage.ADJ_RIB_OUT, text=says)
-        return None
+            return Cause(stage=Stage.SESSION, text=f"{down}; so {receiver.prefix} never reaches {receiver.router}")
+        export = self.export(sender, receiver.router)
+        if export is None or export.route is not None:
+            return None
+        best = self.best_path(sender)
+        not_imported = self._why_not_imported(best, receiver) if best is not None and best.within_router else None
+        if not_imported is not None:
+            return not_imported
+        says = f"{sender.router} does not send {sender.nlri} to {receiver.router}: {export.refused}"
+        decision = self.explain(sender).decision
+        if decision is not None and best is not None and best.neighbor == receiver.router:
+            others = [self._lost(sender, lost).text for lost in decision.lost]
+            if not others and self.whose(best) != receiver.router:
+                others = [f"the only path that it has is from {self.whose(best)}"]
+            says = "; ".join([says, *others])
+        return Cause(stage=Stage.ADJ_RIB_OUT, text=says)
 
-    def _why_unusable(self, sender: str, receiver: str, prefix: Prefix) -> Cause:
-        explained = self.explain(receiver, prefix)
-        for candidate in explained.candidates:
-            if _neighbor(candidate) == sender and candidate.refused:
-                says = f"{receiver} refuses {prefix} from {sender}: {candidate.refused}"
-                return Cause(stage=Stage.LOC_RIB, text=says)
-        lost = explained.decision.lost if explained.decision else ()
-        says = "; ".join(f"{one.because.value}, {one.values}" for one in lost) or "it has no path"
-        return Cause(stage=Stage.LOC_RIB, text=f"{receiver} cannot use any path to {prefix}: {says}")
-
-    def _way(self, router: str, prefix: Prefix) -> list[str] | Cause:
-        """The shortest chain of sessions from a router that originates a prefix to one that should have it."""
-        origins = [node.name for node in self.plan.routers if node.bgp and prefix in _originated(node.bgp)]
-        senders = [node.name for node in self.plan.routers if self._sends_default(node.name, None, prefix)]
-        if not origins and not senders:
-            originated = dict.fromkeys(p for n in self.plan.routers if n.bgp for p in _originated(n.bgp))
-            alike = [p for p in originated if p.version == prefix.version]
-            near = [p for p in alike if p.overlaps(prefix)] or alike
-            known = ", ".join(map(str, near[:6])) or "nothing"
-            says = f"no router originates {prefix}; of its family the lab has {known}"
-            return Cause(stage=Stage.LOC_RIB, text=says)
-        if router in senders and not origins:
-            says = f"{router} sends {prefix} by default_originate, and has no route to it itself"
-            return Cause(stage=Stage.LOC_RIB, text=says)
-        ways: deque[list[str]] = deque([[router]])
-        seen = {router}
-        while ways:
-            way = ways.popleft()
-            if way[0] in origins or (way[1:] and self._sends_default(way[0], way[1], prefix)):
-                return way
-            for session in self._sessions(way[0], family_of(prefix)):
-                if session.neighbor not in seen or self._sends_default(session.neighbor, way[0], prefix):
-                    seen.add(session.neighbor)
-                    ways.append([session.neighbor, *way])
-        joined = " or ".join(dict.fromkeys([*origins, *senders]))
-        says = f"no chain of {family_of(prefix).value} sessions joins {joined} and {router}"
-        return Cause(stage=Stage.SESSION, text=says)
-
-    def _why_not_originated(self, router: str, prefix: Prefix) -> Cause:
-        """Why a router has no route to what it should originate: of what it is told to, only aggregates can lack."""
-        says = f"{router} has no route inside of {prefix} that its aggregate could stand for"
+    def _why_not_imported(self, path: Path, receiver: Holder) -> Cause | None:
+        """Why a VRF would not import a path that it is not even offered; None where it would, or is none."""
+        bgp = self.bgp(receiver.router)
+        refused = why_not_imported(path.route, bgp.vrf) if bgp is not None and bgp.vrf is not None else ""
+        if not refused:
+            return None
+        says = f"{receiver.router} does not import {path.route.nlri}: {refused}"
         return Cause(stage=Stage.LOC_RIB, text=says)
 
-    def _sends_default(self, router: str, neighbor: str | None, prefix: Prefix) -> bool:
-        """Whether a router is configured to send this default route to a neighbour, or to any where it is None."""
-        return prefix.prefixlen == 0 and any(
-            session.rules.default_originate and neighbor in (None, session.neighbor)
-            for session in self._sessions(router, family_of(prefix))
-        )
+    def _why_unusable(self, sender: Holder, receiver: Holder) -> Cause:
+        refused = self._refused(sender, receiver)
+        if refused is not None:
+            return refused
+        decision = self.explain(receiver).decision
+        says = "; ".join(f"{one.because.value}, {one.values}" for one in decision.lost) if decision else ""
+        says = f"{receiver.router} cannot use any path to {receiver.nlri}: {says or 'it has no path'}"
+        return Cause(stage=Stage.LOC_RIB, text=says)
+
+    def _refused(self, sender: Holder, receiver: Holder) -> Cause | None:
+        """Why the import side dropped what a neighbour sent; None where it did not."""
+        candidate = self.candidate(receiver, sender)
+        if candidate is None or not candidate.refused:
+            return None
+        behind = self.vrf_behind(sender.nlri)
+        by = f"{behind} by {sender.router}" if behind and receiver.nlri != sender.nlri else sender.router
+        says = f"{receiver.router} refuses {receiver.nlri} from {by}: {candidate.refused}"
+        return Cause(stage=Stage.LOC_RIB, text=says)
+
+    @staticmethod
+    def _why_not_originated(at: Holder) -> Cause:
+        """Why a router has no route to what it should originate: of what it is told to, only aggregates can lack."""
+        says = f"{at.router} has no route inside of {at.nlri} that its aggregate could stand for"
+        return Cause(stage=Stage.LOC_RIB, text=says)
 
     # routes that are there
 
     def why_route(self, expectation: RouteExpectation) -> Cause:
         """How a route that must not be in a table came there."""
         at, prefix, table = expectation.at, expectation.prefix, expectation.table
-        if table is Table.ADJ_RIB_IN:
-            holders = [s.neighbor for s in self.prediction.tables.of(at).sessions if _holds(s.adj_rib_in, prefix)]
-            sender = expectation.neighbor or holders[0]
-            way = [*self._travelled(sender, prefix), at]
-            passed = list(self._passed(way, prefix))[:-1]
-        elif table is Table.ADJ_RIB_OUT:
-            holders = [s.neighbor for s in self.prediction.tables.of(at).sessions if _holds(s.adj_rib_out, prefix)]
-            way = [*self._travelled(at, prefix), expectation.neighbor or holders[0]]
-            passed = list(self._passed(way, prefix))[:-1]
+        if table in (Table.ADJ_RIB_IN, Table.ADJ_RIB_OUT):
+            session, route = next(self._crossed(expectation))
+            here = self.knows(at, route.nlri)
+            if table is Table.ADJ_RIB_IN:
+                way = [*self.travelled(self.knows(session.neighbor, route.nlri)), here]
+            else:
+                way = [*self.travelled(here), self.knows(session.neighbor, route.nlri)]
+            passed = list(self._passed(way))[:-1]
         else:
-            way = self._travelled(at, prefix)
-            passed = list(self._passed(way, prefix))
-        says = f"{way[0]} originates {prefix}, and nothing keeps it from {at}"
+            way = self.travelled(self._held(self.holders(at, prefix)))
+            passed = list(self._passed(way))
+        says = f"{way[0].router} originates {prefix}, and nothing keeps it from {at}"
         return Cause(stage=STAGE_OF[table], text=f"{says}: {'; '.join(passed)}" if passed else says)
 
-    def _travelled(self, router: str, prefix: Prefix) -> list[str]:
-        """The routers that the best path of a router came over, from its originator on."""
-        way = [router]
-        while True:
-            best = self._best(way[0], prefix)
-            before = _neighbor(best) if best is not None else None
-            if before is None or before in way:
-                return way
-            way.insert(0, before)
+    def _crossed(self, expectation: RouteExpectation) -> Iterator[tuple[SessionTables, Route]]:
+        """The routes to a prefix in the Adj-RIBs that an expectation asks about."""
+        for session in self.prediction.tables.of(expectation.at).sessions:
+            if expectation.neighbor in (None, session.neighbor):
+                incoming = expectation.table is Table.ADJ_RIB_IN
+                for route in session.adj_rib_in if incoming else session.adj_rib_out:
+                    if route.prefix == expectation.prefix:
+                        yield session, route
 
-    def _passed(self, way: list[str], prefix: Prefix) -> Iterator[str]:
+    def _passed(self, way: list[Holder]) -> Iterator[str]:
+        """What was said of a route at each end of its sessions; of those inside of a provider, only what decides."""
         for sender, receiver in pairwise(way):
-            export = self._export(sender, receiver, prefix)
-            yield f"{sender} {_says('export', export.outcome if export else None)}"
-            found = (c for c in self.explain(receiver, prefix).candidates if _neighbor(c) == sender)
-            candidate = next(found, None)
-            yield f"{receiver} {_says('import', candidate.outcome if candidate else None)}"
+            session, back = self.session(sender, receiver.router), self.session(receiver, sender.router)
+            inside = session is not None and session.vpn
+            if not inside or (session and session.rules.export_policies):
+                export = self.export(sender, receiver.router)
+                yield f"{sender.router} {_says('export', export.outcome if export else None)}"
+            candidate = self.candidate(receiver, sender)
+            if not inside or (back and back.rules.import_policies):
+                yield f"{receiver.router} {_says('import', candidate.outcome if candidate else None)}"
+            elif isinstance(sender.nlri, VpnPrefix) and not isinstance(receiver.nlri, VpnPrefix):
+                yield f"{receiver.router} imports what {self.vrf_behind(sender.nlri)} exports"
 
     # routes that are different
 
     def why_different(self, expectation: RouteExpectation) -> Cause:
         """Why a route that is there does not have the attributes that it must have."""
         at, prefix, table = expectation.at, expectation.prefix, expectation.table
+        holders = self.holders(at, prefix)
         if table in (Table.LOC_RIB, Table.FIB):
             lost = self._why_better_lost(expectation)
             if lost is not None:
                 return lost
-        down = self._session_down(at, prefix)
+        down = self._session_down(holders)
         if down is not None:
             return down
         route = routes_in(expectation, self.prediction.tables.of(at))[0]
@@ -231,22 +236,23 @@ class Model:
             return Cause(stage=STAGE_OF[table], text=f"{says}: no policy on its way sets it")
         return Cause(stage=setter.stage, text=f"{says}: {setter.text}")
 
-    def _session_down(self, router: str, prefix: Prefix) -> Cause | None:
+    def _session_down(self, holders: Sequence[Holder]) -> Cause | None:
         """The first session that is down on the shortest way of a prefix, where it came by another one."""
-        way = self._way(router, prefix)
+        way = self.way(holders)
         for sender, receiver in pairwise(way if isinstance(way, list) else ()):
-            down = self._why_down(sender, receiver, prefix)
+            down = self._why_down(sender, receiver)
             if down:
-                says = f"{down}; so {prefix} reaches {router} by {' '.join(self._travelled(router, prefix))}"
-                return Cause(stage=Stage.SESSION, text=says)
+                at = self._held(holders)
+                by = " ".join(one.router for one in self.travelled(at))
+                return Cause(stage=Stage.SESSION, text=f"{down}; so {at.prefix} reaches {at.router} by {by}")
         return None
 
-    def _why_down(self, sender: str, receiver: str, prefix: Prefix) -> str:
+    def _why_down(self, sender: Holder, receiver: Holder) -> str:
         """What there is to say of a session that is down; empty where it is up."""
-        family = family_of(prefix).value
-        for session in self.prediction.tables.of(sender).sessions:
-            if session.session == f"{receiver}/{family}" and not session.established:
-                return f"{sender} - {receiver} is down ({family}): {session.why_down}"
+        plan = self.session(sender, receiver.router)
+        for session in self.prediction.tables.of(sender.router).sessions if plan is not None else ():
+            if plan is not None and session.session == plan.name and not session.established:
+                return f"{sender.router} - {receiver.router} is down ({plan.carries}): {session.why_down}"
         return ""
 
     def _setter(self, expectation: RouteExpectation, attribute: str, wanted: str) -> Cause | None:
@@ -265,192 +271,147 @@ class Model:
     def _way_of(self, expectation: RouteExpectation, attribute: str) -> Iterator[Crossing]:
         at, prefix = expectation.at, expectation.prefix
         if expectation.table in (Table.LOC_RIB, Table.FIB):
-            return self._crossings(attribute, at, prefix)
-        incoming = expectation.table is Table.ADJ_RIB_IN
-        for session in self.prediction.tables.of(at).sessions:
-            routes = session.adj_rib_in if incoming else session.adj_rib_out
-            if expectation.neighbor in (None, session.neighbor) and _holds(routes, prefix):
-                ends = (session.neighbor, at) if incoming else (at, session.neighbor)
-                return self._crossings(attribute, ends[0], prefix, sent_to=ends[1])
+            return self._crossings(attribute, self._held(self.holders(at, prefix)))
+        for session, route in self._crossed(expectation):
+            names = (session.neighbor, at) if expectation.table is Table.ADJ_RIB_IN else (at, session.neighbor)
+            return self._crossings(attribute, self.knows(names[0], route.nlri), sent_to=names[1])
         return iter(())
 
     def _why_better_lost(self, expectation: RouteExpectation) -> Cause | None:
         """Why the path that has all that is wanted, or else the wanted next hop, is not best; None without one."""
-        at, prefix = expectation.at, expectation.prefix
-        explained = self.explain(at, prefix)
+        at = self._held(self.holders(expectation.at, expectation.prefix))
+        explained = self.explain(at)
         decision = explained.decision
         if decision is None or decision.best is None:
             return None
         by_hop = tuple(one for one in expectation.attributes if one[0] == "next_hop")
         for attributes in (expectation.attributes, by_hop) if by_hop else (expectation.attributes,):
             asked = replace(expectation, attributes=attributes)
-            cause = next((c for one in explained.candidates if (c := self._why_not_best(one, asked, decision))), None)
-            if cause is not None:
-                return cause
+            for candidate in explained.candidates:
+                cause = self._why_not_best(at, candidate, asked, decision)
+                if cause is not None:
+                    return cause
         wanted = dict(expectation.attributes).get("next_hop", "").split()
-        neighbors = [s.neighbor for s in self._sessions(at, family_of(prefix))]
-        heard = [_neighbor(candidate) for candidate in explained.candidates]
-        for neighbor in wanted:
-            if neighbor in neighbors and neighbor not in heard:
-                return self._why_not_received(at, prefix, neighbor)
+        heard = [self.sender_of(at, candidate) for candidate in explained.candidates]
+        for name in wanted:
+            senders = self.named(at, name)
+            if senders and not set(senders) & set(heard):
+                return self._why_not_received([at], name)
         return None
 
-    def _why_not_best(self, candidate: Candidate, asked: RouteExpectation, decision: Decision) -> Cause | None:
+    def _why_not_best(
+        self, at: Holder, candidate: Candidate, asked: RouteExpectation, decision: Decision
+    ) -> Cause | None:
         """The step that a path lost at, or why it was refused; None where it is another one than is asked for."""
         used = asked.table is Table.FIB and candidate.path in decision.multipath
         if used or not self._wanted(candidate, asked):
             return None
         for lost in decision.lost:
             if lost.path == candidate.path:
-                return self._lost(asked.at, asked.prefix, lost)
-        if not candidate.refused:
-            return None
-        says = f"{asked.at} refuses {asked.prefix} from {_neighbor(candidate)}: {candidate.refused}"
-        return Cause(stage=Stage.LOC_RIB, text=says)
+                return self._lost(at, lost)
+        sender = self.sender_of(at, candidate)
+        return None if sender is None else self._refused(sender, at)
 
     def _wanted(self, candidate: Candidate, expectation: RouteExpectation) -> bool:
         route = candidate.path.route if candidate.path is not None else candidate.received
-        return route is not None and all(
-            bool({str(route.next_hop), self.plan.owner(route.next_hop, expectation.at)} & set(value.split()))
+        if route is None:
+            return False
+        received = candidate.received or route
+        owner = self.vrf_behind(received.nlri) or self.plan.owner(route.next_hop, expectation.at)
+        return all(
+            bool({str(route.next_hop), owner} & set(value.split()))
             if name == "next_hop"
             else text_of(route, name) == value
             for name, value in expectation.attributes
         )
 
-    def why_lost(self, router: str, prefix: Prefix, neighbor: str) -> Cause:
-        """Why a router does not use the path from one of its neighbours."""
-        explained = self.explain(router, prefix)
-        for lost in explained.decision.lost if explained.decision else ():
-            if lost.path.neighbor == neighbor:
-                return self._lost(router, prefix, lost)
-        for candidate in explained.candidates:
-            if _neighbor(candidate) == neighbor and candidate.refused:
-                says = f"{router} refuses {prefix} from {neighbor}: {candidate.refused}"
-                return Cause(stage=Stage.LOC_RIB, text=says)
-        return self._why_not_received(router, prefix, neighbor)
+    def why_lost(self, router: str, prefix: Prefix, name: str) -> Cause:
+        """Why a router does not use the path from one of its neighbours, or from a VRF by one."""
+        at = self._held(self.holders(router, prefix))
+        decision = self.explain(at).decision
+        for lost in decision.lost if decision else ():
+            if name in (lost.path.neighbor, self.whose(lost.path)):
+                return self._lost(at, lost)
+        refused = (self._refused(sender, at) for sender in self.named(at, name))
+        return next((one for one in refused if one is not None), None) or self._why_not_received([at], name)
 
-    def _lost(self, router: str, prefix: Prefix, lost: Lost) -> Cause:
-        decision = self.explain(router, prefix).decision
-        winner = decision.best.neighbor if decision and decision.best else None
-        rival = f"the one from {winner}" if winner else "its own"
-        loser = f"the path to {prefix} from {lost.path.neighbor}" if lost.path.neighbor else f"its own path to {prefix}"
-        says = f"at {router} {loser} lost to {rival}"
+    def _lost(self, at: Holder, lost: Lost) -> Cause:
+        best = self.best_path(at)
+        winner = self.whose(best) if best is not None else None
+        loser = self.whose(lost.path)
+        says = f"the path to {at.nlri} from {loser}" if loser else f"its own path to {at.nlri}"
+        says = f"at {at.router} {says} lost to {f'the one from {winner}' if winner else 'its own'}"
         says = f"{says}: {lost.because.value}, {lost.values}"
         attribute = _DECISIVE.get(lost.because)
         if attribute is None:
             return Cause(stage=Stage.LOC_RIB, text=says)
-        neighbor = lost.path.neighbor
-        setters = [self.who_set(attribute, router, prefix, one) for one in (winner, neighbor) if one is not None]
+        rivals = [path for path in (best, lost.path) if path is not None and path.neighbor is not None]
+        setters = [self._who_set(attribute, at, path) for path in rivals]
         found = "; ".join(setter.text for setter in setters if setter is not None)
         return Cause(stage=Stage.LOC_RIB, text=f"{says}; {found}" if found else says)
 
-    def who_set(self, attribute: str, router: str, prefix: Prefix, neighbor: str | None = None) -> Cause | None:
-        """The last policy or rule that set an attribute of a router's best path; None where none did.
-
-        With `neighbor` it is asked of the path that the router has from there.
-        """
-        way = self._crossings(attribute, router, prefix, neighbor=neighbor)
+    def _who_set(self, attribute: str, at: Holder, path: Path) -> Cause | None:
+        """The last policy or rule that set an attribute of a router's path; None where none did."""
+        way = self._crossings(attribute, at, path=path)
         return next((cause for one in way if (cause := one.setter(attribute)) is not None), None)
 
     def _crossings(
-        self, attribute: str, router: str, prefix: Prefix, *, sent_to: str | None = None, neighbor: str | None = None
+        self, attribute: str, at: Holder, *, sent_to: str | None = None, path: Path | None = None
     ) -> Iterator[Crossing]:
         """The ends of sessions that a route crossed, the last first, as far back as an attribute can come from.
 
-        With `sent_to` it is what the router sends there, with `neighbor` the path that it has from there; else its
-        best one.
+        With `sent_to` it is what the router sends there, with `path` that of its paths; else its best one.
         """
-        seen: set[tuple[str, str | None]] = set()
-        while (router, sent_to) not in seen:
-            seen.add((router, sent_to))
+        seen: set[tuple[Holder, str | None]] = set()
+        while (at, sent_to) not in seen:
+            seen.add((at, sent_to))
             if sent_to is not None:
-                session, export = self._session(router, sent_to, prefix), self._export(router, sent_to, prefix)
+                session, export = self.session(at, sent_to), self.export(at, sent_to)
                 if session is None or export is None:
                     return
-                yield self._sent(router, prefix, session, export)
+                yield self._sent(at, session, export)
                 if attribute in (NEVER_LEAVE_BY_EBGP if session.ebgp else NEVER_LEAVE):
                     return
-            candidate = self._from(router, prefix, neighbor) if neighbor else self._best(router, prefix)
-            neighbor = None
-            if candidate is None or candidate.session is None:
+            candidate = self.best(at) if path is None else self._offered(at, path)
+            path = None
+            sender = self.sender_of(at, candidate)
+            if candidate is None or sender is None:
                 return
-            sender = candidate.session.rpartition("/")[0]
-            session = self._session(router, sender, prefix)
+            session = self.session(at, sender.router)
             yield Crossing(
                 stage=Stage.LOC_RIB,
                 direction="import",
-                router=router,
+                router=at.router,
                 before=candidate.received,
                 policies=session.rules.import_policies if session else (),
                 outcome=candidate.outcome,
                 applied=candidate.applied,
             )
-            router, sent_to = sender, router
+            at, sent_to = sender, at.router
 
-    def _sent(self, router: str, prefix: Prefix, session: SessionPlan, export: Export) -> Crossing:
-        best = self._best(router, prefix)
+    def _offered(self, at: Holder, path: Path) -> Candidate | None:
+        return next((one for one in self.explain(at).candidates if one.path == path), None)
+
+    def _sent(self, at: Holder, session: SessionPlan, export: Export) -> Crossing:
+        best = self.best_path(at)
         return Crossing(
             stage=Stage.ADJ_RIB_OUT,
             direction="export",
-            router=router,
-            before=best.path.route if best is not None and best.path is not None else None,
+            router=at.router,
+            before=best.route if best is not None else None,
             policies=session.rules.export_policies,
             outcome=export.outcome,
             applied=export.applied,
         )
 
-    def why_discarded(self, router: str, prefix: Prefix) -> Cause | None:
+    def why_discarded(self, holders: Sequence[Holder]) -> Cause | None:
         """Why a router discards packets to a prefix that it has a route to; None where it forwards them."""
-        best = self._best(router, prefix)
-        if best is None or best.path is None or not best.path.discard:
+        at = self._held(holders)
+        best = self.best_path(at)
+        if best is None or not best.discard:
             return None
-        says = f"{router} has {prefix} from {best.path.neighbor} with BLACKHOLE (RFC 7999)"
+        says = f"{at.router} has {at.prefix} from {self.whose(best)} with BLACKHOLE (RFC 7999)"
         return Cause(stage=Stage.LOC_RIB, text=says)
-
-    # reading the model
-
-    def _sessions(self, router: str, family: Family) -> list[SessionPlan]:
-        bgp = self.plan.node(router).bgp
-        return [session for session in bgp.sessions if session.family is family] if bgp else []
-
-    def _session(self, router: str, neighbor: str, prefix: Prefix) -> SessionPlan | None:
-        return next((s for s in self._sessions(router, family_of(prefix)) if s.neighbor == neighbor), None)
-
-    def _export(self, router: str, receiver: str, prefix: Prefix) -> Export | None:
-        name = f"{receiver}/{family_of(prefix).value}"
-        return next((one for one in self.explain(router, prefix).exports if one.session == name), None)
-
-    def _best(self, router: str, prefix: Prefix) -> Candidate | None:
-        explained = self.explain(router, prefix)
-        best = explained.decision.best if explained.decision else None
-        return next((one for one in explained.candidates if best is not None and one.path == best), None)
-
-    def _from(self, router: str, prefix: Prefix, neighbor: str) -> Candidate | None:
-        return next((one for one in self.explain(router, prefix).candidates if _neighbor(one) == neighbor), None)
-
-    def prefix_of(self, address: Address) -> Prefix | None:
-        """The longest network of the lab that holds an address."""
-        networks = {p for n in self.plan.routers if n.bgp for p in _networks(n.bgp) if address in p}
-        return max(networks, key=lambda prefix: prefix.prefixlen, default=None)
-
-
-def _networks(bgp: BgpPlan) -> Iterator[Prefix]:
-    """The networks of a router that packets can be for."""
-    yield from bgp.networks
-    yield from (one.prefix for one in bgp.leaked_networks)
-
-
-def _originated(bgp: BgpPlan) -> list[Prefix]:
-    """Every prefix that a router is to originate, its aggregates among them."""
-    return [*_networks(bgp), *(one.prefix for one in bgp.aggregates)]
-
-
-def _holds(routes: Iterable[Route], prefix: Prefix) -> bool:
-    return any(route.prefix == prefix for route in routes)
-
-
-def _neighbor(candidate: Candidate) -> str | None:
-    return candidate.session.rpartition("/")[0] if candidate.session else None
 
 
 def _says(direction: str, outcome: Outcome | None) -> str:

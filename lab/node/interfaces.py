@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.errors import LabBroken
 from lab.netlink import RTPROT_STATIC, Netlink
-from lab.plan import NodePlan, Role
+from lab.plan import InterfacePlan, NodePlan, Role
 
 _NODE_SETTINGS = {
     "ipv4/fib_multipath_hash_policy": 1,  # load is shared per flow of addresses and ports, as Azure does
@@ -59,11 +59,18 @@ def configure(node: NodePlan) -> None:
     _start_sub_interfaces(node, netlink)
     for interface in node.interfaces:
         netlink.settle(interface.name)
+        write_neighbors(interface, netlink)
     netlink.commit()
     for (prefix, _), next_hops in (node.static_next_hops() if not routes else {}).items():  # a router installs its own
         netlink.route(prefix, next_hops, protocol=RTPROT_STATIC)
     netlink.commit()
     netlink.close()
+
+
+def write_neighbors(interface: InterfacePlan, netlink: Netlink) -> None:
+    """Queue the neighbours of an interface that is up; the kernel forgets them when it goes down."""
+    for one in interface.neighbors:
+        netlink.neighbor(interface.name, one.address, one.hardware_address)
 
 
 def _settings(node: NodePlan) -> dict[str, int]:

@@ -208,6 +208,7 @@ class _Program:
             for event in self._links.read():
                 if event.interface in self._interfaces:
                     if event.up:
+                        interfaces.write_neighbors(self._node.interface(event.interface), self._netlink)
                         behind = (s for s in self._sessions.values() if s.interface == event.interface)
                         self._to_try += [str(session.peer_address) for session in behind]
                     self._handle(LinkChanged(interface=event.interface, up=event.up))

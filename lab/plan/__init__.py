@@ -74,11 +74,20 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbor:
+    """Who has an address on the link of an interface: written down, and never asked for."""
+
+    address: Address
+    hardware_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterfacePlan:
     """One interface; a switch's and a port that only carries tagged frames have no addresses.
 
     The name is at most 15 bytes, the kernel's limit. With `vlan` it is a sub-interface: the frames with these tags at a
-    port, which may be another node's where that is another VRF of the same router.
+    port, which may be another node's where that is another VRF of the same router. The kernel chooses the hardware
+    address that the plan leaves out. `neighbors` are those that it need not ask for.
     """
 
     name: str
@@ -86,6 +95,8 @@ class InterfacePlan:
     description: str = ""
     mtu_bytes: int = 1500
     vlan: Tagged | None = None
+    hardware_address: str = ""
+    neighbors: tuple[Neighbor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from lab.plan import (
     Endpoint,
     InterfaceAddress,
     InterfacePlan,
+    Neighbor,
     NodePlan,
     Overlay,
     OverlayEnd,
@@ -140,7 +141,8 @@ def ipvpn(provider: Provider, vrfs: Iterable[VrfPart]) -> Ipvpn:
     core = _Core(provider)
     inside = {part.name: [link(block, n) for block in provider.inside_blocks] for n, part in enumerate(parts)}
     nodes = [core.router(name, [p for p in parts if p.edge == name], inside) for name in core.numbers]
-    nodes += [core.vrf(part, inside[part.name]) for part in parts]
+    at = {part.vpn: [one.edge for one in parts if one.vpn == part.vpn] for part in parts}
+    nodes += [core.vrf(part, inside[part.name], at[part.vpn]) for part in parts]
     ports = tuple(InterfacePlan(name=f"to-{name}", mtu_bytes=_CORE_MTU_BYTES) for name in core.numbers)
     nodes.append(NodePlan(name=CORE, role=Role.SWITCH, interfaces=ports))
     wires = [Wire(name=f"{CORE}/{name}", ends=(_end(name, CORE), _end(CORE, f"to-{name}"))) for name in core.numbers]
@@ -175,7 +177,7 @@ class _Core:
 
     def router(self, name: str, parts: list[VrfPart], inside: dict[str, list[Prefix]]) -> NodePlan:
         """The core instance of an edge router with these VRFs, or a route reflector."""
-        interfaces = [InterfacePlan(name=CORE, addresses=self._addresses(name), mtu_bytes=_CORE_MTU_BYTES)]
+        interfaces = [self._core_interface(name, self.numbers, mtu_bytes=_CORE_MTU_BYTES)]
         sessions = [*self._core_sessions(name)]
         for number, part in enumerate(parts):
             blocks = inside[part.name]
@@ -191,14 +193,14 @@ class _Core:
             ),
         )
 
-    def vrf(self, part: VrfPart, blocks: list[Prefix]) -> NodePlan:
-        """The instance of a VRF."""
+    def vrf(self, part: VrfPart, blocks: list[Prefix], edges: list[str]) -> NodePlan:
+        """The instance of a VRF, whose VPN is at these edge routers."""
         asn, number = self._provider.asn, part.vpn.number
         target = (part.vpn.target(asn),)
         interfaces = (
             *part.interfaces,
             InterfacePlan(name=OWN_ROUTER, addresses=tuple(host(b, 2) for b in blocks), description=part.edge),
-            InterfacePlan(name=CORE, addresses=self._addresses(part.edge), description=f"tunnels, VNI {number}"),
+            self._core_interface(part.edge, edges, description=f"tunnels, VNI {number}"),
         )
         router_id = _ipv4(host(block, 2) for block in blocks)
         return NodePlan(
@@ -232,6 +234,31 @@ class _Core:
 
     def _addresses(self, name: str) -> tuple[InterfaceAddress, ...]:
         return tuple(host(block, self.numbers[name]) for block in self._provider.core_blocks)
+
+    def _core_interface(
+        self, name: str, routers: Iterable[str], description: str = "", mtu_bytes: int = 1500
+    ) -> InterfacePlan:
+        """The interface of a router, or of one of its VRFs, to the core instances or VRFs of these routers.
+
+        They know one another: tunnels flood no question, and the kernel remembers some 1,000 answers for all of a lab.
+        """
+        return InterfacePlan(
+            name=CORE,
+            addresses=self._addresses(name),
+            description=description,
+            mtu_bytes=mtu_bytes,
+            hardware_address=self._hardware_address(name),
+            neighbors=tuple(
+                Neighbor(address=address.ip, hardware_address=self._hardware_address(other))
+                for other in routers
+                if other != name
+                for address in self._addresses(other)
+            ),
+        )
+
+    def _hardware_address(self, name: str) -> str:
+        """A locally administered one, made of a router's address in the core."""
+        return (b"\x02\0" + self._core_address(name).packed).hex(":")
 
     def _core_address(self, name: str) -> IPv4Address:
         return _ipv4(self._addresses(name))

@@ -313,13 +313,7 @@ class Session:
 
     def _not_imported(self, route: Route) -> str:
         """Why the VRF does not take a VPN's route; empty where it does, or the session brings no such."""
-        if not self._imports or self._vrf is None:
-            return ""
-        targets = [one for one in route.extended_communities if is_route_target(one)]
-        if set(targets) & set(self._vrf.import_targets):
-            return ""
-        wanted = " ".join(self._vrf.import_targets) or "none"
-        return f"its route targets are {' '.join(targets) or 'none'}, imported are {wanted} (RFC 4364 §4.3.1)"
+        return why_not_imported(route, self._vrf) if self._imports and self._vrf is not None else ""
 
     def _loop(self, route: Route, speaker: Speaker) -> str:
         """Why a route comes from this router itself; empty where it does not."""
@@ -462,6 +456,15 @@ class Session:
         route = journey.route
         if route.weight or route.source is not RouteSource.BGP or route.vrf:
             journey.route = replace(route, weight=0, source=RouteSource.BGP, vrf="")
+
+
+def why_not_imported(route: Route, vrf: Vrf) -> str:
+    """Why a VRF does not take a VPN's route; empty where it does."""
+    targets = [one for one in route.extended_communities if is_route_target(one)]
+    if set(targets) & set(vrf.import_targets):
+        return ""
+    wanted = " ".join(vrf.import_targets) or "none"
+    return f"its route targets are {' '.join(targets) or 'none'}, imported are {wanted} (RFC 4364 §4.3.1)"
 
 
 def _points_here(route: Route, speaker: Speaker) -> str:

@@ -6,12 +6,11 @@ import gc
 import os
 import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from lab.channel import Channel, compile_messages
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
-from lab.plan import NodePlan, OverlayEnd, Plan
+from lab.plan import Endpoint, NodePlan, OverlayEnd, Plan
 from lab.runtimes.namespaces import (
     enter_network_namespace,
     new_network_namespace,
@@ -58,18 +57,23 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
     trunks = trunk_ports(plan)
     for number, wire in enumerate(plan.wires):
         one, other = (
-            LinkEnd(
-                name=end.interface,
-                namespace=namespaces[end.node],
-                mtu_bytes=plan.node(end.node).interface(end.interface).mtu_bytes + (TAGS_BYTES if end in trunks else 0),
-            )
-            for end in wire.ends
+            _link_end(plan, end, namespaces, more_bytes=TAGS_BYTES if end in trunks else 0) for end in wire.ends
         )
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
     _make_overlays(plan, namespaces)
     return namespaces
+
+
+def _link_end(plan: Plan, end: Endpoint, namespaces: dict[str, int], *, more_bytes: int = 0) -> LinkEnd:
+    interface = plan.node(end.node).interface(end.interface)
+    return LinkEnd(
+        name=end.interface,
+        namespace=namespaces[end.node],
+        mtu_bytes=interface.mtu_bytes + more_bytes,
+        hardware_address=interface.hardware_address,
+    )
 
 
 def free_index(plan: Plan) -> int:
@@ -84,7 +88,7 @@ def _first_of_overlays(plan: Plan) -> int:
 def _make_overlays(plan: Plan, namespaces: dict[str, int]) -> None:
     """The tunnels of the VPNs: VXLAN with the label for its VNI, from the namespace of a VRF through that of the core.
 
-    Who is reached through which is written down, so that nothing has to be flooded or asked for.
+    Where the frames to each other end go is written down, so that nothing has to be flooded.
     """
     home = this_network_namespace()
     index = _first_of_overlays(plan)
@@ -93,8 +97,8 @@ def _make_overlays(plan: Plan, namespaces: dict[str, int]) -> None:
             for end in overlay.ends:
                 enter_network_namespace(namespaces[end.core])
                 netlink = Netlink()
-                there = end.vrf.interface, namespaces[end.vrf.node]
-                netlink.vxlan(there, index, vni=overlay.label, local=end.core_address, mac=_mac(end.core_address))
+                there = _link_end(plan, end.vrf, namespaces)
+                netlink.vxlan(there, index, vni=overlay.label, local=end.core_address)
                 netlink.commit()
                 netlink.close()
                 index += 1
@@ -109,19 +113,11 @@ def _make_overlays(plan: Plan, namespaces: dict[str, int]) -> None:
 def _join(plan: Plan, end: OverlayEnd, others: list[OverlayEnd]) -> None:
     """Let an end of tunnels know the others. The caller is in the namespace of its VRF."""
     netlink = Netlink()
-    netlink.up(end.vrf.interface)
     for other in others:
-        mac = _mac(other.core_address)
-        netlink.tunnel(end.vrf.interface, mac, other.core_address)
-        for address in plan.node(other.vrf.node).interface(other.vrf.interface).addresses:
-            netlink.neighbor(end.vrf.interface, address.ip, mac)
+        there = plan.node(other.vrf.node).interface(other.vrf.interface)
+        netlink.tunnel(end.vrf.interface, there.hardware_address, other.core_address)
     netlink.commit()
     netlink.close()
-
-
-def _mac(core_address: IPv4Address) -> bytes:
-    """The hardware address of an end of tunnels: a locally administered one made of its address in the core."""
-    return b"\x02\0" + core_address.packed
 
 
 def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:
