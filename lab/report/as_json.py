@@ -229,6 +229,10 @@ def _node(node: NodePlan) -> Object:
             {"interface": one.interface, "pool": str(one.pool), "exempt": [str(prefix) for prefix in one.exempt]}
             for one in node.nat
         ],
+        "source_filters": [
+            {"interface": one.interface, "admitted": [str(prefix) for prefix in one.admitted]}
+            for one in node.source_filters
+        ],
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 
