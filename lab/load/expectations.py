@@ -24,6 +24,7 @@ from lab.load.names import Names, unknown
 from lab.load.scalars import did_you_mean
 from lab.load.source import SourceFile, Step
 from lab.load.values import as_address
+from lab.plan.naming import REFLECTOR
 
 Path = tuple[Step, ...]
 
@@ -81,6 +82,10 @@ def _route(route: RouteDocument, path: Path, names: Names, source: SourceFile) -
     wrong = unknown(route.at, names.routers, "router")
     if wrong:
         yield source.mistake((*path, "at"), *wrong)
+    elif route.at in names.in_core:
+        what = f"at: {route.at} holds the routes of every VPN, and a prefix may be in several of them"
+        vrfs = sorted(vrf for vrf, edge in names.vrfs.items() if route.at in (edge, REFLECTOR))
+        yield source.mistake((*path, "at"), what, f"ask a VRF: {', '.join(vrfs)}")
     if route.neighbor is not None:
         yield from _neighbor(route.neighbor, route, path, names, source, at_is_known=not wrong)
     if route.next_hop is not None:
