@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from lab.bgp import ATTRIBUTES, Family, Route, family_name, family_of, text_of, title_of, within
+from lab.bgp import ATTRIBUTES, Family, Route, family_of, text_of, title_of, within
 from lab.expectations import (
     Expectation,
     ReachabilityExpectation,
@@ -151,15 +151,21 @@ def describe(expectation: Expectation) -> str:
 # sessions
 
 
-def sessions_between(tables: RouterTables, neighbor: str, family: Family | None = None) -> tuple[SessionTables, ...]:
-    """A router's sessions with a neighbour, of one family or of all."""
-    return tuple(s for s in tables.sessions if s.neighbor == neighbor and (family is None or _carries(s, family)))
+def sessions_of(
+    evidence: Evidence, router: str, neighbor: str | None = None, family: Family | None = None
+) -> tuple[SessionTables, ...]:
+    """A router's sessions with a neighbour or with all, of one family or of all, for the routes of VPNs or others."""
+    bgp = evidence.plan.node(router).bgp
+    planned = (
+        {s.name for s in bgp.sessions if neighbor in (None, s.neighbor) and family in (None, s.family)} if bgp else ()
+    )
+    return tuple(s for s in evidence.tables.of(router).sessions if s.session in planned)
 
 
 def _session(expectation: SessionExpectation, evidence: Evidence) -> Finding:
     one, other = expectation.routers
-    ends = sessions_between(evidence.tables.of(one), other, expectation.family)
-    ends += sessions_between(evidence.tables.of(other), one, expectation.family)
+    ends = sessions_of(evidence, one, other, expectation.family)
+    ends += sessions_of(evidence, other, one, expectation.family)
     if not ends:
         return Finding(holds=None, text="no such session")
     down = [end for end in ends if not end.established]
@@ -183,8 +189,7 @@ def _why_down(ends: list[SessionTables]) -> str:
 
 
 def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
-    tables = evidence.tables.of(expectation.at)
-    routes = routes_in(expectation, tables)
+    routes = routes_in(expectation, evidence.plan, evidence.tables.of(expectation.at))
     matching = [r for r in routes if not mismatches(r, expectation, evidence.plan)]
     if expectation.present:
         if matching:
@@ -194,7 +199,7 @@ def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
         return Finding(holds=False, text="no such route")
     if matching:
         return Finding(holds=False, text=f"present: {_route_text(matching[0], expectation, evidence.plan)}")
-    asked = sessions_asked(expectation, tables)
+    asked = sessions_asked(expectation, evidence)
     down = [s for s in asked if not s.established]
     if down or not asked:
         says = "; ".join(f"session {s.session} is down: {s.why_down}" for s in down) or "no session to prove it by"
@@ -202,28 +207,26 @@ def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
     return Finding(holds=True, text="no such route")
 
 
-def sessions_asked(expectation: RouteExpectation, tables: RouterTables) -> tuple[SessionTables, ...]:
+def sessions_asked(expectation: RouteExpectation, evidence: Evidence) -> tuple[SessionTables, ...]:
     """The sessions that could carry the expectation's prefix: of its family, and with its neighbour if it names one."""
-    family = family_of(expectation.prefix)
-    return tuple(s for s in tables.sessions if expectation.neighbor in (None, s.neighbor) and _carries(s, family))
+    return sessions_of(evidence, expectation.at, expectation.neighbor, family_of(expectation.prefix))
 
 
-def _carries(session: SessionTables, family: Family) -> bool:
-    """Whether a session carries routes of a family, those of VPNs or others."""
-    return session.session.rpartition("/")[2] in {family_name(family, vpn=vpn) for vpn in (False, True)}
+def routes_in(expectation: RouteExpectation, plan: Plan, tables: RouterTables) -> list[dict[str, str]]:
+    """The routes to the expectation's prefix in the table that it asks about, as attribute names and texts.
 
-
-def routes_in(expectation: RouteExpectation, tables: RouterTables) -> list[dict[str, str]]:
-    """The routes to the expectation's prefix in the table that it asks about, as attribute names and texts."""
+    A VRF receives the routes of other VPNs too, and does not import them: those are not to its prefixes.
+    """
     prefix = expectation.prefix
     if expectation.table is Table.FIB:
         return [{"next_hop": " ".join(map(str, e.next_hops))} for e in tables.fib if e.prefix == prefix]
     if expectation.table is Table.LOC_RIB:
         return [_texts(route) for route in tables.loc_rib if route.prefix == prefix]
     sessions = [s for s in tables.sessions if expectation.neighbor in (None, s.neighbor)]
-    incoming = expectation.table is Table.ADJ_RIB_IN
-    ribs = [s.adj_rib_in if incoming else s.adj_rib_out for s in sessions]
-    return [_texts(route) for rib in ribs for route in rib if route.prefix == prefix]
+    if expectation.table is Table.ADJ_RIB_OUT:
+        return [_texts(route) for s in sessions for route in s.adj_rib_out if route.prefix == prefix]
+    node = plan.node(expectation.at)
+    return [_texts(route) for s in sessions for route in s.adj_rib_in if node.destination(route) == prefix]
 
 
 def _texts(route: Route) -> dict[str, str]:

@@ -25,7 +25,7 @@ from lab.checks import (
     flows_of,
     routes_in,
     sessions_asked,
-    sessions_between,
+    sessions_of,
     source_fits,
 )
 from lab.expectations import (
@@ -91,7 +91,7 @@ def _session(expectation: SessionExpectation, predicted: Evidence, observed: Evi
         [
             session
             for name, far in ((one, other), (other, one))
-            for session in sessions_between(evidence.tables.of(name), far, expectation.family)
+            for session in sessions_of(evidence, name, far, expectation.family)
         ]
         for evidence in (predicted, observed)
     )
@@ -119,7 +119,7 @@ def _reasons(sessions: list[SessionTables]) -> str:
 def _diverged_route(expectation: RouteExpectation, predicted: Evidence, observed: Evidence) -> Cause | None:
     """Where the lab left the model's way; None where it did not."""
     divergence = Divergence(plan=predicted.plan, predicted=predicted.tables, observed=observed.tables)
-    asked = sessions_asked(expectation, observed.tables.of(expectation.at))
+    asked = sessions_asked(expectation, observed)
     stage, sessions = STAGE_OF[expectation.table], [one.session for one in asked]
     return divergence.first(divergence.places(stage, expectation.at, expectation.prefix, sessions))
 
@@ -128,7 +128,7 @@ def _untold_route(expectation: RouteExpectation, predicted: Evidence, observed: 
     """Why the absence of a route proves nothing."""
     at = expectation.at
     modelled = {s.session: s for s in predicted.tables.of(at).sessions}
-    for session in sessions_asked(expectation, observed.tables.of(at)):
+    for session in sessions_asked(expectation, observed):
         if not session.established:
             reasons = _reasons([modelled[session.session], session])
             says = f"{at} - {session.neighbor} is down ({session.session.rpartition('/')[2]}): {reasons}"
@@ -139,7 +139,7 @@ def _untold_route(expectation: RouteExpectation, predicted: Evidence, observed: 
 def _modelled_route(expectation: RouteExpectation, model: Model, predicted: Evidence) -> Cause:
     if not expectation.present:
         return model.why_route(expectation)
-    there = routes_in(expectation, predicted.tables.of(expectation.at))
+    there = routes_in(expectation, predicted.plan, predicted.tables.of(expectation.at))
     return model.why_different(expectation) if there else model.why_no_route(expectation)
 
 

@@ -173,6 +173,19 @@ def test_an_absence_proves_nothing_while_the_core_is_down() -> None:
     assert cause(absent, lab).startswith("session: pe2-contoso - pe2 is down (vpnv4): ")
 
 
+def test_a_vrf_has_no_route_of_another_vpn_in_its_adj_rib_in() -> None:
+    """What its router hands it of another customer's VPN is no route to a prefix of its own."""
+    asked = RouteExpectation(
+        where=WHERE, at="pe1-fabrikam", prefix=parse_prefix("10.0.4.0/24"), table=Table.ADJ_RIB_IN, neighbor="pe1"
+    )
+    received = [r.prefix for s in GOOD.tables.of("pe1-fabrikam").sessions for r in s.adj_rib_in]
+
+    assert asked.prefix in received
+    assert find(asked, GOOD.evidence()).holds is False
+    assert find(replace(asked, present=False), GOOD.evidence()).holds is True
+    assert find(replace(asked, prefix=parse_prefix("10.0.2.0/24")), GOOD.evidence()).holds is True
+
+
 def test_a_session_for_vpns_is_one_of_its_family() -> None:
     """An expectation of one family is about the VPN session of that family."""
     asked = SessionExpectation(where=WHERE, routers=("pe1", "pe2"), family=Family.IPV4)
