@@ -19,7 +19,7 @@ from lab.expectations import (
     SessionState,
     Table,
 )
-from lab.forwarding import Flow, FlowResult, Source, Walk, walks
+from lab.forwarding import Flow, FlowResult, Source, Walk, longest_match, walks
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
@@ -145,7 +145,8 @@ def describe(expectation: Expectation) -> str:
             dscp = f" with DSCP {expectation.dscp}" if expectation.dscp is not None else ""
             via = f" via {' '.join(expectation.via)}" if expectation.via is not None else ""
             source = f" with a source in {expectation.source_in}" if expectation.source_in is not None else ""
-            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}{source}"
+            stopped = f", stopped at {expectation.stopped_at}" if expectation.stopped_at is not None else ""
+            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}{source}{stopped}"
 
 
 # sessions
@@ -285,14 +286,40 @@ def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) 
     if not result.sent:
         return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
     if not expectation.reachable:
-        says = f"arrived by {' '.join(result.forward)}" if result.arrived else result.stopped
-        return Finding(holds=not (result.arrived or result.answered), text=f"{family}: {says}")
+        return _not_reached(expectation, flow, result, evidence)
     wrong = _wrong_with(expectation, flow, result, evidence)
     if wrong:
         return Finding(holds=False, text=f"{family}: {wrong}")
     seen = f" with DSCP {result.dscp}" if expectation.dscp is not None else ""
     seen += f" from {result.source_seen}" if expectation.source_in is not None else ""
     return Finding(holds=True, text=f"arrived{seen} via {_edges(result.forward, evidence.plan)}")
+
+
+def _not_reached(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> Finding:
+    family, wanted = flow.family.value, expectation.stopped_at
+    if result.arrived or result.answered:
+        return Finding(holds=False, text=f"{family}: arrived by {' '.join(result.forward)}")
+    if wanted is not None and result.forward[-1] != wanted:
+        return Finding(holds=False, text=f"{family}: stopped at {result.forward[-1]}: {result.stopped}")
+    untold = why_untold(flow, result, evidence)
+    if untold:
+        return Finding(holds=None, text=f"{family}: cannot tell: {result.stopped}, and {untold}")
+    at = f"stopped at {wanted}: " if wanted is not None else ""
+    return Finding(holds=True, text=f"{family}: {at}{result.stopped}")
+
+
+def why_untold(flow: Flow, result: FlowResult, evidence: Evidence) -> str:
+    """Why it proves nothing that packets did not arrive; empty where it proves that they cannot.
+
+    As with the absence of a route: a router that has no route for them proves it only with its sessions up.
+    """
+    last, target = result.forward[-1], evidence.plan.node(flow.destination).address(flow.family)
+    if target is None or evidence.plan.node(last).bgp is None:
+        return ""
+    if longest_match(evidence.tables.of(last).fib, target) is not None:
+        return ""
+    down = [s for s in sessions_of(evidence, last, family=flow.family) if not s.established]
+    return "; ".join(f"session {s.session} of {last} is down: {s.why_down or 'no reason was given'}" for s in down)
 
 
 def _wrong_with(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> str:

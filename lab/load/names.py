@@ -36,7 +36,7 @@ class Names:
 
     `networks` holds the families of each network. Where a value is wrong, all families are taken to be there, so that
     one mistake does not make another. `pairs` are the pairs of routers with BGP sessions, and their families. `vrfs`
-    are those of a provider's edges, and the edge that each is of; `in_core` are the routers with the routes of all VPNs.
+    are those of a provider's edges, and the edge of each; `in_core` are the routers that hold the routes of all VPNs.
     """
 
     customer_edges: tuple[str, ...] | None

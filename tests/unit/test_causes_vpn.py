@@ -235,6 +235,58 @@ def test_packets_that_are_lost_are_laid_to_the_route_that_is(
     assert cause(expectation, lab) == expected
 
 
+DEFAULT_FROM_PROVIDER = replace(VRF_RULES, default_originate=True)
+
+
+def isolated(*imports: str) -> Contoso:
+    """Two customers, fabrikam's site 1 with a default route from pe1, whose VRF of fabrikam may import more."""
+    net = VpnNet(2)
+    net.customer("contoso", 100)
+    net.customer("fabrikam", 200)
+    for customer, site, edge in (("contoso", 1, "pe1"), ("contoso", 4, "pe2"), ("fabrikam", 2, "pe2")):
+        net.site(customer, site, edge)
+    net.site("fabrikam", 1, "pe1", pe1=DEFAULT_FROM_PROVIDER)
+    if imports:
+        net.imports("pe1", "fabrikam", *imports)
+    return of_plan(net.plan())
+
+
+STOPPED = replace(reaches("fabrikam-h1", "contoso-h4", present=False), stopped_at="pe1-fabrikam")
+
+
+def test_packets_to_another_customer_are_stopped_at_the_providers_edge() -> None:
+    """They follow the default route to the VRF, which has none: no other router may be where they end."""
+    lab = isolated()
+    found = find(STOPPED, lab.evidence(STOPPED))
+
+    assert (found.holds, found.text) == (True, "ipv4: stopped at pe1-fabrikam: pe1-fabrikam has no route to 10.0.4.10")
+    elsewhere = replace(STOPPED, stopped_at="fabrikam-ce1")
+    assert find(elsewhere, lab.evidence(elsewhere)).holds is False
+    assert cause(elsewhere, lab).startswith(
+        "FIB: fabrikam-ce1 has a route to 0.0.0.0/0: pe1-fabrikam originates 0.0.0.0/0"
+    )
+
+
+def test_a_vrf_that_imports_another_customers_routes_does_not_stop_packets() -> None:
+    """A negative control: they go on to the next edge, whose VRF stops them, and the import is named."""
+    lab = isolated("target:65000:200", "target:65000:100")
+    found = find(STOPPED, lab.evidence(STOPPED))
+
+    assert found.holds is False
+    assert found.text == "ipv4: stopped at pe2-fabrikam: pe2-fabrikam has no route to 10.0.4.10"
+    assert "pe1-fabrikam imports what pe2-contoso exports" in cause(STOPPED, lab)
+
+
+def test_packets_prove_no_isolation_while_the_core_is_down() -> None:
+    """A VRF that could not have learnt a route does not prove that it would refuse it."""
+    lab = with_session_plans(
+        isolated().plan, "pe1-fabrikam", lambda one: replace(one, peer_asn=Asn(65999)) if one.vpn else one
+    )
+
+    assert find(STOPPED, lab.evidence(STOPPED)).holds is None
+    assert cause(STOPPED, lab).startswith("session: ipv4: session pe1/vpnv4 of pe1-fabrikam is down: ")
+
+
 def test_a_longer_prefix_of_another_customer_is_not_what_packets_follow() -> None:
     """Where another customer has a longer prefix for the same address, the cause is about the own VPN's route."""
     plan = sends_nothing(two_customers(), "contoso-ce2").plan
