@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from lab.bgp import ATTRIBUTES, Family, Route, family_name, family_of, text_of, title_of, within
+from lab.bgp import ATTRIBUTES, Family, Route, family_of, text_of, title_of, within
 from lab.expectations import (
     Expectation,
     ReachabilityExpectation,
@@ -19,7 +19,7 @@ from lab.expectations import (
     SessionState,
     Table,
 )
-from lab.forwarding import Flow, FlowResult, Source, Walk, walks
+from lab.forwarding import Flow, FlowResult, Source, Walk, longest_match, walks
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
@@ -159,21 +159,28 @@ def describe(expectation: Expectation) -> str:
             dscp = f" with DSCP {expectation.dscp}" if expectation.dscp is not None else ""
             via = f" via {' '.join(expectation.via)}" if expectation.via is not None else ""
             source = f" with a source in {expectation.source_in}" if expectation.source_in is not None else ""
-            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}{source}"
+            stopped = f", stopped at {expectation.stopped_at}" if expectation.stopped_at is not None else ""
+            return f"{expectation.source} {verb} {expectation.destination}{within}{dscp}{via}{source}{stopped}"
 
 
 # sessions
 
 
-def sessions_between(tables: RouterTables, neighbor: str, family: Family | None = None) -> tuple[SessionTables, ...]:
-    """A router's sessions with a neighbour, of one family or of all."""
-    return tuple(s for s in tables.sessions if s.neighbor == neighbor and (family is None or _carries(s, family)))
+def sessions_of(
+    evidence: Evidence, router: str, neighbor: str | None = None, family: Family | None = None
+) -> tuple[SessionTables, ...]:
+    """A router's sessions with a neighbour or with all, of one family or of all, for the routes of VPNs or others."""
+    bgp = evidence.plan.node(router).bgp
+    planned = (
+        {s.name for s in bgp.sessions if neighbor in (None, s.neighbor) and family in (None, s.family)} if bgp else ()
+    )
+    return tuple(s for s in evidence.tables.of(router).sessions if s.session in planned)
 
 
 def _session(expectation: SessionExpectation, evidence: Evidence) -> Finding:
     one, other = expectation.routers
-    ends = sessions_between(evidence.tables.of(one), other, expectation.family)
-    ends += sessions_between(evidence.tables.of(other), one, expectation.family)
+    ends = sessions_of(evidence, one, other, expectation.family)
+    ends += sessions_of(evidence, other, one, expectation.family)
     if not ends:
         return Finding(holds=None, text="no such session")
     down = [end for end in ends if not end.established]
@@ -197,8 +204,7 @@ def _why_down(ends: list[SessionTables]) -> str:
 
 
 def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
-    tables = evidence.tables.of(expectation.at)
-    routes = routes_in(expectation, tables)
+    routes = routes_in(expectation, evidence.plan, evidence.tables.of(expectation.at))
     matching = [r for r in routes if not mismatches(r, expectation, evidence.plan)]
     if expectation.present:
         if matching:
@@ -208,7 +214,7 @@ def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
         return Finding(holds=False, text="no such route")
     if matching:
         return Finding(holds=False, text=f"present: {_route_text(matching[0], expectation, evidence.plan)}")
-    asked = sessions_asked(expectation, tables)
+    asked = sessions_asked(expectation, evidence)
     down = [s for s in asked if not s.established]
     if down or not asked:
         says = "; ".join(f"session {s.session} is down: {s.why_down}" for s in down) or "no session to prove it by"
@@ -216,28 +222,26 @@ def _route(expectation: RouteExpectation, evidence: Evidence) -> Finding:
     return Finding(holds=True, text="no such route")
 
 
-def sessions_asked(expectation: RouteExpectation, tables: RouterTables) -> tuple[SessionTables, ...]:
+def sessions_asked(expectation: RouteExpectation, evidence: Evidence) -> tuple[SessionTables, ...]:
     """The sessions that could carry the expectation's prefix: of its family, and with its neighbour if it names one."""
-    family = family_of(expectation.prefix)
-    return tuple(s for s in tables.sessions if expectation.neighbor in (None, s.neighbor) and _carries(s, family))
+    return sessions_of(evidence, expectation.at, expectation.neighbor, family_of(expectation.prefix))
 
 
-def _carries(session: SessionTables, family: Family) -> bool:
-    """Whether a session carries routes of a family, those of VPNs or others."""
-    return session.session.rpartition("/")[2] in {family_name(family, vpn=vpn) for vpn in (False, True)}
+def routes_in(expectation: RouteExpectation, plan: Plan, tables: RouterTables) -> list[dict[str, str]]:
+    """The routes to the expectation's prefix in the table that it asks about, as attribute names and texts.
 
-
-def routes_in(expectation: RouteExpectation, tables: RouterTables) -> list[dict[str, str]]:
-    """The routes to the expectation's prefix in the table that it asks about, as attribute names and texts."""
+    A VRF receives the routes of other VPNs too, and does not import them: those are not to its prefixes.
+    """
     prefix = expectation.prefix
     if expectation.table is Table.FIB:
         return [{"next_hop": " ".join(map(str, e.next_hops))} for e in tables.fib if e.prefix == prefix]
     if expectation.table is Table.LOC_RIB:
         return [_texts(route) for route in tables.loc_rib if route.prefix == prefix]
     sessions = [s for s in tables.sessions if expectation.neighbor in (None, s.neighbor)]
-    incoming = expectation.table is Table.ADJ_RIB_IN
-    ribs = [s.adj_rib_in if incoming else s.adj_rib_out for s in sessions]
-    return [_texts(route) for rib in ribs for route in rib if route.prefix == prefix]
+    if expectation.table is Table.ADJ_RIB_OUT:
+        return [_texts(route) for s in sessions for route in s.adj_rib_out if route.prefix == prefix]
+    node = plan.node(expectation.at)
+    return [_texts(route) for s in sessions for route in s.adj_rib_in if node.destination(route) == prefix]
 
 
 def _texts(route: Route) -> dict[str, str]:
@@ -296,14 +300,40 @@ def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) 
     if not result.sent:
         return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
     if not expectation.reachable:
-        says = f"arrived by {' '.join(result.forward)}" if result.arrived else result.stopped
-        return Finding(holds=not (result.arrived or result.answered), text=f"{family}: {says}")
+        return _not_reached(expectation, flow, result, evidence)
     wrong = _wrong_with(expectation, flow, result, evidence)
     if wrong:
         return Finding(holds=False, text=f"{family}: {wrong}")
     seen = f" with DSCP {result.dscp}" if expectation.dscp is not None else ""
     seen += f" from {result.source_seen}" if expectation.source_in is not None else ""
     return Finding(holds=True, text=f"arrived{seen} via {_edges(result.forward, evidence.plan)}")
+
+
+def _not_reached(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> Finding:
+    family, wanted = flow.family.value, expectation.stopped_at
+    if result.arrived or result.answered:
+        return Finding(holds=False, text=f"{family}: arrived by {' '.join(result.forward)}")
+    if wanted is not None and result.forward[-1] != wanted:
+        return Finding(holds=False, text=f"{family}: stopped at {result.forward[-1]}: {result.stopped}")
+    untold = why_untold(flow, result, evidence)
+    if untold:
+        return Finding(holds=None, text=f"{family}: cannot tell: {result.stopped}, and {untold}")
+    at = f"stopped at {wanted}: " if wanted is not None else ""
+    return Finding(holds=True, text=f"{family}: {at}{result.stopped}")
+
+
+def why_untold(flow: Flow, result: FlowResult, evidence: Evidence) -> str:
+    """Why it proves nothing that packets did not arrive; empty where it proves that they cannot.
+
+    As with the absence of a route: a router that has no route for them proves it only with its sessions up.
+    """
+    last, target = result.forward[-1], evidence.plan.node(flow.destination).address(flow.family)
+    if target is None or evidence.plan.node(last).bgp is None:
+        return ""
+    if longest_match(evidence.tables.of(last).fib, target) is not None:
+        return ""
+    down = [s for s in sessions_of(evidence, last, family=flow.family) if not s.established]
+    return "; ".join(f"session {s.session} of {last} is down: {s.why_down or 'no reason was given'}" for s in down)
 
 
 def _wrong_with(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> str:

@@ -57,7 +57,7 @@ class ReachabilityExpectation:
 
     `dscp` (0 to 63) is sent and must arrive. `via` names, in order, the customer and Microsoft edges that must be
     crossed, and no other. The source that is seen at the destination must be in `source_in`. `family` None means every
-    family that both ends have, or that of `source_in`.
+    family that both ends have, or that of `source_in`. Packets that do not arrive must be seen at `stopped_at` last.
     """
 
     where: str
@@ -68,6 +68,7 @@ class ReachabilityExpectation:
     via: tuple[str, ...] | None = None
     source_in: Prefix | None = None
     reachable: bool = True
+    stopped_at: str | None = None
 
 
 Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation

@@ -25,8 +25,9 @@ from lab.checks import (
     flows_of,
     routes_in,
     sessions_asked,
-    sessions_between,
+    sessions_of,
     source_fits,
+    why_untold,
 )
 from lab.expectations import (
     Expectation,
@@ -77,9 +78,10 @@ def first_cause(expectation: Expectation, prediction: Prediction, predicted: Evi
             flow = _failing_flow(expectation, observed if in_the_model else predicted)
             if flow is None:
                 return _nothing_asked(expectation, observed)
-            if in_the_model:
+            untold = _untold_flow(expectation, flow, observed)
+            if in_the_model and untold is None:
                 return _diverged_flow(replace(expectation, family=flow.family), flow, predicted, observed)
-            return _modelled_flow(expectation, flow, model, predicted)
+            return untold or _modelled_flow(expectation, flow, model, predicted)
 
 
 # sessions
@@ -91,7 +93,7 @@ def _session(expectation: SessionExpectation, predicted: Evidence, observed: Evi
         [
             session
             for name, far in ((one, other), (other, one))
-            for session in sessions_between(evidence.tables.of(name), far, expectation.family)
+            for session in sessions_of(evidence, name, far, expectation.family)
         ]
         for evidence in (predicted, observed)
     )
@@ -119,7 +121,7 @@ def _reasons(sessions: list[SessionTables]) -> str:
 def _diverged_route(expectation: RouteExpectation, predicted: Evidence, observed: Evidence) -> Cause | None:
     """Where the lab left the model's way; None where it did not."""
     divergence = Divergence(plan=predicted.plan, predicted=predicted.tables, observed=observed.tables)
-    asked = sessions_asked(expectation, observed.tables.of(expectation.at))
+    asked = sessions_asked(expectation, observed)
     stage, sessions = STAGE_OF[expectation.table], [one.session for one in asked]
     return divergence.first(divergence.places(stage, expectation.at, expectation.prefix, sessions))
 
@@ -128,7 +130,7 @@ def _untold_route(expectation: RouteExpectation, predicted: Evidence, observed: 
     """Why the absence of a route proves nothing."""
     at = expectation.at
     modelled = {s.session: s for s in predicted.tables.of(at).sessions}
-    for session in sessions_asked(expectation, observed.tables.of(at)):
+    for session in sessions_asked(expectation, observed):
         if not session.established:
             reasons = _reasons([modelled[session.session], session])
             says = f"{at} - {session.neighbor} is down ({session.session.rpartition('/')[2]}): {reasons}"
@@ -139,7 +141,7 @@ def _untold_route(expectation: RouteExpectation, predicted: Evidence, observed: 
 def _modelled_route(expectation: RouteExpectation, model: Model, predicted: Evidence) -> Cause:
     if not expectation.present:
         return model.why_route(expectation)
-    there = routes_in(expectation, predicted.tables.of(expectation.at))
+    there = routes_in(expectation, predicted.plan, predicted.tables.of(expectation.at))
     return model.why_different(expectation) if there else model.why_no_route(expectation)
 
 
@@ -155,6 +157,20 @@ def _failing_flow(expectation: ReachabilityExpectation, evidence: Evidence) -> F
 
 def _nothing_asked(expectation: ReachabilityExpectation, observed: Evidence) -> Cause:
     return Cause(stage=Stage.PACKET, text=find(expectation, observed).text)
+
+
+def _untold_flow(expectation: ReachabilityExpectation, flow: Flow, observed: Evidence) -> Cause | None:
+    """Why it proves nothing that packets do not arrive; None where it does, or where they have to."""
+    result = observed.flows.get(flow)
+    if (
+        expectation.reachable
+        or result is None
+        or find(replace(expectation, family=flow.family), observed).holds is not None
+    ):
+        return None
+    why = why_untold(flow, result, observed) if result.sent else ""
+    says = f"{flow.family.value}: {why}; so it proves nothing that {flow.source} does not reach {flow.destination}"
+    return Cause(stage=Stage.SESSION, text=says) if why else None
 
 
 def _diverged_flow(expectation: ReachabilityExpectation, flow: Flow, predicted: Evidence, observed: Evidence) -> Cause:
@@ -201,7 +217,8 @@ def _packet(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult
     if not result.sent:
         return f"{family}: none left {flow.source}: {result.stopped}"
     if not expectation.reachable:
-        return f"{family}: arrived by {' '.join(result.forward)}, though by the FIBs {by_tables.stopped}"
+        did = f"arrived by {' '.join(result.forward)}" if result.arrived else f"stopped at {result.forward[-1]}"
+        return f"{family}: {did}, though by the FIBs {by_tables.stopped}"
     wrong = mistranslated(result, by_tables) if result.arrived else ""
     if wrong or not result.answered:
         return f"{family}: {wrong or result.stopped}"
@@ -222,7 +239,7 @@ def _modelled_flow(expectation: ReachabilityExpectation, flow: Flow, model: Mode
     if result is None or not result.sent:
         return Cause(stage=Stage.PACKET, text=result.stopped if result else f"{flow.family.value} was not asked")
     if not expectation.reachable:
-        return _reaches(flow, model, result)
+        return _reaches(flow, model, result) if result.arrived else _stopped(expectation, flow, model, result)
     if result.arrived and expectation.source_in is not None and not source_fits(expectation, result.source_seen):
         return Cause(stage=Stage.PACKET, text=wrong_source(result, model.plan, expectation.source_in))
     return _other_way(expectation, flow, model, result) if result.answered else _lost(flow, model, result)
@@ -245,6 +262,20 @@ def _lost(flow: Flow, model: Model, result: FlowResult) -> Cause:
             return Cause(stage=cause.stage, text=f"{cause.text}; so {result.stopped}")
     more = lost_at(result, model.plan) if result.arrived else ""
     return Cause(stage=Stage.FIB, text=f"{result.stopped}{more}")
+
+
+def _stopped(expectation: ReachabilityExpectation, flow: Flow, model: Model, result: FlowResult) -> Cause:
+    """Why packets are not stopped where they have to be: they are before it, or the router there has a route."""
+    wanted = expectation.stopped_at
+    if wanted not in result.forward[:-1]:
+        return _lost(flow, model, result)
+    address = model.plan.node(flow.destination).address(flow.family)
+    fib = model.prediction.tables.of(wanted).fib if model.plan.node(wanted).bgp else ()
+    entry = longest_match(fib, address) if address is not None else None
+    if entry is None:
+        return Cause(stage=Stage.FIB, text=f"{wanted} forwards to {result.forward[result.forward.index(wanted) + 1]}")
+    asked = RouteExpectation(where="", at=wanted, prefix=entry.prefix, table=Table.FIB, present=False)
+    return Cause(stage=Stage.FIB, text=f"{wanted} has a route to {entry.prefix}: {model.why_route(asked).text}")
 
 
 def _reaches(flow: Flow, model: Model, result: FlowResult) -> Cause:

@@ -191,11 +191,12 @@ class Model(Ways):
 
     def _crossed(self, expectation: RouteExpectation) -> Iterator[tuple[SessionTables, Route]]:
         """The routes to a prefix in the Adj-RIBs that an expectation asks about."""
+        node = self.plan.node(expectation.at)
         for session in self.prediction.tables.of(expectation.at).sessions:
             if expectation.neighbor in (None, session.neighbor):
                 incoming = expectation.table is Table.ADJ_RIB_IN
                 for route in session.adj_rib_in if incoming else session.adj_rib_out:
-                    if route.prefix == expectation.prefix:
+                    if expectation.prefix == (node.destination(route) if incoming else route.prefix):
                         yield session, route
 
     def _passed(self, way: list[Holder]) -> Iterator[str]:
@@ -225,7 +226,7 @@ class Model(Ways):
         down = self._session_down(holders)
         if down is not None:
             return down
-        route = routes_in(expectation, self.prediction.tables.of(at))[0]
+        route = routes_in(expectation, self.plan, self.prediction.tables.of(at))[0]
         name = mismatches(route, expectation, self.plan)[0]
         wanted = dict(expectation.attributes)[name] or "none"
         found = route.get(name) or "none"

@@ -73,8 +73,8 @@ class RouteDocument(Document):
     weight: Number16 | None = Field(None, description="the weight, which is local to the router")
 
 
-class UnreachableDocument(Document):
-    """Two networks whose hosts do not reach each other."""
+class PacketsDocument(Document):
+    """Packets from the host of one network to that of another."""
 
     from_: Reference = Field(alias="from", description="the network that the packets leave")
     to: Reference = Field(description="the network that they are for")
@@ -82,7 +82,15 @@ class UnreachableDocument(Document):
     dscp: Annotated[int, values.DSCP] | None = Field(None, description="the DSCP that is sent: ef, af41 ... or 0 to 63")
 
 
-class ReachableDocument(UnreachableDocument):
+class UnreachableDocument(PacketsDocument):
+    """Two networks whose hosts do not reach each other."""
+
+    stopped_at: Reference | None = Field(
+        None, description="the router that the packets have to be seen at last; any if left out"
+    )
+
+
+class ReachableDocument(PacketsDocument):
     """Two networks whose hosts reach each other."""
 
     source_in: HostPrefix | None = Field(

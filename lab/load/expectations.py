@@ -15,6 +15,7 @@ from lab.expectations import (
 )
 from lab.load.expectation_documents import (
     ExpectDocument,
+    PacketsDocument,
     ReachableDocument,
     RouteDocument,
     SessionDocument,
@@ -24,6 +25,7 @@ from lab.load.names import Names, unknown
 from lab.load.scalars import did_you_mean
 from lab.load.source import SourceFile, Step
 from lab.load.values import as_address
+from lab.plan.naming import REFLECTOR
 
 Path = tuple[Step, ...]
 
@@ -52,7 +54,7 @@ def check_expectation(item: ExpectDocument, path: Path, names: Names, source: So
                 yield from _session(session, (*path, key), names, source)
             case RouteDocument() as route:
                 yield from _route(route, (*path, key), names, source)
-            case UnreachableDocument() as reachability:
+            case PacketsDocument() as reachability:
                 yield from _reachability(reachability, (*path, key), names, source)
 
 
@@ -81,6 +83,10 @@ def _route(route: RouteDocument, path: Path, names: Names, source: SourceFile) -
     wrong = unknown(route.at, names.routers, "router")
     if wrong:
         yield source.mistake((*path, "at"), *wrong)
+    elif route.at in names.in_core:
+        what = f"at: {route.at} holds the routes of every VPN, and a prefix may be in several of them"
+        vrfs = sorted(vrf for vrf, edge in names.vrfs.items() if route.at in (edge, REFLECTOR))
+        yield source.mistake((*path, "at"), what, f"ask a VRF: {', '.join(vrfs)}")
     if route.neighbor is not None:
         yield from _neighbor(route.neighbor, route, path, names, source, at_is_known=not wrong)
     if route.next_hop is not None:
@@ -119,7 +125,7 @@ def _next_hop(text: str, route: RouteDocument, path: Path, names: Names, source:
             yield source.mistake(at, f"next_hop: {hop} is not of the prefix's family", f"write an {family} address")
 
 
-def _reachability(item: UnreachableDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+def _reachability(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
     ends = ((item.from_, "from"), (item.to, "to"))
     missing = False
     for name, key in ends:
@@ -136,10 +142,19 @@ def _reachability(item: UnreachableDocument, path: Path, names: Names, source: S
         elif item.family is not None and item.family not in common:
             what = f"family: {item.from_} and {item.to} have no {item.family.value} in common"
             yield source.mistake((*path, "family"), what, _families(common))
+    yield from _on_the_way(item, path, names, source)
+
+
+def _on_the_way(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
     for index, name in enumerate((item.via or ()) if isinstance(item, ReachableDocument) else ()):
         wrong = unknown(name, names.edges, "edge")
         if wrong:
             yield source.mistake((*path, "via", index), *wrong)
+    stopped_at = item.stopped_at if isinstance(item, UnreachableDocument) else None
+    if stopped_at is not None and names.routers is not None:
+        wrong = unknown(stopped_at, [name for name in names.routers if name not in names.in_core], "router")
+        if wrong:
+            yield source.mistake((*path, "stopped_at"), *wrong)
 
 
 # conversion
@@ -167,6 +182,7 @@ def to_expectation(item: ExpectDocument, where: str) -> Expectation:
         via=None if via is None else tuple(via),
         reachable=item.reachable is not None,
         source_in=asked.source_in if isinstance(asked, ReachableDocument) else None,
+        stopped_at=asked.stopped_at if isinstance(asked, UnreachableDocument) else None,
     )
 
 

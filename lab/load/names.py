@@ -35,7 +35,8 @@ class Names:
     """The names of a file, as far as they could be read: None where it is not known what there is.
 
     `networks` holds the families of each network. Where a value is wrong, all families are taken to be there, so that
-    one mistake does not make another. `pairs` are the pairs of routers with BGP sessions, and their families.
+    one mistake does not make another. `pairs` are the pairs of routers with BGP sessions, and their families. `vrfs`
+    are those of a provider's edges, and the edge of each; `in_core` are the routers that hold the routes of all VPNs.
     """
 
     customer_edges: tuple[str, ...] | None
@@ -44,6 +45,8 @@ class Names:
     behind: tuple[str, ...]
     networks: Mapping[str, Families] | None
     pairs: Mapping[frozenset[str], Families]
+    vrfs: Mapping[str, str]
+    in_core: frozenset[str]
 
     @property
     def edges(self) -> list[str] | None:
@@ -84,6 +87,8 @@ def names_of(reading: TopologyReading) -> Names:
         behind=tuple(_behind(reading)),
         networks=_networks(reading, sites),
         pairs=_pairs(reading, sites),
+        vrfs=vrfs(reading),
+        in_core=frozenset(one for pair in _inside_provider(reading) for one in pair) - vrfs(reading).keys(),
     )
 
 

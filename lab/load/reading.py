@@ -40,6 +40,7 @@ _KNOWN_ELSEWHERE = {
     ("GivenRouteDocument", "multi_exit_disc"): "multi_exit_disc is called med here",
     ("ExpectedDocument", "multi_exit_disc"): "multi_exit_disc is called med here",
     ("UnreachableDocument", "via"): "what is unreachable has no way: via belongs to reachable",
+    ("ReachableDocument", "stopped_at"): "what is reachable is not stopped: stopped_at belongs to unreachable",
 }
 """Keys that someone may well write, and why they are refused."""
 

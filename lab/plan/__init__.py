@@ -21,7 +21,9 @@ from lab.bgp import (
     ExtendedCommunity,
     Family,
     LeakedNetwork,
+    Nlri,
     Prefix,
+    Route,
     RouteDistinguisher,
     family_name,
     family_of,
@@ -262,6 +264,13 @@ class NodePlan:
             if one.name == name:
                 return one
         raise KeyError(name)
+
+    def destination(self, received: Route) -> Nlri | None:
+        """What a received route leads to here; None where it is one of a VPN that this VRF does not import."""
+        vrf = self.bgp.vrf if self.bgp else None
+        if vrf is None or received.rd is None:
+            return received.nlri
+        return received.prefix if set(vrf.import_targets) & set(received.extended_communities) else None
 
     def address(self, family: Family) -> Address | None:
         """Its first address of a family: what probes to a host use."""

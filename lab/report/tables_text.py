@@ -9,7 +9,7 @@ from lab.bgp import Address, Nlri, Route, VpnPrefix, nlri_order, text_of, title_
 from lab.checks import Outcome, Verdict
 from lab.forwarding import FlowResult, gateway
 from lab.messages import Status
-from lab.plan import NodePlan, Plan, SessionPlan
+from lab.plan import Plan, SessionPlan
 from lab.report.layout import aligned, counted, hanging, unheaded
 from lab.tables import LabTables, RouterTables
 
@@ -45,7 +45,7 @@ def _routes(tables: RouterTables, plan: Plan) -> str:
     received: dict[Nlri, list[Route]] = {prefix: [] for prefix in best}
     for session in tables.sessions:
         for route in session.adj_rib_in:
-            destination = _destination(route, node)
+            destination = node.destination(route)
             if destination is not None:
                 received.setdefault(destination, []).append(route)
     rows = []
@@ -62,14 +62,6 @@ def _routes(tables: RouterTables, plan: Plan) -> str:
         return f"{tables.router} has no routes"
     legend = "> best, = used beside the best; paths without > are as received, before the import policy"
     return "\n".join([*_headed(("", "prefix"), rows), legend])
-
-
-def _destination(route: Route, node: NodePlan) -> Nlri | None:
-    """What a received route leads to at a router; None where it is one of a VPN that this VRF does not import."""
-    vrf = node.bgp.vrf if node.bgp else None
-    if vrf is None or route.rd is None:
-        return route.nlri
-    return route.prefix if set(vrf.import_targets) & set(route.extended_communities) else None
 
 
 def _sessions(tables: RouterTables, plan: Plan) -> str:
@@ -108,7 +100,7 @@ def _rib_in(tables: RouterTables, plan: Plan) -> str:
     node = plan.node(tables.router)
     rows = [
         [
-            ">" if (_destination(route, node), route.next_hop) in best else "",
+            ">" if (node.destination(route), route.next_hop) in best else "",
             session.session,
             str(route.nlri),
             *_attributes(route, plan, tables.router),

@@ -8,6 +8,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from lab.bgp import Route, parse_extended_community, parse_route_distinguisher
+from lab.checks import Evidence, find, flows_of
+from lab.expectations import ReachabilityExpectation
 from lab.plan import Plan
 from networks import Seen, live, policies
 from vpn_networks import VRF_RULES, VpnNet, flows
@@ -46,6 +48,33 @@ def test_two_customers_with_the_same_addresses_reach_their_own_sites_only() -> N
     assert ends_with(seen, "fabrikam-h1") == {"fabrikam-h2"}
     ways = {one.forward for one in seen.flows if one.flow.source == "contoso-h1"}
     assert ways == {("contoso-h1", "contoso-ce1", "pe1-contoso", "pe2-contoso", "contoso-ce2", "contoso-h2")}
+
+
+@pytest.mark.parametrize(
+    ("imports", "last"),
+    [
+        pytest.param((), "pe1-fabrikam", id="isolated"),
+        pytest.param(("target:65000:200", "target:65000:100"), "pe2-fabrikam", id="negative control: imports"),
+    ],
+)
+def test_packets_to_another_customer_are_stopped_at_the_providers_edge(imports: tuple[str, ...], last: str) -> None:
+    """With a default route to the provider packets enter its VRF, and go on only where that imports more."""
+    net = VpnNet(2)
+    for name, number, sites in (("contoso", 100, (1, 4)), ("fabrikam", 200, (1, 2))):
+        net.customer(name, number)
+        for site, edge in zip(sites, ("pe1", "pe2"), strict=True):
+            net.site(name, site, edge, **{edge: replace(VRF_RULES, default_originate=name == "fabrikam")})
+    if imports:
+        net.imports("pe1", "fabrikam", *imports)
+    plan = net.plan()
+    asked = ReachabilityExpectation(
+        where="", source="fabrikam-h1", destination="contoso-h4", reachable=False, stopped_at="pe1-fabrikam"
+    )
+    (seen,) = live(plan, flows=flows_of(asked, plan))
+
+    assert [one.forward[-1] for one in seen.flows] == [last, last]
+    evidence = Evidence(plan=plan, tables=seen.tables, flows={one.flow: one for one in seen.flows})
+    assert find(asked, evidence).holds is (last == "pe1-fabrikam")
 
 
 def test_a_route_crosses_the_core_with_distinguisher_label_and_target() -> None:

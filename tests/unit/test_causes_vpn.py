@@ -173,6 +173,19 @@ def test_an_absence_proves_nothing_while_the_core_is_down() -> None:
     assert cause(absent, lab).startswith("session: pe2-contoso - pe2 is down (vpnv4): ")
 
 
+def test_a_vrf_has_no_route_of_another_vpn_in_its_adj_rib_in() -> None:
+    """What its router hands it of another customer's VPN is no route to a prefix of its own."""
+    asked = RouteExpectation(
+        where=WHERE, at="pe1-fabrikam", prefix=parse_prefix("10.0.4.0/24"), table=Table.ADJ_RIB_IN, neighbor="pe1"
+    )
+    received = [r.prefix for s in GOOD.tables.of("pe1-fabrikam").sessions for r in s.adj_rib_in]
+
+    assert asked.prefix in received
+    assert find(asked, GOOD.evidence()).holds is False
+    assert find(replace(asked, present=False), GOOD.evidence()).holds is True
+    assert find(replace(asked, prefix=parse_prefix("10.0.2.0/24")), GOOD.evidence()).holds is True
+
+
 def test_a_session_for_vpns_is_one_of_its_family() -> None:
     """An expectation of one family is about the VPN session of that family."""
     asked = SessionExpectation(where=WHERE, routers=("pe1", "pe2"), family=Family.IPV4)
@@ -220,6 +233,58 @@ def test_packets_that_are_lost_are_laid_to_the_route_that_is(
 ) -> None:
     """Why packets between sites end is why the route that they lack is missing."""
     assert cause(expectation, lab) == expected
+
+
+DEFAULT_FROM_PROVIDER = replace(VRF_RULES, default_originate=True)
+
+
+def isolated(*imports: str) -> Contoso:
+    """Two customers, fabrikam's site 1 with a default route from pe1, whose VRF of fabrikam may import more."""
+    net = VpnNet(2)
+    net.customer("contoso", 100)
+    net.customer("fabrikam", 200)
+    for customer, site, edge in (("contoso", 1, "pe1"), ("contoso", 4, "pe2"), ("fabrikam", 2, "pe2")):
+        net.site(customer, site, edge)
+    net.site("fabrikam", 1, "pe1", pe1=DEFAULT_FROM_PROVIDER)
+    if imports:
+        net.imports("pe1", "fabrikam", *imports)
+    return of_plan(net.plan())
+
+
+STOPPED = replace(reaches("fabrikam-h1", "contoso-h4", present=False), stopped_at="pe1-fabrikam")
+
+
+def test_packets_to_another_customer_are_stopped_at_the_providers_edge() -> None:
+    """They follow the default route to the VRF, which has none: no other router may be where they end."""
+    lab = isolated()
+    found = find(STOPPED, lab.evidence(STOPPED))
+
+    assert (found.holds, found.text) == (True, "ipv4: stopped at pe1-fabrikam: pe1-fabrikam has no route to 10.0.4.10")
+    elsewhere = replace(STOPPED, stopped_at="fabrikam-ce1")
+    assert find(elsewhere, lab.evidence(elsewhere)).holds is False
+    assert cause(elsewhere, lab).startswith(
+        "FIB: fabrikam-ce1 has a route to 0.0.0.0/0: pe1-fabrikam originates 0.0.0.0/0"
+    )
+
+
+def test_a_vrf_that_imports_another_customers_routes_does_not_stop_packets() -> None:
+    """A negative control: they go on to the next edge, whose VRF stops them, and the import is named."""
+    lab = isolated("target:65000:200", "target:65000:100")
+    found = find(STOPPED, lab.evidence(STOPPED))
+
+    assert found.holds is False
+    assert found.text == "ipv4: stopped at pe2-fabrikam: pe2-fabrikam has no route to 10.0.4.10"
+    assert "pe1-fabrikam imports what pe2-contoso exports" in cause(STOPPED, lab)
+
+
+def test_packets_prove_no_isolation_while_the_core_is_down() -> None:
+    """A VRF that could not have learnt a route does not prove that it would refuse it."""
+    lab = with_session_plans(
+        isolated().plan, "pe1-fabrikam", lambda one: replace(one, peer_asn=Asn(65999)) if one.vpn else one
+    )
+
+    assert find(STOPPED, lab.evidence(STOPPED)).holds is None
+    assert cause(STOPPED, lab).startswith("session: ipv4: session pe1/vpnv4 of pe1-fabrikam is down: ")
 
 
 def test_a_longer_prefix_of_another_customer_is_not_what_packets_follow() -> None:
