@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.bgp import Prefix
 from lab.errors import InputError
 from lab.plan import Plan
-from lab.plan.assumed import that_mattered
+from lab.plan.assumed import of_unknown_reach, that_mattered
 from lab.plan.azure import plan_private, plan_public
 from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
 from lab.plan.draft import HOLD_TIME_S, Draft
@@ -89,4 +89,5 @@ def _fidelity(topology: Topology) -> Iterator[str]:
         yield f"{name}bandwidth: {circuit.bandwidth_mbps} Mbps is not enforced; tags: {tags_in_words(circuit)}"
     if topology.azure.gateway_instances == 1 and topology.azure.vnets:
         yield "gateway: one instance; a real one has two"
+    yield from of_unknown_reach(topology)
     yield from that_mattered(topology)

@@ -19,7 +19,7 @@ def test_a_file_and_a_lab_are_not_asked_at_once(arguments: tuple[str, ...], caps
 
 
 def test_check_finds_a_topology_without_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file whose single mistake only its plan shows, no addresses left for the lab's own links, is not called good."""
+    """A file whose single mistake only its plan shows, no addresses left for the core, is not called good."""
     shipped = (TOPOLOGIES / "any_to_any_ipvpn.yaml").read_text(encoding="utf-8")
     said = shipped.replace("../policies", str(TOPOLOGIES.parent / "policies"))
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
