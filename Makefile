@@ -44,7 +44,7 @@ bench: ## Measure the lab
 
 fuzz: ## Throw malformed input at every parser; COUNT=100000 for more
 	@.ci/setup test
-	@for target in update mrt as_path_pattern as_path_text communities policy_file routes_file route_words; do \
+	@for target in update mrt as_path_pattern as_path_text communities policy_file topology_file cases_file routes_file route_words; do \
 	  $(BIN)/python tests/fuzz/fuzz.py $$target --count $(or $(COUNT),10000) --seed $$$$ || exit 1; done
 
 mutants: ## Change the policy engine in a thousand ways, and list the changes that no test notices

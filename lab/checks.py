@@ -51,20 +51,34 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One expectation, answered. `cause` names the first thing that went wrong, and is empty where it passed."""
+    """One expectation, answered. `cause` names the first thing that went wrong, and is empty where it passed.
+
+    `disturbed` says that the machine itself lost packets meanwhile, so that what is missing proves nothing.
+    """
 
     expectation: Expectation
     expected: str
     predicted: Finding
     observed: Finding
     cause: str = ""
+    disturbed: bool = False
 
     @property
     def outcome(self) -> Outcome:
         """The lab decides, never the prediction."""
-        if self.observed.holds is None:
+        if self.observed.holds is None or (self.disturbed and not self._was_shown):
             return Outcome.INCONCLUSIVE
         return Outcome.PASSED if self.observed.holds else Outcome.FAILED
+
+    @property
+    def _was_shown(self) -> bool:
+        """Whether it holds by what was there, and not by what did not come."""
+        match self.expectation:
+            case SessionExpectation(state=SessionState.DOWN) | ReachabilityExpectation(reachable=False):
+                return False
+            case RouteExpectation(present=False):
+                return False
+        return self.observed.holds is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

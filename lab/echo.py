@@ -60,15 +60,6 @@ def read_echo(frame: bytes) -> Echo | None:
     return Echo(source=source, is_reply=message == _REPLY_OF[kind], ttl=ttl, dscp=dscp)
 
 
-def is_tunnelled(frame: bytes) -> bool:
-    """Whether a frame is one of VXLAN (RFC 7348 §5), as in a provider's core, which is no hop of the packet inside."""
-    packet = frame[_ETHERNET:]
-    if frame[12:14] != _IPV4 or packet[9] != _UDP:
-        return False
-    udp = packet[4 * (packet[0] & 0x0F) :]
-    return udp[2:4] == _VXLAN_PORT
-
-
 def checksum(octets: bytes) -> int:
     """The internet checksum (RFC 1071)."""
     if len(octets) % 2:

@@ -83,12 +83,14 @@ class Walk:
 class _Packet:
     """A packet on its way, with its addresses as they are now. It has not met its target since `nodes[since]`.
 
-    `answers` are the translations of the request that it answers: their routers undo them, and translate nothing anew.
+    `entered` is the interface by which it came to the last of the nodes. `answers` are the translations of the request
+    that it answers: their routers undo them, and translate nothing anew.
     """
 
     nodes: tuple[str, ...]
     target: Address
     source: Source | None
+    entered: str = ""
     translations: tuple[Translation, ...] = ()
     answers: tuple[Translation, ...] | None = None
     since: int = 0
@@ -104,13 +106,13 @@ def walks(plan: Plan, tables: LabTables, source: str, target: Address) -> tuple[
     return tuple(_walk(plan, tables, _Packet(nodes=(source,), target=target, source=address)))
 
 
-def answer_walks(plan: Plan, tables: LabTables, request: Walk, source: Address) -> tuple[Walk, ...]:
-    """Every way that the answers to a request can take that arrived, and that `source` had sent.
+def answer_walks(plan: Plan, tables: LabTables, request: Walk, source: Address, answering: Address) -> tuple[Walk, ...]:
+    """Every way that the answers to a request can take that arrived, that `source` had sent, `answering` being asked.
 
     They go to the source that was seen: the first address of a pool stands for all of it, wherever it leads.
     """
     target = answered_to(request.source_seen(source))
-    answer = _Packet(nodes=request.nodes[-1:], target=target, source=None, answers=request.translations)
+    answer = _Packet(nodes=request.nodes[-1:], target=target, source=answering, answers=request.translations)
     return tuple(_walk(plan, tables, answer))
 
 
@@ -129,6 +131,9 @@ def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
     if node.name in packet.nodes[packet.since : -1]:
         yield packet.ends(f"loop at {node.name}")
         return
+    if not _admitted(packet, node):
+        yield packet.ends(f"{node.name} admits no packets from {packet.source}: not among the registered prefixes")
+        return
     if node.role is Role.HOST and len(packet.nodes) > 1:
         yield packet.ends(f"{node.name} is a host and forwards nothing")
         return
@@ -143,7 +148,19 @@ def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
             yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
         else:
             sent = _translated(packet, node, next_hop)
-            yield from _walk(plan, tables, replace(sent, nodes=(*sent.nodes, owner)))
+            entered = _interface_of(plan.node(owner), next_hop)
+            yield from _walk(plan, tables, replace(sent, nodes=(*sent.nodes, owner), entered=entered))
+
+
+def _interface_of(node: NodePlan, address: Address) -> str:
+    """The interface that has an address of a node."""
+    return next(i.name for i in node.interfaces for a in i.addresses if a.ip == address)
+
+
+def _admitted(packet: _Packet, node: NodePlan) -> bool:
+    """Whether the node that a packet entered takes its source; the node that sent it has asked nobody."""
+    filters = (one for one in node.source_filters if one.interface == packet.entered)
+    return all(one.admits(packet.source) for one in filters if packet.source is not None)
 
 
 def _translated(packet: _Packet, node: NodePlan, next_hop: Address) -> _Packet:
@@ -226,7 +243,7 @@ def _first_that_fails(
     lost = next((walk for walk in there if walk.stopped), None)
     if lost is not None:
         return lost, Walk(nodes=())
-    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source_address)]
+    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source_address, target)]
     return next((ways for ways in both if ways[1].stopped), both[0])
 
 

@@ -20,7 +20,7 @@ from lab.plan import InterfaceAddress
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/if_addr.h
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 18, 20, 24, 25
-_RTM_NEWNEIGH = 28
+_RTM_NEWNEIGH, _RTM_NEWRULE = 28, 32
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
@@ -38,6 +38,9 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
 _METRIC = struct.pack("=I", 2048)  # behind the kernel's connected routes, which an equal one would replace for good
 _RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE = 254, 0
+_FRA_SRC, _FRA_IIFNAME, _FRA_GOTO, _FRA_PRIORITY, _FR_ACT_GOTO, _FR_ACT_BLACKHOLE = 2, 3, 4, 6, 2, 6  # fib_rules.h
+_ADMITTING, _DROPPING, _MAIN_RULE = 100, 200, 32766
+"""The places of rules: behind the kernel's for what is for the node itself, and before its for all else."""
 _RTN_UNSPECIFIED, _RTN_UNICAST, _RTN_BLACKHOLE = 0, 1, 6
 RTPROT_BGP = 186
 """The protocol number that marks the router's own routes in the kernel (linux/rtnetlink.h)."""
@@ -60,6 +63,11 @@ def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
 
 def _ndmsg(family: int, index: int, flags: int) -> bytes:
     return struct.pack("=BxxxiHBB", family, index, _NUD_PERMANENT, flags, 0)
+
+
+def _fib_rule(version: int, source_bits: int, action: int, enters_by: str, place: int) -> bytes:
+    header = struct.pack("=BxBxxxxBI", _family(version), source_bits, action, 0)
+    return header + _attribute(_FRA_IIFNAME, enters_by) + _attribute(_FRA_PRIORITY, place)
 
 
 def _octets(mac: str) -> bytes:
@@ -209,6 +217,19 @@ class Netlink:
     def remove_route(self, prefix: Prefix) -> None:
         """Queue the removal of a route that the router put there: one of its own protocol number."""
         self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, RTPROT_BGP, _RTN_UNSPECIFIED), f"remove {prefix}")
+
+    def admit(self, name: str, sources: Iterable[Prefix]) -> None:
+        """Queue rules by which what enters by an interface is forwarded from these sources, and dropped from others.
+
+        What is for an address of the node itself is received before.
+        """
+        for source in sources:
+            rule = _fib_rule(source.version, source.prefixlen, _FR_ACT_GOTO, name, _ADMITTING)
+            rule += _attribute(_FRA_GOTO, _MAIN_RULE) + _attribute(_FRA_SRC, source.network_address.packed)
+            self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"admit {source} at {name}")
+        for version in (4, 6):
+            rule = _fib_rule(version, 0, _FR_ACT_BLACKHOLE, name, _DROPPING)
+            self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"drop other IPv{version} sources at {name}")
 
     def flush(self) -> list[tuple[str, int]]:
         """Send what is queued. Returns what failed: the request in words and its errno."""

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 
 from lab.bgp import Address, Family, Prefix
 from lab.channel import Channel, ChannelClosed
-from lab.echo import echo_request, is_tunnelled, read_echo
+from lab.echo import echo_request, read_echo
 from lab.errors import LabBroken
 from lab.forwarding import Flow, FlowResult
 from lab.messages import Fibs, Message, Observe, Probe, Probed, ReadFibs
+from lab.packet_filter import ECHOES, NOTHING
 from lab.plan import NodePlan, Plan
-from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, is_tagged
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.tables import FibEntry, RouterFib
 
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 
 RETRY_S = 0.25
 """A flow that was neither answered nor refused is sent again after this time."""
-_SENT_AT_ONCE = 16
+_SENT_AT_ONCE = 32
+_QUIET_S = 0.005
+"""Where nothing has come for so long, the rest of what was sent is taken to be lost, for now."""
 MAGIC = b"erlab\x00probe"
 _ETH_P_ALL = 3
-_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
-_PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4  # linux/if_packet.h: flooded by a bridge, and meant for another node
-_AUXDATA_SPACE = socket.CMSG_SPACE(AUXDATA_BYTES)
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+_PACKET_OUTGOING = 4  # linux/if_packet.h
 
 
 class Kind(Enum):
@@ -112,7 +113,6 @@ class _Prober:
         self._namespaces = {node.name: fd for node, fd in zip(visible, namespaces, strict=True)}
         self._run_id = os.urandom(8)
         self._number = 0
-        self._ports = {(node.name, i.name) for node in visible for i in node.interfaces if not i.addresses}
         self._captures = self._capture_everywhere()
         self._ready = select.epoll()  # select knows no file descriptors above 1023
         for fd in self._captures:
@@ -163,11 +163,17 @@ class _Prober:
     def _send(self, asked: list[_Asked], by_number: dict[int, _Asked]) -> None:
         """Hand the packets to the kernels of their sources, which route them like any other.
 
-        What they cause is captured in between: a capture's buffer holds some two hundred packets.
+        Some at once, and then what they cause is captured before more are sent: a capture's buffer holds some two
+        hundred packets, and a process of the lab that carries tags may be behind.
         """
-        for count, one in enumerate(asked, start=1):
-            if count % _SENT_AT_ONCE == 0:
-                self._capture(by_number, 0)
+        for start in range(0, len(asked), _SENT_AT_ONCE):
+            some = asked[start : start + _SENT_AT_ONCE]
+            self._hand_over(some)
+            while not all(one.settled for one in some) and self._capture(by_number, _QUIET_S):
+                pass
+
+    def _hand_over(self, asked: list[_Asked]) -> None:
+        for one in asked:
             self._enter(one.flow.source)
             family = socket.AF_INET if one.flow.family is Family.IPV4 else socket.AF_INET6
             with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
@@ -185,33 +191,32 @@ class _Prober:
         for name in self._namespaces:
             self._enter(name)
             capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
-            capture.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             capture.settimeout(0)
             captures[capture.fileno()] = name, capture
         return captures
 
     def _listen(self, *, on: bool) -> None:
-        """Let the captures see every packet, or none. To close one instead costs 15 ms: the kernel waits for RCU."""
+        """Let the captures see echoes, or nothing. To close one instead costs 15 ms: the kernel waits for RCU."""
         for _, capture in self._captures.values():
-            if on:
-                capture.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
-            else:
-                _refuse_all_packets(capture)
+            _filter(capture, ECHOES if on else NOTHING)
+            if not on:
+                _forget(capture)
 
-    def _capture(self, by_number: dict[int, _Asked], timeout_s: float) -> None:
-        for fd, _ in self._ready.poll(max(0.0, timeout_s)):
+    def _capture(self, by_number: dict[int, _Asked], timeout_s: float) -> bool:
+        """Take in what has been captured, or is within a time; whether anything was."""
+        ready = self._ready.poll(max(0.0, timeout_s))
+        for fd, _ in ready:
             name, capture = self._captures[fd]
             while True:
                 try:
-                    data, control, _, (interface, _, packet_type, _, _) = capture.recvmsg(1 << 16, _AUXDATA_SPACE)
+                    data, (interface, _, packet_type, _, _) = capture.recvfrom(1 << 16)
                 except BlockingIOError:
                     break
-                number = self._number_in(data) if packet_type != _PACKET_OTHERHOST else None
-                if number not in by_number or (name, interface) in self._ports or is_tagged(data, control[0][2]):
-                    continue  # what is on a sub-interface is seen there
-                if not is_tunnelled(data):
+                number = self._number_in(data)
+                if number in by_number:
                     outgoing = packet_type == _PACKET_OUTGOING
                     by_number[number].see(_read(data, name, interface, outgoing=outgoing))
+        return bool(ready)
 
     def _number_in(self, data: bytes) -> int | None:
         """The number of the probe that a frame carries, if it is one of this prober's."""
@@ -234,11 +239,15 @@ class _Prober:
         return RouterFib(router=node.name, entries=tuple(entries))
 
 
-def _refuse_all_packets(capture: socket.socket) -> None:
-    """Attach a filter that lets nothing in, and forget what came before it."""
-    return_zero = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
-    program = struct.pack("@HP", 1, ctypes.addressof(return_zero))
-    capture.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+def _filter(capture: socket.socket, program: bytes) -> None:
+    """Attach a program of classic BPF in the place of any other."""
+    instructions = ctypes.create_string_buffer(program, len(program))
+    described = struct.pack("@HP", len(program) // 8, ctypes.addressof(instructions))
+    capture.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
+
+
+def _forget(capture: socket.socket) -> None:
+    """Read away what has been captured."""
     with contextlib.suppress(BlockingIOError):
         while True:
             capture.recv(1)

@@ -45,6 +45,7 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
+    SourceFilter,
     SourceNat,
     StaticRoute,
     Tagged,
@@ -94,6 +95,7 @@ class Net:
         self._links = 0
         self._roles: dict[str, Role] = {}
         self._nat: dict[str, list[SourceNat]] = {}
+        self._filters: dict[str, list[SourceFilter]] = {}
 
     def router(  # noqa: PLR0913  # each is what a BgpPlan has
         self,
@@ -218,6 +220,12 @@ class Net:
             SourceNat(interface=f"to-{neighbor}", pool=parse_prefix(pool), exempt=prefixes)
         )
 
+    def admit(self, router: str, neighbor: str, *sources: str) -> None:
+        """Let a router forward what comes from a neighbour only from these sources."""
+        self._filters.setdefault(router, []).append(
+            SourceFilter(interface=f"to-{neighbor}", admitted=tuple(map(parse_prefix, sources)))
+        )
+
     def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
         """Give a router a static route, which stands in for one of an IGP."""
         hop = ip_address(next_hop) if isinstance(next_hop, str) else next_hop
@@ -233,6 +241,7 @@ class Net:
                 bgp=None if name in self._roles else replace(self._bgp[name], sessions=tuple(self._sessions[name])),
                 static_routes=tuple(self._static[name]),
                 nat=tuple(self._nat.get(name, ())),
+                source_filters=tuple(self._filters.get(name, ())),
             )
             for name, interfaces in self._interfaces.items()
         )

@@ -36,11 +36,12 @@ policies:
 _TEXT = """\
 name: {name}
 connectivity_model: point_to_point_ethernet
-circuit: {{sku: standard, bandwidth: 1 Gbps, peering_location: Amsterdam, provider: {{service: layer2, s_tag: 1034}}}}
+circuit: {{sku: {sku}, bandwidth: 1 Gbps, peering_location: Amsterdam, provider: {{service: layer2, s_tag: 1034}}}}
 customer:
   asn: 65010
   routers: [{routers}]
   networks: {networks}
+  {edges}
 peerings:
   private:
     vlan_id: 100
@@ -52,6 +53,7 @@ azure:
   region: West Europe
   vnets: {vnets}
 policies: [{policy_file}]
+{more}
 {expect}"""
 
 
@@ -68,6 +70,11 @@ class TopologyText:
     policies_of: str = "{ce1: {import: prefer, export: own}, ce2: {import: accept-azure, export: own-prepended}}"
     vnets: str = '{hub: [10.100.0.0/16, "2001:db8:100::/48"]}'
     policies: str = POLICIES
+    sku: str = "standard"
+    edges: str = ""
+    """More of the customer, such as `bgp: {...}`."""
+    more: str = ""
+    """More of the file, such as `assume: {...}`."""
 
     def write(self, directory: Path, name: str, file: str = "topology") -> Path:
         """Write the topology file of a lab, its policy file beside it."""
@@ -78,6 +85,9 @@ class TopologyText:
             name=name,
             routers=self.routers,
             networks=self.networks,
+            sku=self.sku,
+            edges=self.edges,
+            more=self.more,
             primary=self.primary,
             secondary=self.secondary,
             keys=self.keys,

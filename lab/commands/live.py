@@ -35,6 +35,7 @@ from lab.messages import (
     Status,
     Tables,
 )
+from lab.neighbors import NeighborWatch
 from lab.plan import Plan, Role
 from lab.predict import predict
 
@@ -75,6 +76,7 @@ def closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
 def up(arguments: argparse.Namespace) -> int:
     """Start a lab and leave it running; 3 where it did not settle in time."""
     topology, plan = load(arguments.file)
+    neighbors = NeighborWatch()
     with start_lab(topology.name) as lab, Progress() as progress:
         progress.says(f"building {len(plan.nodes)} nodes")
         try:
@@ -87,6 +89,7 @@ def up(arguments: argparse.Namespace) -> int:
         status = _status(lab)
     _print_status([status], arguments.format)
     _say_what_is_pending(settled, arguments.timeout)
+    _say_what_overflowed(neighbors)
     return LabBroken.exit_code if settled.pending else 0
 
 
@@ -129,6 +132,14 @@ def _refuse_what_takes_a_new_lab(running: Plan, new: Plan, file: str) -> None:
 def _say_what_is_pending(settled: Converged, timeout_s: float) -> None:
     for what in settled.pending:
         sys.stderr.write(f"erlab: not settled after {timeout_s:g} s: {what}\n")
+
+
+def _say_what_overflowed(neighbors: NeighborWatch) -> bool:
+    """Say which of the kernel's tables of neighbours overflowed; whether one did."""
+    overflows = neighbors.overflows()
+    for what in overflows:
+        sys.stderr.write(f"erlab: {what}\n")
+    return bool(overflows)
 
 
 def refresh(arguments: argparse.Namespace) -> int:
@@ -261,7 +272,11 @@ def _explanation(arguments: argparse.Namespace, prefix: Nlri) -> tuple[Plan, Exp
 
 
 def probe(arguments: argparse.Namespace) -> int:
-    """Send packets between two hosts of a lab; 1 where one was not answered, 3 where none could leave."""
+    """Send packets between two hosts of a lab; 1 where one was not answered, 3 where none could leave.
+
+    3 too where one was not answered while the machine itself lost packets.
+    """
+    neighbors = NeighborWatch()
     with find_lab(arguments.lab) as lab:
         question = Probe(
             flows=_flows(arguments, _status(lab).plan), deadline_s=arguments.timeout, count=arguments.count
@@ -275,9 +290,10 @@ def probe(arguments: argparse.Namespace) -> int:
         from lab.report import as_text
 
         print(as_text.probes(results))
-    if not all(one.sent for one in results):
-        return LabBroken.exit_code
-    return 0 if all(one.answered for one in results) else 1
+    overflowed = _say_what_overflowed(neighbors)
+    if all(one.answered for one in results):
+        return 0
+    return LabBroken.exit_code if overflowed or not all(one.sent for one in results) else 1
 
 
 def _flows(arguments: argparse.Namespace, plan: Plan) -> tuple[Flow, ...]:

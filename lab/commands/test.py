@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, MOST_CHANGES_NAMED, closed_in_the_model, read_settled
@@ -14,6 +15,7 @@ from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
 from lab.errors import InputError
 from lab.messages import Build, Built, Probe, Probed, ReadStatus, Status
+from lab.neighbors import NeighborWatch
 from lab.plan import Plan
 
 PROBE_DEADLINE_S = 1.0
@@ -21,7 +23,7 @@ PROBE_DEADLINE_S = 1.0
 
 def test(arguments: argparse.Namespace) -> int:
     """Make the lab, or use the running one that `--lab` names; compare and report. Returns the exit code."""
-    started_s = time.monotonic()
+    started_s, neighbors = time.monotonic(), NeighborWatch()
     with _lab(arguments.lab) as lab, Progress() as progress:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
@@ -51,6 +53,7 @@ def test(arguments: argparse.Namespace) -> int:
         probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
         probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
         verdict_s = time.monotonic()
+    overflows = neighbors.overflows()
     predicted = Evidence(
         plan=plan,
         tables=prediction.tables,
@@ -64,11 +67,14 @@ def test(arguments: argparse.Namespace) -> int:
     timings += [("verdict", verdict_s), ("gone", time.monotonic())]
     report = Report(
         topology=topology.name,
-        verdicts=verdicts(topology.expectations, prediction, predicted, observed),
+        verdicts=tuple(
+            replace(verdict, disturbed=bool(overflows))
+            for verdict in verdicts(topology.expectations, prediction, predicted, observed)
+        ),
         differences=tuple(differences(prediction.tables, seen.tables)),
         routes_compared=seen.tables.count(),
         fidelity=seen.fidelity,
-        notes=tuple(notes),
+        notes=(*notes, *overflows),
         started_s=started_s,
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
     )

@@ -142,6 +142,16 @@ MORE_SPECIFICS = Assumption(
     why="a public issue says so, down to /32 (MicrosoftDocs/azure-docs issue 45214)",
     mechanism="prefixes inside an advertised public prefix are {answer}",
 )
+UNLISTED_SOURCES = Assumption(
+    name="unlisted_sources",
+    question="What becomes of packets on Microsoft peering whose source is not in a listed prefix?",
+    answers={"dropped": "dropped silently at the edge", "admitted": "admitted"},
+    default="dropped",
+    tag=Tag.ASSUMED,
+    why="documented is that the listed prefixes become access lists on Microsoft's core routers, not whether the "
+    "sender is told",
+    mechanism="packets on Microsoft peering from a source that is not in a listed prefix are {answer}",
+)
 ROUTE_FILTER_MATCH = Assumption(
     name="route_filter_match",
     question="Which communities of a route filter must a prefix carry?",
@@ -204,6 +214,7 @@ ASSUMPTIONS = (
     GLOBAL_REACH_TO_GATEWAY,
     PUBLIC_PRIVATE_ASNS,
     MORE_SPECIFICS,
+    UNLISTED_SOURCES,
     ROUTE_FILTER_MATCH,
     GLOBAL_SERVICES,
     MICROSOFT_365,
@@ -367,6 +378,11 @@ class Assumptions:
     def accepts_more_specifics(self) -> bool:
         """Whether more specific prefixes than the listed ones are accepted on Microsoft peering."""
         return self.answer(MORE_SPECIFICS) == "accepted"
+
+    @property
+    def drops_unlisted_sources(self) -> bool:
+        """Whether an edge drops what comes on Microsoft peering from a source that is not in a listed prefix."""
+        return self.answer(UNLISTED_SOURCES) == "dropped"
 
     @property
     def route_filter_needs_all(self) -> bool:

@@ -9,10 +9,10 @@ from lab.load.places import (
     CircuitPlace,
     TopologyReading,
     circuit_places,
+    each_vrf,
     other_site_places,
     site_places,
     vpn_of,
-    vrfs,
 )
 
 _OWN_NAME = "give each node a name of its own"
@@ -64,7 +64,7 @@ def _of_circuit(reading: TopologyReading, circuit: CircuitPlace, first: dict[str
 
 def _of_vpns(reading: TopologyReading, first: dict[str, str]) -> Iterator[Mistake]:
     """The provider's edges that sites reach, and the VRFs of all."""
-    for vrf, edge in vrfs(reading).items():
+    for vrf, edge in dict.fromkeys(each_vrf(reading)):
         first.setdefault(edge, "provider's router")
         if vrf in first:
             what = f"the VRF {vrf!r} of {edge} has the name of a {first[vrf]}"

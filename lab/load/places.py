@@ -91,17 +91,20 @@ def facing_nodes(reading: TopologyReading, circuit: CircuitPlace) -> tuple[str, 
 
 def vrfs(reading: TopologyReading) -> dict[str, str]:
     """The VRFs of the provider's edges, and the edge that each is of."""
-    found: dict[str, str] = {}
+    return dict(each_vrf(reading))
+
+
+def each_vrf(reading: TopologyReading) -> Iterator[tuple[str, str]]:
+    """The name of a VRF and its edge, as often as something is at it."""
     for circuit in circuit_places(reading):
         vpn = vpn_of(reading, circuit)
         if vpn is not None:
-            found |= {vrf(router, vpn): router for router in facing_routers(reading, circuit) or ()}
+            yield from ((vrf(router, vpn), router) for router in facing_routers(reading, circuit) or ())
             for site in (*site_places(reading), *other_site_places(reading)):
                 for edge in reading.keys(*site.path, "access") or ():
                     to = reading.part(*site.path, "access", edge, "to")
                     if to is not None:
-                        found[vrf(to, site.customer or vpn)] = to
-    return found
+                        yield vrf(to, site.customer or vpn), to
 
 
 def access_node(reading: TopologyReading, site: SitePlace, edge: str) -> str | None:

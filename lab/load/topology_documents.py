@@ -216,7 +216,7 @@ class TopologyDocument(Document):
         None,
         description="the circuits whose private peerings are joined: {circuits: [ams, lon], subnet: ...}, or a list",
     )
-    assume: dict[Reference, Reference] | None = Field(
+    assume: dict[Reference, Annotated[str, parsed(str, numeric=True)]] | None = Field(
         None, description="answers to what Microsoft does not document, by assumption: see `erlab assumptions`"
     )
     policies: list[Reference] = Field(default=[], description="the policy files, relative to this one")

@@ -55,6 +55,8 @@ def configure(node: NodePlan) -> None:
             netlink.address(interface.name, address)
         if interface.vlan is None:
             netlink.up(interface.name)
+    for one in node.source_filters:
+        netlink.admit(one.interface, one.admitted)
     netlink.commit()
     _start_sub_interfaces(node, netlink)
     for interface in node.interfaces:

@@ -215,10 +215,25 @@ class SourceNat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFilter:
+    """A router forwards what enters by an interface only where its source is in one of these prefixes.
+
+    The rest is dropped, and nobody is told. What is for the router itself is not looked at.
+    """
+
+    interface: str
+    admitted: tuple[Prefix, ...]
+
+    def admits(self, source: Address | Prefix) -> bool:
+        """Whether a packet with this source is forwarded; of a prefix, whether those of all of its addresses are."""
+        return any(within(source, prefix) for prefix in self.admitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
     """Everything that one node is. `bgp` is None for hosts and switches.
 
-    Of several translations at one interface the first is in force.
+    Of several translations at one interface the first is in force; an interface has one source filter at most.
     """
 
     name: str
@@ -227,6 +242,7 @@ class NodePlan:
     bgp: BgpPlan | None = None
     static_routes: tuple[StaticRoute, ...] = ()
     nat: tuple[SourceNat, ...] = ()
+    source_filters: tuple[SourceFilter, ...] = ()
 
     @property
     def is_switch(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.bgp import Family, Prefix, family_of, is_private_asn
+from lab.bgp import Family, Prefix, family_of, is_private_asn, within
 from lab.expressroute import assumptions
 from lab.expressroute.assumptions import ASSUMPTIONS, Assumption, Assumptions
 from lab.expressroute.communities import (
@@ -93,6 +93,8 @@ def _public(topology: Topology, circuit: Circuit, peering: Peering, public: Publ
         for listed in public.advertised
     ):
         yield assumptions.MORE_SPECIFICS
+    if any(not any(within(one, listed) for listed in public.advertised) for one in _sources(topology, public)):
+        yield assumptions.UNLISTED_SOURCES
     filters = [one for _, one in public.route_filters]
     if any(len(one.communities) > 1 for one in filters):
         yield assumptions.ROUTE_FILTER_MATCH
@@ -115,6 +117,15 @@ def _limits(topology: Topology, circuit: Circuit, peering: Peering, assumed: Ass
             yield assumptions.PREFIX_LIMIT_COUNTS
             yield assumptions.PREFIX_LIMIT_WARNING
             yield assumptions.PREFIX_LIMIT_RESTART
+
+
+def _sources(topology: Topology, public: PublicPrefixes) -> Iterator[Prefix]:
+    """The prefixes that the customer's packets have their sources in when they enter Microsoft's network."""
+    pools = public.nat.pools if public.nat else ()
+    yield from (pool for _, pool in pools)
+    for site in topology.customer.sites:
+        for network in site.networks:
+            yield from (one for one in network.prefixes if one.version == 6 or not pools)
 
 
 def _own(site: Site) -> Iterator[Prefix]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lab.bgp import Asn, Family
 from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
-from lab.plan import BfdPlan, Endpoint, Role, SourceNat, Tagged
+from lab.plan import BfdPlan, Endpoint, Role, SourceFilter, SourceNat, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, in_each_family, with_paths
@@ -120,6 +120,9 @@ class _Links:
         if peering.public is not None:
             out = Endpoint(node=router, interface=to_microsoft(circuit, link, peering.domain))
             self._translate(peering.public, link, out)
+            if Assumptions(self.topology.assumed).drops_unlisted_sources:
+                admitted = SourceFilter(interface=towards(router), admitted=(*peering.public.advertised, *blocks))
+                self.draft.admit(edge, admitted)
         if isinstance(circuit.carrier, Layer2):
             customer_port, microsoft_port = self._switch_ports(link)
             name = f"{of_circuit(circuit.name, link.value)}-{peering.domain.value}"

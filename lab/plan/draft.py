@@ -20,6 +20,7 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
+    SourceFilter,
     SourceNat,
     StaticRoute,
     Tagged,
@@ -73,6 +74,7 @@ class Draft:
     _sessions: dict[str, list[SessionPlan]] = field(default_factory=lambda: defaultdict(list))
     _static_routes: dict[str, list[StaticRoute]] = field(default_factory=lambda: defaultdict(list))
     _nat: dict[str, list[SourceNat]] = field(default_factory=lambda: defaultdict(list))
+    _source_filters: dict[str, list[SourceFilter]] = field(default_factory=lambda: defaultdict(list))
     _wires: list[Wire] = field(default_factory=list)
     _cross_connects: list[CrossConnect] = field(default_factory=list)
     _overlays: list[Overlay] = field(default_factory=list)
@@ -213,6 +215,10 @@ class Draft:
         """Let a router translate sources. It announces the pool too, as its provider's part of a VRF does."""
         self._nat[router].append(nat)
 
+    def admit(self, router: str, source_filter: SourceFilter) -> None:
+        """Let a router forward from an interface only what has certain sources."""
+        self._source_filters[router].append(source_filter)
+
     # the whole
 
     def plan(self, name: str, fidelity: Iterable[str]) -> Plan:
@@ -225,6 +231,7 @@ class Draft:
                 bgp=self._bgp(router, what, index),
                 static_routes=tuple(self._static_routes[router]),
                 nat=tuple(self._nat[router]),
+                source_filters=tuple(self._source_filters[router]),
             )
             for index, (router, what) in enumerate(self._routers.items(), start=1)
         ]

@@ -229,6 +229,10 @@ def _node(node: NodePlan) -> Object:
             {"interface": one.interface, "pool": str(one.pool), "exempt": [str(prefix) for prefix in one.exempt]}
             for one in node.nat
         ],
+        "source_filters": [
+            {"interface": one.interface, "admitted": [str(prefix) for prefix in one.admitted]}
+            for one in node.source_filters
+        ],
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 
@@ -409,6 +413,12 @@ def status(labs: Iterable[Status]) -> str:
                 "routers": [node.name for node in lab.plan.routers],
                 "converged": not lab.pending,
                 "pending": list(lab.pending),
+                "kept_closed": [
+                    {"router": node.name, "session": one.name, "why": one.rules.shutdown}
+                    for node in lab.plan.routers
+                    for one in (node.bgp.sessions if node.bgp else ())
+                    if one.rules.shutdown
+                ],
                 "up_s": round(lab.up_s, 3),
                 "memory_kib": lab.memory_kib,
             }

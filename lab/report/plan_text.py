@@ -51,6 +51,8 @@ def _node(node: NodePlan) -> Iterator[str]:
     for nat in node.nat:
         but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
         yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
+    for one in node.source_filters:
+        yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
     if node.bgp is not None:
         if node.bgp.vrf is not None:
             vrf = node.bgp.vrf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lab.bfd import BfdStatus
 from lab.bgp import Address, Nlri, Route, VpnPrefix, nlri_order, text_of, title_of
@@ -187,11 +187,24 @@ def status(lab: Status) -> str:
     ]
     lines = unheaded(rows)
     lines += [f"  {what}" for what in lab.pending]
+    kept_closed = list(_kept_closed(lab.plan))
+    lines += ["", *kept_closed] if kept_closed else []
     if lab.memory_kib:
         memory = sorted(lab.memory_kib.items())
         lines += ["", *aligned(("router", "memory"), [[name, f"{kib / 1024:.1f} MiB"] for name, kib in memory])]
         lines += [f"together {sum(lab.memory_kib.values()) / 1024:.1f} MiB"]
     return "\n".join(lines)
+
+
+def _kept_closed(plan: Plan) -> Iterator[str]:
+    """The sessions that the plan keeps closed, by router and reason."""
+    for router in plan.routers:
+        closed: dict[str, list[str]] = {}
+        for session in router.bgp.sessions if router.bgp else ():
+            if session.rules.shutdown:
+                closed.setdefault(session.rules.shutdown, []).append(session.name)
+        for why, names in closed.items():
+            yield from hanging(f"{router.name} keeps closed ", f"{', '.join(names)}: {why}")
 
 
 def probes(results: Iterable[FlowResult]) -> str:

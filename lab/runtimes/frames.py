@@ -59,11 +59,6 @@ def tags_within(frame: Octets) -> bytes:
     return tags
 
 
-def is_tagged(octets: bytes, auxdata: bytes) -> bool:
-    """Whether a received frame, given by its octets alone, has any tag."""
-    return bool(stripped_tag(auxdata)) or octets[_TYPE_AT - VNET_HEADER_BYTES :][:2] in _TPIDS
-
-
 def retagged(frame: Octets, within: int, tags: bytes) -> tuple[Octets, Octets, bytes, Octets]:
     """The parts of a frame that has `tags` in place of the first `within` bytes of its tags.
 

@@ -29,14 +29,15 @@ from lab.bgp import (
     parse_prefix,
 )
 from lab.errors import InputError
-from lab.load import load_policies
+from lab.load import load_policies, load_topology
 from lab.load.cases import load_cases
 from lab.load.routes import read_routes, route_of
 from lab.mrt import MrtError, read_mrt
+from lab.plan.of_topology import plan
 from lab.policy import Context, cases, compiled, evaluate
 from lab.policy.coverage import coverage
 from lab.policy.patterns import as_path_matches, check_as_path_pattern, check_community_pattern, community_matches
-from lab.report import policy_json, policy_text
+from lab.report import as_json, as_text, policy_json, policy_text
 from lab.report.json_parts import document, route_object
 from lab.report.policy_text import sample_text
 from lab.wire import Agreed, UpdateError, decode_update
@@ -127,6 +128,21 @@ def policy_file(data: bytes) -> str:
         assert compiled((policy,))(_ROUTE, _CONTEXT)[0] == outcome.route
         assert outcome.because
     return f"{min(len(policies), 3)} policies"
+
+
+def topology_file(data: bytes) -> str:
+    """A topology file; a good one has a plan, which can be printed."""
+    with _file(data) as name:
+        try:
+            topology = load_topology(name)
+            planned = plan(topology)
+        except InputError as problem:
+            str(problem).encode()
+            return _mistakes(problem, name)
+    as_json.plan(planned).encode()
+    as_text.plan(planned).encode()
+    roles = sorted({node.role.value for node in planned.nodes})
+    return f"{topology.connectivity_model.value} {min(len(topology.circuits), 3)} {roles} {len(planned.fidelity)}"
 
 
 def routes_file(data: bytes) -> str:
@@ -250,6 +266,7 @@ TARGETS: Mapping[str, Target] = {
         update,
         mrt,
         policy_file,
+        topology_file,
         cases_file,
         routes_file,
         route_words,

@@ -18,6 +18,7 @@ COUNTS = {
     "update": (8000, 200),
     "mrt": (5000, 200),
     "policy_file": (1500, 80),
+    "topology_file": (2500, 120),
     "cases_file": (2500, 80),
     "routes_file": (1500, 40),
     "route_words": (1500, 30),

@@ -97,6 +97,45 @@ def test_silent_loss_moves_traffic(erlab: Erlab, tmp_path: Path) -> None:
     erlab.does("test", file, "--lab", erlab.name)
 
 
+AT_MICROSOFT = ("msee1", "to-ce1", "ingress", "egress")
+"""Loss between the provider and Microsoft's edge: every wire keeps its carrier."""
+NOT_YET_S = 5.0
+"""Five times what BFD takes."""
+
+
+def ways(erlab: Erlab) -> dict[tuple[str, str], set[tuple[str, ...]]]:
+    """The edges that answered packets pass in each direction; nothing where a packet is lost."""
+    found: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for source, destination in (("hq", "hub"), ("hub", "hq")):
+        for one in erlab.run("probe", source, destination, "--format", "json").document["probes"]:
+            way = tuple(one["forward"][1:-1]) if one["answered"] else ()
+            found.setdefault((source, destination), set()).add(way)
+    return found
+
+
+def test_loss_behind_the_provider_moves_traffic_with_bfd(erlab: Erlab, tmp_path: Path) -> None:
+    """What is lost between provider and Microsoft is noticed at both ends, and both directions take the other link."""
+    up(erlab, tmp_path, BFD)
+    assert ways(erlab) == {("hq", "hub"): {("ce1", "msee1", "gw")}, ("hub", "hq"): {("gw", "msee1", "ce1")}}
+    lose(erlab, *AT_MICROSOFT)
+    for router, neighbor in (("ce1", "msee1"), ("msee1", "ce1")):
+        shown = await_sessions(erlab, router, neighbor, is_down, deadline_s=SOON_S)
+        assert all("BFD: no packet from" in one["why_down"] for one in shown)
+    moved = {("hq", "hub"): {("ce1", "ce2", "msee2", "gw")}, ("hub", "hq"): {("gw", "msee2", "ce2")}}
+    await_(lambda: ways(erlab) == moved, "traffic on the secondary link", deadline_s=SOON_S)
+    assert "state UP" in erlab.shell("ce1", "ip", "link", "show", "port1")
+
+
+def test_loss_behind_the_provider_stays_unnoticed_without_bfd(erlab: Erlab, tmp_path: Path) -> None:
+    """The control: after five times as long the sessions are up and every packet is lost."""
+    up(erlab, tmp_path, TopologyText())
+    lose(erlab, *AT_MICROSOFT)
+    began_s = time.monotonic()
+    await_(lambda: time.monotonic() - began_s > NOT_YET_S, "five seconds", deadline_s=SOON_S)
+    assert all(one["established"] for one in (*sessions(erlab, "ce1", "msee1"), *sessions(erlab, "msee1", "ce1")))
+    assert ways(erlab) == {("hq", "hub"): {()}, ("hub", "hq"): {()}}
+
+
 def test_without_bfd_the_session_outlives_its_path(erlab: Erlab, tmp_path: Path) -> None:
     """The control: without BFD the same loss is noticed when the hold time is over, and BFD has no part in it."""
     up(erlab, tmp_path, WITHOUT)

@@ -201,7 +201,7 @@ def test_progress_on_a_terminal(erlab: Erlab) -> None:
     steps = [step.strip("\r") for step in CURSOR.sub(b"\n", shown).decode().split("\n") if step.strip("\r")]
     assert steps == [
         "reading the topology …",
-        "building 8 nodes …",
+        "building 10 nodes …",
         "waiting for sessions and routes to settle …",
         "sending packets …",
     ]
@@ -297,6 +297,6 @@ def test_no_key_is_shown(erlab: Erlab, tmp_path: Path) -> None:
     for process in erlab.processes():
         for name in ("cmdline", "environ", "comm"):
             texts.append(Path(f"/proc/{process.pid}/{name}").read_bytes().decode(errors="replace"))
-    assert len(erlab.processes()) == 8
+    assert len(erlab.processes()) == 11
     assert [text for text in texts if KEY in text or OTHER_KEY in text] == []
     assert any("MD5" in text for text in texts), json.dumps(texts)

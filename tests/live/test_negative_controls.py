@@ -77,7 +77,7 @@ CONTROLS = {
         holds=("session: ce1 - msee1", "session: ce1 - ce2", CE1_PREFERS, PRIMARY, *ANY_WAY),
     ),
     "session, link down": Control(
-        commands=(("ce1", "ip link set to-msee1 down"),),
+        commands=(("ce1", "ip link set to-msee1 down"), ("msee1", "ip link set to-ce1 down")),
         fails="session: ce1 - msee1",
         cause="session: ce1 - msee1 is down (ipv4 and ipv6): ",
         holds=("session: ce2 - msee2", "session: ce1 - ce2", *ANY_WAY),
@@ -158,7 +158,7 @@ CONTROLS = {
         holds=(*SESSIONS, "no_route: {at: ce2, prefix: 10.100.0.0/16, next_hop: msee2}"),
     ),
     "no route, no session to prove it": Control(
-        commands=(("ce1", "ip link set to-msee1 down"),),
+        commands=(("ce1", "ip link set to-msee1 down"), ("msee1", "ip link set to-ce1 down")),
         outcome="inconclusive",
         fails="no_route: {at: msee1, prefix: 0.0.0.0/0}",
         cause="session: msee1 - ce1 is down (ipv4): ",

@@ -416,6 +416,7 @@ def test_the_cases_reach_every_step(router: Router) -> None:
         Because.NOT_OWN_ROUTE,  # an own route's weight of 32768 decides before
         Because.HIGHER_MULTI_EXIT_DISC_OF_ALL,  # by other rules
         Because.HIGHER_IGP_COST,
+        Because.HIGHER_DISTINGUISHER,  # of VPN routes, and a tie-break of this lab's own
     }
 
 

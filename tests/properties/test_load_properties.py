@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import InputError
-from lab.load import load_file
+from lab.load import load_file, load_topology
+from lab.plan.of_topology import plan
+from plan_faults import faults
 
 RIGHT = Path(__file__).parents[1] / "golden" / "right"
-TEXTS = {name: (RIGHT / name).read_text(encoding="utf-8") for name in ("everything.yaml", "more.yaml")}
+TEXTS = {file.name: file.read_text(encoding="utf-8") for file in sorted(RIGHT.glob("*.yaml"))}
+TOPOLOGIES = sorted(TEXTS.keys() - {"more.yaml"})
 CHARACTERS = st.sampled_from(" \n\t:-[]{}&*!|>'\"#%@,?<0x1é\0\u2028") | st.characters(codec="utf-8")
 SCRAPS = st.sampled_from(
     [
@@ -47,6 +50,15 @@ SCRAPS = st.sampled_from(
         "true",
         "westeurope.private",
         "length ",
+        "qinq",
+        "shipped",
+        "layer3",
+        "direct",
+        "any_to_any_ipvpn",
+        "microsoft: {}\n",
+        "nat: 10.0.0.0/8\n",
+        "vpn: pe1\n",
+        "routers: [pe1, ce1]\n",
     ]
 )
 
@@ -106,6 +118,15 @@ def test_a_mutated_file_is_read_or_refused(directory: Path, name: str, drawn: st
 def test_any_bytes_are_refused(directory: Path, content: bytes) -> None:
     """Bytes at random are no topology, and say so."""
     assert refusal(directory, "everything.yaml", content) is not None
+
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+@settings(max_examples=100, deadline=None)
+@given(drawn=st.data())
+def test_what_is_not_refused_can_be_planned(directory: Path, name: str, drawn: st.DataObject) -> None:
+    """A mutated topology that is read has a plan without a fault."""
+    if refusal(directory, name, drawn.draw(mutations(TEXTS[name])).encode()) is None:
+        assert faults(plan(load_topology(directory / name))) == []
 
 
 @settings(max_examples=200, deadline=None)

@@ -22,7 +22,7 @@ from lab.expressroute.assumptions import (
 from lab.plan.assumed import of_unknown_reach, that_mattered
 from lab.policy import Change, CommunityChange, Fate, Policy, SessionRules, Term
 from lab.report.assumptions import as_json, as_text
-from lab.topology import Bfd, Circuit, Customer, EdgeBgp, GlobalReach, Network, Peering, Site, Sku, Topology
+from lab.topology import Bfd, Circuit, Customer, EdgeBgp, GlobalReach, Link, Nat, Network, Peering, Site, Sku, Topology
 
 CHANGED = Assumptions(
     (
@@ -36,6 +36,7 @@ CHANGED = Assumptions(
         ("global_reach_to_gateway", "yes"),
         ("private_asns_from_customer", "from_private_asn"),
         ("more_specific_prefixes", "rejected"),
+        ("unlisted_sources", "admitted"),
         ("route_filter_match", "all"),
         ("global_services", "premium"),
         ("microsoft_365_authorization", "granted"),
@@ -64,6 +65,7 @@ def test_the_defaults() -> None:
         "global_reach_to_gateway": False,
         "removes_private_asns_always": True,
         "accepts_more_specifics": True,
+        "drops_unlisted_sources": True,
         "route_filter_needs_all": False,
         "global_services_from": "standard",
         "microsoft_365_authorized": False,
@@ -184,20 +186,26 @@ ENTRA = replace(AZURE, vnets=(), services=(service("entra", "198.18.60.0/24", "1
             ["private_asns_to_customer", "edge_maximum_paths"],
             id="two gateway instances",
         ),
-        pytest.param(topology(on_microsoft_peering(), asn=65551), [], id="Microsoft peering"),
+        pytest.param(topology(on_microsoft_peering(), asn=65551), ["unlisted_sources"], id="Microsoft peering"),
         pytest.param(
-            topology(on_microsoft_peering(), asn=65001), ["private_asns_from_customer"], id="from a private AS"
+            topology(on_microsoft_peering(), asn=65001),
+            ["private_asns_from_customer", "unlisted_sources"],
+            id="from a private AS",
         ),
         pytest.param(
             topology(on_microsoft_peering("12076:51002", "12076:5010"), asn=65551),
-            ["route_filter_match", "microsoft_365_authorization"],
+            ["unlisted_sources", "route_filter_match", "microsoft_365_authorization"],
             id="filters",
         ),
         pytest.param(
-            topology(on_microsoft_peering("12076:5060"), asn=65551, azure=ENTRA), ["global_services"], id="global"
+            topology(on_microsoft_peering("12076:5060"), asn=65551, azure=ENTRA),
+            ["unlisted_sources", "global_services"],
+            id="global",
         ),
         pytest.param(
-            topology(on_microsoft_peering("12076:5060", sku=Sku.PREMIUM), asn=65551, azure=ENTRA), [], id="all of them"
+            topology(on_microsoft_peering("12076:5060", sku=Sku.PREMIUM), asn=65551, azure=ENTRA),
+            ["unlisted_sources"],
+            id="all of them",
         ),
         pytest.param(
             topology(assumed=(("own_asn_accepted", "0"),)),
@@ -216,6 +224,25 @@ def test_more_specific_prefixes_matter_where_the_customer_has_some() -> None:
     part = Network(name="web", prefixes=(parse_prefix("198.19.0.128/25"),))
     customer = Customer(sites=(Site(asn=Asn(65551), routers=("ce1",), networks=(part,)),))
     assert named(topology(on_microsoft_peering(), customer=customer)) == ["more_specific_prefixes"]
+
+
+@pytest.mark.parametrize(
+    ("network", "pool", "matters"),
+    [
+        pytest.param("10.10.0.0/16", None, True, id="private and not translated"),
+        pytest.param("10.10.0.0/16", "198.19.0.0/24", False, id="translated to a listed pool"),
+        pytest.param("10.10.0.0/16", "192.0.2.0/30", True, id="translated to another pool"),
+        pytest.param("2001:db8::/64", "198.19.0.0/24", True, id="never translated"),
+        pytest.param("198.19.0.0/24", None, False, id="listed"),
+    ],
+)
+def test_unlisted_sources_matter_where_the_customer_has_some(network: str, pool: str | None, *, matters: bool) -> None:
+    """What counts is the source that a packet has when it enters Microsoft's network."""
+    nat = None if pool is None else Nat(pools=tuple((one, parse_prefix(pool)) for one in Link))
+    on = circuit(peerings=(microsoft_peering(replace(public(), nat=nat)),))
+    part = Network(name="part", prefixes=(parse_prefix(network),))
+    customer = Customer(sites=(Site(asn=Asn(65551), routers=("ce1",), networks=(part,)),))
+    assert ("unlisted_sources" in named(topology(on, customer=customer))) is matters
 
 
 def test_what_is_told_names_the_answer_and_how_well_it_is_known() -> None:

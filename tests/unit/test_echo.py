@@ -9,7 +9,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 
-from lab.echo import INITIAL_TTL, Echo, echo_request, is_tunnelled, read_echo
+from lab.echo import INITIAL_TTL, Echo, echo_request, read_echo
 
 PAYLOAD = b"erlab, odd!"
 V4, V6 = ip_address("10.0.1.10"), ip_address("fd10::1")
@@ -46,12 +46,3 @@ def test_an_ipv6_request_is_what_scapy_builds() -> None:
 def test_echoes_are_read_and_nothing_else(packet: object, echo: Echo | None) -> None:
     """Requests and replies of both families with what their headers say; errors and other protocols are none."""
     assert read_echo(bytes(Ether(dst="02:00:00:00:00:01") / packet)) == echo
-
-
-@pytest.mark.parametrize(("port", "tunnelled"), [(4789, True), (4790, False)])
-def test_a_frame_of_vxlan_is_known_by_its_port(port: int, tunnelled: bool) -> None:  # noqa: FBT001
-    """A frame in a tunnel is no packet of the network that the tunnel crosses."""
-    inside = Ether() / IP() / ICMP()
-    frame = bytes(Ether(dst="02:00:00:00:00:01") / IP() / UDP(dport=port) / bytes(8) / inside)
-    assert is_tunnelled(frame) is tunnelled
-    assert not is_tunnelled(bytes(Ether(dst="02:00:00:00:00:01") / IPv6() / UDP(dport=port)))

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from lab.plan import Endpoint, Tagged
-from lab.runtimes.frames import is_tagged, retagged, stripped_tag, tags_of, tags_within
+from lab.runtimes.frames import retagged, stripped_tag, tags_of, tags_within
 
 PORT = Endpoint(node="ce", interface="port")
 NOTHING_LEFT = bytes(10)
@@ -83,15 +83,6 @@ def test_the_tag_that_the_kernel_took_out(status: int, tci: int, tpid: int, expe
 def test_tags_within_a_frame(octets: bytes, expected: bytes) -> None:
     """All tags are found, at most one more than any place has; one that is cut short is like none of a place."""
     assert tags_within(NOTHING_LEFT + MACS + octets) == expected
-
-
-def test_whether_a_frame_is_tagged() -> None:
-    """A tag in the auxiliary data counts, and so does one in the octets, and nothing else."""
-    none, stripped = auxdata(0, 0, 0), auxdata(0x50, 100, 0x8100)
-    assert not is_tagged(MACS + IPV4 + TAG_100, none)
-    assert is_tagged(MACS + TAG_100 + IPV4, none)
-    assert is_tagged(MACS + IPV4, stripped)
-    assert not is_tagged(MACS, none)
 
 
 @pytest.mark.parametrize(

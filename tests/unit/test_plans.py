@@ -195,6 +195,34 @@ def test_sources_are_translated_where_a_router_faces_microsoft(name: str, router
     assert pool in node.bgp.networks
 
 
+@pytest.mark.parametrize(
+    ("name", "interface"),
+    [
+        ("microsoft_peering", "to-ce2"),
+        ("point_to_point_ethernet_layer3", "to-pe2"),
+        ("any_to_any_ipvpn", "to-pe4-contoso"),
+    ],
+)
+def test_microsofts_edge_admits_the_listed_sources_alone(name: str, interface: str) -> None:
+    """Where packets enter from the customer or provider: those of listed prefixes and of the link; elsewhere all."""
+    planned = shipped(name)
+    (one,) = planned.node("msee2-ms").source_filters
+    link = planned.node("msee2-ms").interface(interface)
+    listed = {parse_prefix("198.19.10.0/24"), *(address.network for address in link.addresses)}
+    assert one.interface == interface
+    assert listed <= set(one.admitted)
+    assert not one.admits(parse_prefix("10.10.0.0/16"))
+    assert {node.name for node in planned.nodes if node.source_filters} == {"msee1-ms", "msee2-ms"}
+
+
+def test_unlisted_sources_may_be_taken_for_admitted() -> None:
+    """A file that answers the question so has no filters."""
+    answered = replace(
+        load_topology(TOPOLOGIES / "microsoft_peering.yaml"), assumed=(("unlisted_sources", "admitted"),)
+    )
+    assert [node.name for node in plan(answered).nodes if node.source_filters] == []
+
+
 # names and words
 
 

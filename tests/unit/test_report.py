@@ -277,6 +277,7 @@ TEXTS = {
     "explain_unusable": as_text.explanation(FAR.plan, FAR.prediction.routers["ce2"].explain(HUB)),
     "status": as_text.status(STATUS),
     "status_unsettled": as_text.status(UNSETTLED),
+    "status_shut": as_text.status(replace(STATUS, plan=SHUT.plan)),
     "probes": as_text.probes(PROBES),
 }
 DOCUMENTS = {
@@ -299,6 +300,7 @@ DOCUMENTS = {
     "explain_lost": as_json.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HUB)),
     "explain_refused": as_json.explanation(REFUSING.plan, REFUSING.prediction.routers["ce1"].explain(HUB)),
     "status": as_json.status([STATUS, UNSETTLED]),
+    "status_shut": as_json.status([replace(STATUS, plan=SHUT.plan)]),
     "ended": as_json.ended("contoso"),
     "probes": as_json.probes(PROBES),
     "check": as_json.mistakes(["contoso.yaml", "gone.yaml"], MISTAKES, ["gone.yaml: no such file"]),

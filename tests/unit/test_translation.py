@@ -146,7 +146,7 @@ def test_an_answer_is_not_translated_anew() -> None:
     """An answer to somebody whom nobody translated leaves the edge with the source that it has."""
     plan = common_pool()
     request = Walk(nodes=("svc", "ms", "msee1", "ce1", "hq"))
-    (walk,) = answer_walks(plan, predict(plan).tables, request, SERVICE)
+    (walk,) = answer_walks(plan, predict(plan).tables, request, SERVICE, HOST)
     assert (walk.stopped, walk.translations) == ("", ())
 
 
