@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
+import selectors
 import socket
 import time
-from collections.abc import Sequence
-from typing import TypeVar, get_args
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar, get_args
 
 from lab.codec import compile_codec, plain, typed
 from lab.errors import LabBroken
@@ -19,6 +19,21 @@ _MAXIMUM_FDS = 250
 _MAXIMUM_LINE_BYTES = 1 << 26
 
 Answer = TypeVar("Answer")
+
+
+class _HasFileno(Protocol):
+    def fileno(self) -> int: ...
+
+
+File = TypeVar("File", bound="_HasFileno | int")
+
+
+def readable(files: Iterable[File], timeout_s: float) -> list[File]:
+    """Those that can be read, after waiting for the first one. A big lab has descriptors that select does not know."""
+    with selectors.PollSelector() as waiting:
+        for file in files:
+            waiting.register(file, selectors.EVENT_READ, file)
+        return [key.data for key, _ in waiting.select(max(0.0, timeout_s))]
 
 
 def compile_messages() -> None:
@@ -85,8 +100,7 @@ class Channel:
 
     def wait(self, timeout_s: float) -> bool:
         """Whether something can be received within the time."""
-        ready, _, _ = select.select([self._socket], [], [], timeout_s)
-        return bool(ready)
+        return bool(readable([self._socket], timeout_s))
 
     def ask(self, message: Message, answer: type[Answer], *, deadline_s: float) -> Answer:
         """Send a message and wait for its answer. Raises LabBroken where there is none."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import select
 import selectors
 import signal
 import socket
@@ -20,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.channel import Channel, ChannelClosed, NotAMessage
+from lab.channel import Channel, ChannelClosed, NotAMessage, readable
 from lab.convergence import Convergence
 from lab.errors import LabBroken
 from lab.logs import Logs
@@ -340,7 +339,7 @@ class Supervisor:
             if self._broken is not None:
                 raise LabBroken(self._broken.reason)
             channels = [asked[name].running.channel for name in waited_for]
-            ready, _, _ = select.select(channels, (), (), max(0.0, end_s - time.monotonic()))
+            ready = readable(channels, end_s - time.monotonic())
             if not ready:
                 self._refuse_late_routers(waited_for)
             for name, channel in zip(waited_for, channels, strict=True):
@@ -425,7 +424,7 @@ def _await_end(pid: int) -> None:
     """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
     with contextlib.suppress(ProcessLookupError):  # it was waited for already
         file = os.pidfd_open(pid)
-        select.select((file,), (), (), _END_S)
+        readable([file], _END_S)
         os.close(file)
 
 

@@ -56,6 +56,11 @@ RULE_KEYS = {
     "ER036": "circuit.peering_location",
     "ER037": "circuit.peering_location, circuit.sku",
     "ER038": "circuit.port",
+    "ER039": "peerings.microsoft.nat.pool, peerings.microsoft.nat.primary, peerings.microsoft.nat.secondary",
+    "ER040": "peerings.microsoft.nat.pool, peerings.microsoft.nat.primary, peerings.microsoft.nat.secondary",
+    "ER041": "peerings.microsoft.nat.pool, peerings.microsoft.nat.primary, peerings.microsoft.nat.secondary",
+    "ER042": "azure.services.NAME.prefixes",
+    "ER043": "azure.region, circuit.sku, circuit.peering_location",
 }
 """The keys that each rule is about."""
 

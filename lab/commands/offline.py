@@ -14,21 +14,33 @@ from lab.topology import Topology
 def load(file: str) -> tuple[Topology, Plan]:
     """A topology file and its plan. Raises InputError with every mistake in the file."""
     from lab.load import load_topology
-    from lab.plan.of_topology import plan
 
     topology = load_topology(file)
-    return topology, plan(topology)
+    return topology, _planned(topology, file)
+
+
+def _planned(topology: Topology, file: str) -> Plan:
+    """The plan of a file's topology. Raises InputError, which names the file, where there can be none."""
+    from lab.plan.of_topology import plan
+
+    try:
+        return plan(topology)
+    except InputError as problem:
+        raise InputError(f"{file}: {problem}") from problem
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Report every mistake of every file at once."""
+    """Report every mistake of every file at once, and the topologies without a plan."""
     from lab.load import load_file
+    from lab.topology import Topology
 
     mistakes: list[Mistake] = []
     problems: list[str] = []
     for file in arguments.files:
         try:
-            load_file(file)
+            found = load_file(file)
+            if isinstance(found, Topology):
+                _planned(found, file)
         except InputError as problem:
             mistakes += problem.mistakes
             if not problem.mistakes:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.bgp import Address, Community, Prefix, is_private_asn, parse_community
+from lab.bgp import Address, Community, Prefix, is_private_asn, parse_community, within
 from lab.expressroute.communities import (
     MICROSOFT_365_COMMUNITIES,
     PUBLIC_COMMUNITIES,
@@ -32,6 +32,7 @@ from lab.expressroute.facts import (
     MD5_KEY_LENGTH,
     MICROSOFT_ASN,
     MICROSOFT_BFD_INTERVAL_MS,
+    NAT,
     OPTIMIZE_ROUTING,
     PORTAL_ROUTING,
     RESERVED_ASNS,
@@ -41,7 +42,7 @@ from lab.expressroute.facts import (
     Source,
     Tag,
 )
-from lab.expressroute.locations import LOCATIONS
+from lab.expressroute.locations import AREAS, LOCATIONS
 from lab.expressroute.public_space import special_range
 
 
@@ -135,6 +136,20 @@ LOCATION = Rule(
 )
 LOCAL_LOCATION = Rule(id="ER037", title="The Local SKU is sold at the peering location", source=LOCATIONS_BY_PROVIDER)
 ENCAPSULATION = Rule(id="ER038", title="All circuits on a port pair have its one encapsulation", source=DIRECT)
+POOL_ADDRESSES = Rule(id="ER039", title="Sources are translated to public IPv4 addresses", source=NAT)
+POOL_REGISTERED = Rule(
+    id="ER040", title="A NAT pool is inside an advertised public prefix", source=NAT, tag=Tag.INFERRED
+)
+POOLS_APART = Rule(
+    id="ER041", title="Each router that translates has a NAT pool of its own", source=NAT, tag=Tag.INFERRED
+)
+SERVICE_PREFIX = Rule(id="ER042", title="The prefixes of a public service are public", source=ROUTING, tag=Tag.INFERRED)
+REGION_IN_REACH = Rule(
+    id="ER043",
+    title="The VNets' region is one that the circuit's SKU reaches from its peering location",
+    source=FAQ,
+    tag=Tag.INFERRED,
+)
 
 RULES = (
     BLOCK_LENGTH,
@@ -175,6 +190,11 @@ RULES = (
     LOCATION,
     LOCAL_LOCATION,
     ENCAPSULATION,
+    POOL_ADDRESSES,
+    POOL_REGISTERED,
+    POOLS_APART,
+    SERVICE_PREFIX,
+    REGION_IN_REACH,
 )
 """Every rule, in the order of its id."""
 
@@ -316,6 +336,7 @@ _OVERLAP = {
     (Kind.LINK, Kind.NETWORK): BLOCK_AND_NETWORK,
     (Kind.VNET, Kind.VNET): VNETS_APART,
     (Kind.VNET, Kind.NETWORK): VNET_AND_NETWORK,
+    (Kind.POOL, Kind.POOL): POOLS_APART,
 }
 
 
@@ -354,12 +375,48 @@ def _public(rule: Rule, prefix: Prefix) -> Finding | None:
     return Finding(rule=rule, what=f"{prefix} {how} {special}, which is not public", meant=meant)
 
 
+def service_prefix(prefix: Prefix) -> Finding | None:
+    """Whether a prefix can be one of Microsoft's public services."""
+    return _public(SERVICE_PREFIX, prefix)
+
+
+def nat_pool(pool: Prefix, advertised: Collection[Prefix] | None) -> Finding | None:
+    """Whether sources can be translated to a pool; `advertised` are the listed prefixes, None where not all are known.
+
+    What Microsoft's network lets in are sources in listed prefixes (expressroute-routing.md).
+    """
+    if pool.version == 6:
+        what = f"{pool} is no pool: IPv6 is not translated"
+        return Finding(rule=POOL_ADDRESSES, what=what, meant="an IPv4 prefix of the advertised ones")
+    if pool.prefixlen == 0:
+        what = f"{pool} is every address"
+        return Finding(rule=POOL_ADDRESSES, what=what, meant="an IPv4 prefix of the advertised ones")
+    if special_range(pool) is not None:
+        return _public(POOL_ADDRESSES, pool)
+    if advertised is None or any(within(pool, one) for one in advertised):
+        return None
+    what = f"pool {pool} is in none of the advertised prefixes"
+    return Finding(rule=POOL_REGISTERED, what=what, meant="list it, or use a part of what is listed")
+
+
+def shared_pool(routers: tuple[str, str]) -> Finding | None:
+    """Whether one pool can be that of both links, whose routers these are."""
+    if routers[0] == routers[1]:
+        return None
+    what = f"nat: one pool for two routers, {routers[0]} and {routers[1]}"
+    meant = "an answer may come to the one that did not translate: give primary and secondary"
+    return Finding(rule=POOLS_APART, what=what, meant=meant)
+
+
 def public_asn(asn: int, registered: int | None) -> Finding | None:
     """Whether Microsoft peering can be from an AS; `registered` is the one that the prefixes belong to, where given."""
     meant = "write a public one; for a lab those for documentation from 65536 to 65551 will do (RFC 5398)"
     for number in (asn, registered):
         if number in DOCUMENTATION_ASNS:
             return Finding(rule=PUBLIC_ASN, what=f"AS {number} is not allowed in the path", meant=meant)
+    if registered == MICROSOFT_ASN:
+        what = f"customer_asn {registered} is Microsoft's own"
+        return Finding(rule=NOT_MICROSOFT_ASN, what=what, meant="write the customer's")
     if registered is None and is_private_asn(asn):
         meant += ", or the one that the prefixes belong to as customer_asn"
         return Finding(rule=PUBLIC_ASN, what=f"AS {asn} is private", meant=meant)
@@ -452,6 +509,22 @@ def local_location(name: str) -> Finding | None:
     if location is None or location.local_regions:
         return None
     return Finding(rule=LOCAL_LOCATION, what=f"the Local SKU is not sold at {name}", meant="write standard or premium")
+
+
+def region_in_reach(region_name: str, sku: str, location: str) -> Finding | None:
+    """Whether a circuit can be joined to the VNets of a region. What the lab cannot tell it lets pass."""
+    known = LOCATIONS.get(location)
+    area = next((area for area, regions in AREAS.items() if region_name in regions), None)
+    if known is None or area is None or sku == "premium":
+        return None
+    local = sku == "local"
+    if region_name in known.local_regions if local else area == known.area:
+        return None
+    if local:
+        what = f"from {location} the Local SKU reaches {' and '.join(known.local_regions) or 'nothing'}"
+    else:
+        what = f"from {location} the Standard SKU reaches {known.area}, and {region_name} is in {area}"
+    return Finding(rule=REGION_IN_REACH, what=what, meant="use another SKU or peering location")
 
 
 def global_reach(skus: tuple[str, str], locations: tuple[str, str]) -> Finding | None:

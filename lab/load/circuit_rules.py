@@ -60,6 +60,8 @@ def _findings(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]
     for circuit, domain, path in peering_places(reading):
         if domain is RoutingDomain.MICROSOFT:
             yield from _microsoft(reading, circuit, path)
+            yield from _nat(reading, circuit, path)
+    yield from _services(reading)
     yield from _port_pairs(reading)
     yield from _global_reach(reading)
     for name in reading.keys("azure", "connections") or ():
@@ -90,10 +92,25 @@ def _circuit(reading: TopologyReading, circuit: CircuitPlace) -> Iterator[tuple[
         return
     at = (*circuit.path, "peering_location")
     public = reading.keys(*circuit.peering(RoutingDomain.MICROSOFT)) is not None
-    unknown = rules.peering_location(location) if public and sku is not Sku.PREMIUM else None
+    matters = (public and sku is not Sku.PREMIUM) or _between_areas(reading, circuit.name)
+    unknown = rules.peering_location(location) if matters else None
     yield at, unknown
-    if sku is Sku.LOCAL and unknown is None:
-        yield at, rules.local_location(location)
+    nowhere = rules.local_location(location) if sku is Sku.LOCAL and unknown is None else None
+    yield at, nowhere
+    region = reading.part("azure", "region")
+    private = reading.keys(*circuit.peering(RoutingDomain.PRIVATE)) is not None
+    if region is not None and private and nowhere is None and reading.keys("azure", "vnets"):
+        yield at, rules.region_in_reach(region, sku.value, location)
+
+
+def _between_areas(reading: TopologyReading, circuit: str) -> bool:
+    """Whether Global Reach joins a circuit where that needs Premium between areas, and one of the two is not."""
+    skus = {one.name: reading.part(*one.path, "sku") for one in circuit_places(reading)}
+    for index in range(reading.count("global_reach")):
+        joined = reading.part("global_reach", index, "circuits") or ()
+        if circuit in joined and not {skus.get(name) for name in joined} <= {Sku.PREMIUM, Sku.LOCAL, None}:
+            return True
+    return False
 
 
 def _microsoft(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[tuple[Path, Finding | None]]:
@@ -120,6 +137,31 @@ def _microsoft(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> I
                 at = (*path, key, index)
                 yield at, rules.filter_community(community, of_services)
                 yield at, rules.filter_authorization(community, authorized=authorized)
+
+
+def _nat(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[tuple[Path, Finding | None]]:
+    """Sources are translated to what Microsoft lets in, and each router has a pool of its own."""
+    listed = [
+        reading.part(*path, "advertised_prefixes", index)
+        for index in range(reading.count(*path, "advertised_prefixes"))
+    ]
+    for key in ("pool", *LINKS):
+        pool = reading.part(*path, "nat", key)
+        if pool is not None:
+            yield (*path, "nat", key), rules.nat_pool(pool, None if None in listed else listed)
+    facing = facing_routers(reading, circuit)
+    if reading.part(*path, "nat", "pool") is not None and facing is not None:
+        yield (*path, "nat"), rules.shared_pool((facing[0], facing[1]))
+
+
+def _services(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
+    """What Microsoft announces on Microsoft peering is public."""
+    for name in reading.keys("azure", "services") or ():
+        path = ("azure", "services", name, "prefixes")
+        for index in range(reading.count(*path)):
+            prefix = reading.part(*path, index)
+            if prefix is not None:
+                yield (*path, index), rules.service_prefix(prefix)
 
 
 def _facing_asn(reading: TopologyReading, circuit: CircuitPlace) -> tuple[Path, int | None]:

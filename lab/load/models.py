@@ -46,10 +46,8 @@ def check_model(reading: TopologyReading) -> Iterator[Mistake]:
         if reading.keys(*circuit.path) is not None:
             yield from _carrier(reading, circuit, model)
             yield from _routers(reading, circuit)
-    for circuit, domain, path in peering_places(reading):
+    for circuit, _, path in peering_places(reading):
         yield from _customer_vlan(reading, circuit, path)
-        if domain is RoutingDomain.MICROSOFT:
-            yield from _nat(reading, circuit, path)
     yield from _vpns(reading, model)
     yield from _sites(reading, model)
     yield from _behind(reading)
@@ -155,21 +153,6 @@ def _customer_vlan(reading: TopologyReading, circuit: CircuitPlace, path: Path) 
         what = "customer_vlan: nobody translates VLANs here"
         meant = "leave it out: a layer2 service may have one"
         yield reading.source.mistake((*path, "customer_vlan"), what, meant, at_key=True)
-
-
-def _nat(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[Mistake]:
-    """Sources are translated in IPv4, and each router has a pool of its own."""
-    source = reading.source
-    for key in ("pool", "primary", "secondary"):
-        pool = reading.part(*path, "nat", key)
-        if pool is not None and pool.version == 6:
-            what = f"{pool} is no pool: IPv6 is not translated"
-            yield source.mistake((*path, "nat", key), what, "an IPv4 prefix of the advertised ones")
-    facing = facing_routers(reading, circuit)
-    if reading.part(*path, "nat", "pool") is not None and facing is not None and facing[0] != facing[1]:
-        what = f"nat: one pool for two routers, {facing[0]} and {facing[1]}"
-        meant = "an answer may come to the one that did not translate: give primary and secondary"
-        yield source.mistake((*path, "nat"), what, meant)
 
 
 def _vpns(reading: TopologyReading, model: ConnectivityModel | None) -> Iterator[Mistake]:

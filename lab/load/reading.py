@@ -111,7 +111,7 @@ class Reading(Generic[Model]):
         for step in path:
             if isinstance(raw, list) and isinstance(step, int):
                 raw = raw[step] if step < len(raw) else None
-            elif isinstance(raw, dict):
+            elif isinstance(raw, dict) and isinstance(step, str):
                 raw = raw.get(step)
             elif step not in _LEFT_OUT:
                 return None

@@ -177,7 +177,7 @@ def _pools(reading: TopologyReading) -> Iterator[Claim]:
         for key in ("pool", *LINKS):
             path = (*peering, "nat", key)
             pool = reading.part(*path)
-            if pool is not None:
+            if pool is not None and rules.nat_pool(pool, None) is None:
                 name = f"{circuit.name} {key}".strip() if key in LINKS else circuit.name or "of both links"
                 yield Claim(kind=Kind.POOL, name=name, prefix=pool, path=path)
 

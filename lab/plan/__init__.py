@@ -371,18 +371,30 @@ class Plan:
         return owners
 
     @cached_property
-    def _on_link(self) -> dict[str, frozenset[Endpoint]]:
-        """For each node with addresses: the interfaces with addresses that its packets reach without a router."""
+    def links(self) -> tuple[frozenset[Endpoint], ...]:
+        """The interfaces with addresses, those together that reach one another without a router."""
         at: dict[Tagged, Endpoint] = {}
         for node in self.nodes:
             for interface in node.interfaces:
                 if interface.addresses:
                     end = Endpoint(node=node.name, interface=interface.name)
                     at[interface.vlan or Tagged(port=end)] = end
-        joined = _Joined(self)
+        joined, seen = _Joined(self), set[Tagged]()
+        found = []
+        for place in at:
+            if place not in seen:
+                reached = joined.reached_from(place)
+                seen |= reached
+                found.append(frozenset(at[one] for one in reached if one in at))
+        return tuple(found)
+
+    @cached_property
+    def _on_link(self) -> dict[str, frozenset[Endpoint]]:
+        """For each node with addresses: what is on its links."""
         found: dict[str, set[Endpoint]] = {}
-        for place, end in at.items():
-            found.setdefault(end.node, set()).update(at[one] for one in joined.reached_from(place) if one in at)
+        for ends in self.links:
+            for end in ends:
+                found.setdefault(end.node, set()).update(ends)
         return {node: frozenset(ends) for node, ends in found.items()}
 
     def far_ends(self) -> dict[tuple[str, str], tuple[str, SessionPlan]]:
@@ -417,14 +429,14 @@ class _Joined:
         self._tunnels = {end.vrf: [one.vrf for one in lay.ends] for lay in plan.overlays for end in lay.ends}
 
     def reached_from(self, start: Tagged) -> set[Tagged]:
-        """Every place that frames from `start` reach, itself left out."""
+        """Every place that frames from `start` reach, and itself."""
         seen, waiting = {start}, [start]
         while waiting:
             for place in self._next(waiting.pop()):
                 if place not in seen:
                     seen.add(place)
                     waiting.append(place)
-        return seen - {start}
+        return seen
 
     def _next(self, place: Tagged) -> Iterator[Tagged]:
         ports = list(self._ports.get(place.port.node, ()))

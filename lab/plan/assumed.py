@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from lab.bgp import Family, Prefix, family_of, is_private_asn, within
 from lab.expressroute import assumptions
 from lab.expressroute.assumptions import ASSUMPTIONS, Assumption, Assumptions
-from lab.expressroute.communities import MICROSOFT_365_COMMUNITIES, NATIONAL_REGIONS, REGIONS, microsoft_community
+from lab.expressroute.communities import (
+    MICROSOFT_365_COMMUNITIES,
+    NATIONAL_REGIONS,
+    PUBLIC_COMMUNITIES,
+    REGIONS,
+    microsoft_community,
+)
 from lab.plan.microsoft_edge import Edge, edge_towards_customer
 from lab.policy import Change, Policy, SessionRules
-from lab.topology import Circuit, Layer3, Link, Peering, PublicPrefixes, Site, Sku, Topology
+from lab.topology import Circuit, Layer3, Link, Peering, PublicPrefixes, RoutingDomain, Site, Sku, Topology
 
 _REGIONAL = frozenset(
     map(microsoft_community, (*(v for one in REGIONS for v in one[3:]), *(one.value for one in NATIONAL_REGIONS)))
@@ -26,6 +32,23 @@ def that_mattered(topology: Topology) -> tuple[str, ...]:
         for one in ASSUMPTIONS
         if one.name in mattered
     )
+
+
+def of_unknown_reach(topology: Topology) -> Iterator[str]:
+    """What is said of services that a route filter names, and of which it is not known which SKUs reach them."""
+    for circuit in topology.circuits:
+        peering = circuit.peering(RoutingDomain.MICROSOFT)
+        if peering is None or peering.public is None or circuit.sku is Sku.PREMIUM:
+            continue
+        named = {community for _, one in peering.public.route_filters for community in one.communities}
+        of = f" {circuit.name}" if circuit.name else ""
+        for service in topology.azure.services:
+            tags = set(service.communities)
+            if tags & named and not tags & PUBLIC_COMMUNITIES:
+                yield (
+                    f"assumed: service {service.network.name} is not announced on circuit{of}: none of its communities "
+                    f"is published, so only the Premium SKU is known to reach it"
+                )
 
 
 def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:

@@ -84,7 +84,12 @@ class Draft:
     # nodes
 
     def router(self, name: str, role: Role, asn: Asn, networks: Iterable[Prefix] = (), bgp: EdgeBgp = PLAIN) -> None:
-        """Add a router, which originates `networks` and what its own configuration says."""
+        """Add a router, which originates `networks` and what its own configuration says.
+
+        Raises InputError for a second one of the name.
+        """
+        if name in self._routers:
+            raise InputError(f"two routers are called {name}")
         self._routers[name] = _Router(role=role, asn=asn, networks=tuple(networks), bgp=bgp)
 
     def host(self, name: str) -> None:
@@ -207,7 +212,7 @@ class Draft:
                 self._static_routes[network.name] += [StaticRoute(prefix=default, next_hop=hop) for hop in hops]
 
     def translate(self, router: str, nat: SourceNat) -> None:
-        """Let a router translate sources, and announce the pool that it translates them to."""
+        """Let a router translate sources. It announces the pool too, as its provider's part of a VRF does."""
         self._nat[router].append(nat)
 
     def admit(self, router: str, source_filter: SourceFilter) -> None:

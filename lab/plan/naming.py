@@ -18,7 +18,7 @@ CIRCUIT_NAME_LENGTH = 6
 """At most: `to-` and `-msee1` around it are an interface's name."""
 NUMBER = {Link.PRIMARY: 1, Link.SECONDARY: 2}
 RESERVED = re.compile(
-    r"gw[0-9]*|ms-core|core|rr|lan-.*|vnet-.*|.*msee[0-9].*|line[0-9]|.*-line[0-9]|(.*-)?exchange-fabric|core"
+    r"gw[0-9]*|ms-core|core|rr|lan-.*|vnet-.*|.*msee[0-9].*|line[0-9]|.*-line[0-9]|(.*-)?exchange-fabric"
 )
 """Names that no node of a file may have."""
 RESERVED_WORDS = "gw, msee1, ms-core, lan-... and the like are the lab's"

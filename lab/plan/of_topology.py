@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.bgp import Prefix
+from lab.errors import InputError
 from lab.plan import Plan
-from lab.plan.assumed import that_mattered
+from lab.plan.assumed import of_unknown_reach, that_mattered
 from lab.plan.azure import plan_private, plan_public
 from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
 from lab.plan.draft import HOLD_TIME_S, Draft
+from lab.plan.faults import faults
 from lab.plan.microsoft_sessions import facing_asn
 from lab.plan.sites import plan_access, plan_ibgp, plan_site
 from lab.plan.vpns import VPN_FIDELITY, plan_vpns
 from lab.topology import ConnectivityModel, Layer3, Site, Topology
 
+_MOST_FAULTS = 5
+"""That one error names."""
+
 
 def plan(topology: Topology) -> Plan:
-    """The plan of a topology."""
+    """The plan of a topology. Raises InputError where no lab can be built of it."""
     draft = Draft(taken=tuple(_prefixes(topology)))
     customers = (topology.customer, *topology.other_customers)
     for customer in customers:
@@ -36,7 +41,12 @@ def plan(topology: Topology) -> Plan:
             plan_vpns(draft, topology, circuit.carrier)
     plan_private(draft, topology)
     plan_public(draft, topology)
-    return draft.plan(topology.name, _fidelity(topology))
+    planned = draft.plan(topology.name, _fidelity(topology))
+    found = faults(planned)
+    if found:
+        more = f"; and {len(found) - _MOST_FAULTS} more" if len(found) > _MOST_FAULTS else ""
+        raise InputError(f"no lab can be built of this topology: {'; '.join(found[:_MOST_FAULTS])}{more}")
+    return planned
 
 
 def _plan_access(draft: Draft, topology: Topology, carrier: Layer3) -> None:
@@ -79,4 +89,5 @@ def _fidelity(topology: Topology) -> Iterator[str]:
         yield f"{name}bandwidth: {circuit.bandwidth_mbps} Mbps is not enforced; tags: {tags_in_words(circuit)}"
     if topology.azure.gateway_instances == 1 and topology.azure.vnets:
         yield "gateway: one instance; a real one has two"
+    yield from of_unknown_reach(topology)
     yield from that_mattered(topology)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from lab.codec import plain, typed
 from lab.load import load_topology
 from lab.plan import Plan
+from lab.plan.faults import faults
 from lab.plan.of_topology import plan
 from lab.predict import predict
-from plan_faults import faults
 from random_topologies import Mapping, topologies
 
 

@@ -19,7 +19,7 @@ from lab.expressroute.assumptions import (
     Assumptions,
     wrong_answers,
 )
-from lab.plan.assumed import that_mattered
+from lab.plan.assumed import of_unknown_reach, that_mattered
 from lab.policy import Change, CommunityChange, Fate, Policy, SessionRules, Term
 from lab.report.assumptions import as_json, as_text
 from lab.topology import Bfd, Circuit, Customer, EdgeBgp, GlobalReach, Link, Nat, Network, Peering, Site, Sku, Topology
@@ -288,3 +288,18 @@ def test_the_command_needs_no_file(form: str, capsys: pytest.CaptureFixture[str]
     assert main(["assumptions", "--format", form]) == 0
     expected = as_json(Assumptions()) if form == "json" else as_text(Assumptions())
     assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_a_service_of_which_no_reach_is_known_is_pointed_out() -> None:
+    """A filter names its community, which is not published: Premium alone announces it, and other SKUs' plans say so."""
+    azure = replace(AZURE, services=(service("ita", "198.18.99.0/24", "12076:51999"),))
+
+    def said(of: Circuit) -> list[str]:
+        return list(of_unknown_reach(topology(of, azure=azure)))
+
+    named = (microsoft_peering(public("12076:51999")),)
+    (line,) = said(circuit(peerings=named))
+    assert "service ita is not announced" in line
+    assert said(circuit(Sku.PREMIUM, peerings=named)) == []
+    assert said(circuit(peerings=(microsoft_peering(public("12076:51002")),))) == []
+    assert said(circuit()) == []

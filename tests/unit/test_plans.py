@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from circuits import PRIVATE, circuit, microsoft_peering, public, topology
-from lab.bgp import parse_prefix
+from lab.bgp import Asn, parse_prefix
 from lab.errors import InputError
 from lab.load import load_topology
 from lab.plan import Endpoint, Plan, Role, SessionPlan, SourceNat, Tagged
+from lab.plan.draft import Draft
+from lab.plan.faults import faults
 from lab.plan.naming import gateways, towards
 from lab.plan.of_topology import plan
 from lab.topology import GlobalReach, Link, LinkSubnet, Provisioning, Topology
-from plan_faults import faults
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 FILES = sorted(TOPOLOGIES.glob("*.yaml"))
@@ -297,6 +298,13 @@ def faulty(change: str) -> Plan:
         case "overlap":
             twin = replace(node.interfaces[1], name="twin", vlan=None)
             changed = replace(node, interfaces=(*node.interfaces, twin))
+        case "link":
+            number = next(i for i, one in enumerate(node.interfaces) if one.name == "to-ce1")
+            twin = replace(node.interfaces[number], addresses=good.node("ce1").interface("to-ams-msee1").addresses)
+            changed = replace(node, interfaces=(*node.interfaces[:number], twin, *node.interfaces[number + 1 :]))
+        case "place":
+            twin = replace(node.interfaces[1], name="twin", addresses=())
+            changed = replace(node, interfaces=(*node.interfaces, twin))
         case "long name":
             changed = replace(node, interfaces=(replace(node.interfaces[0], name="a" * 16), *node.interfaces[1:]))
         case "session":
@@ -317,6 +325,8 @@ def faulty(change: str) -> Plan:
         ("wire end", "wire end hq:eth0 is there 2 times"),
         ("interface", "interface of ams-msee1 ams-port1 is there 2 times"),
         ("overlap", "ams-msee1: 172.16.0.2/30 at to-ce1 and 172.16.0.2/30 at twin overlap"),
+        ("link", "on the link of ams-msee1:to-ce1, ce1:to-ams-msee1 the address 172.16.0.1 is there 2 times"),
+        ("place", "sub-interface ams-msee1:ams-port1 1034.100 is there 2 times"),
         ("long name", "ams-msee1: aaaaaaaaaaaaaaaa is no interface name"),
         ("session", "session ams-msee1/ipv4 of ce1 has no other end"),
         ("address", "session ce1/ipv4 of ams-msee1 has no address at to-gw1"),
@@ -325,6 +335,24 @@ def faulty(change: str) -> Plan:
 def test_a_fault_of_a_plan_is_seen(change: str, says: str) -> None:
     """The negative control: a plan that cannot be built is not called good."""
     assert says in faults(faulty(change))
+
+
+def test_a_topology_that_cannot_be_built_has_no_plan() -> None:
+    """Two nodes of one name, wherever they come from, are refused in words and not by the kernel."""
+    file = load_topology(TOPOLOGIES / "dual_circuit.yaml")
+    twin = file.azure.vnets[0]
+    vnet = replace(twin, network=replace(twin.network, name="hq", prefixes=(parse_prefix("10.250.0.0/16"),)))
+    clash = replace(file, azure=replace(file.azure, vnets=(*file.azure.vnets, vnet)))
+    with pytest.raises(InputError, match="no lab can be built of this topology: node hq is there 2 times"):
+        plan(clash)
+
+
+def test_a_router_is_planned_once() -> None:
+    """A second router of the name would be taken for the first."""
+    draft = Draft(taken=())
+    draft.router("ce1", Role.CUSTOMER_EDGE, Asn(65010))
+    with pytest.raises(InputError, match="two routers are called ce1"):
+        draft.router("ce1", Role.PROVIDER_EDGE, Asn(65020))
 
 
 def test_a_plan_without_global_reach_joins_no_edges_of_two_circuits() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
-from itertools import combinations
+from itertools import pairwise
 
 from lab.bgp import family_of
 from lab.plan import Endpoint, NodePlan, Plan, Role, Tagged
@@ -15,7 +15,14 @@ LONGEST_INTERFACE_NAME = 15
 
 def faults(plan: Plan) -> list[str]:
     """Every fault of a plan; none of a good one."""
-    return [*_names(plan), *_wires(plan), *_sub_interfaces(plan), *_cross_connects(plan), *_sessions(plan)]
+    return [
+        *_names(plan),
+        *_links(plan),
+        *_wires(plan),
+        *_sub_interfaces(plan),
+        *_cross_connects(plan),
+        *_sessions(plan),
+    ]
 
 
 def _twice(what: str, values: Iterable[Hashable]) -> Iterator[str]:
@@ -38,11 +45,24 @@ def _names(plan: Plan) -> Iterator[str]:
 
 
 def _addresses(node: NodePlan) -> Iterator[str]:
-    """The subnets of a node's interfaces are apart, and its addresses are hosts of them."""
-    placed = [(one.name, address) for one in node.interfaces for address in one.addresses]
-    for (one, first), (other, second) in combinations(placed, 2):
+    """The subnets of a node's interfaces are apart."""
+    placed = [(address, one.name) for one in node.interfaces for address in one.addresses]
+    placed.sort(key=lambda p: (p[0].version, int(p[0].network.network_address), p[0].network.prefixlen))
+    for (first, one), (second, other) in pairwise(placed):
         if first.version == second.version and first.network.overlaps(second.network):
             yield f"{node.name}: {first} at {one} and {second} at {other} overlap"
+
+
+def _links(plan: Plan) -> Iterator[str]:
+    """Nobody has another's address on a link."""
+    addresses = {
+        Endpoint(node=node.name, interface=one.name): [address.ip for address in one.addresses]
+        for node in plan.nodes
+        for one in node.interfaces
+    }
+    for ends in plan.links:
+        among = ", ".join(sorted(map(str, ends)))
+        yield from _twice(f"on the link of {among} the address", (ip for end in ends for ip in addresses[end]))
 
 
 def _wires(plan: Plan) -> Iterator[str]:
@@ -65,13 +85,17 @@ def _endpoints(plan: Plan) -> Iterator[Endpoint]:
 
 def _sub_interfaces(plan: Plan) -> Iterator[str]:
     places = [one.vlan for node in plan.nodes for one in node.interfaces if one.vlan is not None]
-    yield from _twice("sub-interface", places)
+    yield from _twice("sub-interface", map(_words, places))
     yield from _ports(plan, places)
+
+
+def _words(place: Tagged) -> str:
+    return f"{place.port} {'.'.join(map(str, place.tags))}"
 
 
 def _cross_connects(plan: Plan) -> Iterator[str]:
     places = [end for one in plan.cross_connects for end in one.ends]
-    yield from _twice("end of a cross connect", places)
+    yield from _twice("end of a cross connect", map(_words, places))
     yield from _ports(plan, places)
     for one in plan.cross_connects:
         nodes = {end.port.node for end in one.ends}
