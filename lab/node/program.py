@@ -18,6 +18,7 @@ from lab.bfd import State
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.events import (
+    Announce,
     BfdChanged,
     CloseSession,
     Effect,
@@ -29,6 +30,7 @@ from lab.events import (
     RequestRefresh,
     SessionDown,
     SessionUp,
+    Withdraw,
 )
 from lab.messages import (
     BfdReport,
@@ -49,6 +51,7 @@ from lab.messages import (
 )
 from lab.netlink import LinkMonitor, Netlink
 from lab.node import bfd, interfaces, nat, speaker
+from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
 from lab.wire import UpdateError
@@ -109,6 +112,7 @@ class _Program:
         self._netlink = Netlink()
         self._links = LinkMonitor()
         self._interfaces = {interface.name for interface in node.interfaces}
+        self._outbox = Outbox()
         self._commands: list[str] = []
         self._to_try: list[str] = []
         self._held_down: dict[str, float] = {}
@@ -170,6 +174,7 @@ class _Program:
 
     def take_commands(self) -> list[str]:
         """What the router wants the speaker to say."""
+        self._say_what_waits()
         commands, self._commands = self._commands, []
         return commands
 
@@ -265,6 +270,7 @@ class _Program:
             self._up.add(event.session)
         elif isinstance(event, SessionDown):
             self._up.discard(event.session)
+            self._outbox.forget(event.session)
         for effect in self._router.handle(event):
             self._carry_out(effect)
 
@@ -276,6 +282,8 @@ class _Program:
             case RemoveRoute(prefix=prefix):
                 self._refused.pop(f"install {prefix}", None)
                 self._netlink.remove_route(prefix)
+            case Announce() | Withdraw():
+                self._outbox.add(effect)
             case CloseSession(session=name, hold_down_s=hold_down_s):
                 if name in self._up:  # ExaBGP would remember it for the next time
                     self._say(effect)
@@ -285,8 +293,16 @@ class _Program:
             case _:
                 self._say(effect)
 
+    def _say_what_waits(self) -> None:
+        for effect in self._outbox.take():
+            self._command(effect)
+
     def _say(self, effect: Effect) -> None:
-        """Let the speaker carry out an effect."""
+        """Let the speaker carry out an effect, after all that came before it."""
+        self._say_what_waits()
+        self._command(effect)
+
+    def _command(self, effect: Effect) -> None:
         for command in speaker.commands(effect, self._sessions):
             self._decoder.sent(command)
             self._commands.append(command)

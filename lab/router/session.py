@@ -114,26 +114,32 @@ class _Journey:
 class AdjRib(dict[Nlri, Route]):
     """The routes that crossed a session in one direction, by what they lead to."""
 
-    _fingerprint: int | None = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self._fingerprint = 0
+        self._came_or_went: list[Route] = []
 
     def __setitem__(self, nlri: Nlri, route: Route) -> None:
-        self._fingerprint = None
+        if nlri in self:
+            self._came_or_went.append(self[nlri])
+        self._came_or_went.append(route)
         super().__setitem__(nlri, route)
 
     def __delitem__(self, nlri: Nlri) -> None:
-        self._fingerprint = None
+        self._came_or_went.append(self[nlri])
         super().__delitem__(nlri)
 
     def clear(self) -> None:
         """Forget all."""
         self._fingerprint = 0
+        self._came_or_went.clear()
         super().clear()
 
     @property
     def fingerprint(self) -> int:
-        """The exclusive or of the fingerprints of its routes; made anew only where it has changed."""
-        if self._fingerprint is None:
-            self._fingerprint = reduce(xor, map(fingerprint, self.values()), 0)
+        """The exclusive or of the fingerprints of its routes: what came or went since the last time is added."""
+        self._fingerprint = reduce(xor, map(fingerprint, self._came_or_went), self._fingerprint)
+        self._came_or_went.clear()
         return self._fingerprint
 
 
