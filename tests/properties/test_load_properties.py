@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lab.errors import InputError
 from lab.load import load_file, load_topology
+from lab.plan.faults import faults
 from lab.plan.of_topology import plan
-from plan_faults import faults
 
 RIGHT = Path(__file__).parents[1] / "golden" / "right"
 TEXTS = {file.name: file.read_text(encoding="utf-8") for file in sorted(RIGHT.glob("*.yaml"))}

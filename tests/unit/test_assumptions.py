@@ -291,7 +291,7 @@ def test_the_command_needs_no_file(form: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_service_of_which_no_reach_is_known_is_pointed_out() -> None:
-    """A filter names its community, which is not published: Premium alone announces it, and other SKUs' plans say so."""
+    """A filter names its community, which is not published: only Premium announces it, and other plans say so."""
     azure = replace(AZURE, services=(service("ita", "198.18.99.0/24", "12076:51999"),))
 
     def said(of: Circuit) -> list[str]:
