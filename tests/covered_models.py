@@ -14,11 +14,14 @@ from pathlib import Path
 
 from lab.bgp import Family
 from lab.checks import flows_of
-from lab.expectations import ReachabilityExpectation, SessionExpectation
+from lab.expectations import ReachabilityExpectation, SessionExpectation, SessionState
+from lab.forwarding import predict_flow
 from lab.load import load_topology
 from lab.plan import Plan
 from lab.plan.naming import microsoft_edge, vrf
 from lab.plan.of_topology import plan
+from lab.predict import predict
+from lab.tables import LabTables
 from lab.topology import Circuit, ConnectivityModel, DirectPort, Layer3, Link, RoutingDomain, Topology
 
 TOP = Path(__file__).parents[1]
@@ -63,18 +66,18 @@ def way_of(topology: Topology, circuit: Circuit) -> str:
     return f"{model.value}, {'layer3' if isinstance(circuit.carrier, Layer3) else 'layer2'}"
 
 
-def proven_by(file: Path) -> set[Cell]:
-    """The cells that a file proves: sessions with both edges, and answered packets from both sides."""
-    topology = load_topology(file)
+def proven_by(topology: Topology) -> set[Cell]:
+    """The cells that a topology proves: sessions with both edges, and answered packets from both sides."""
     planned = plan(topology)
+    tables = predict(planned).tables
     return {
-        Cell(way=way_of(topology, circuit), domain=peering.domain, family=family)
+        cell
         for circuit in topology.circuits
         for peering in circuit.peerings
-        for family in Family
-        if all(peering.subnet(link, family) for link in Link)
-        and _sessions_expected(topology, circuit, peering.domain, family)
-        and _reached(topology, planned, peering.domain, family)
+        for cell in (Cell(way=way_of(topology, circuit), domain=peering.domain, family=family) for family in Family)
+        if all(peering.subnet(link, cell.family) for link in Link)
+        and _sessions_expected(topology, circuit, cell)
+        and _reached(topology, planned, tables, circuit, cell)
     }
 
 
@@ -85,23 +88,26 @@ def _facing(topology: Topology, circuit: Circuit, link: Link) -> str:
     return vrf(router, topology.customer.name) if is_vpn else router
 
 
-def _sessions_expected(topology: Topology, circuit: Circuit, domain: RoutingDomain, family: Family) -> bool:
+def _sessions_expected(topology: Topology, circuit: Circuit, cell: Cell) -> bool:
     """Whether the sessions of both links have to be established."""
     wanted = {
-        frozenset({_facing(topology, circuit, link), microsoft_edge(circuit.name, link, domain)}) for link in Link
+        frozenset({_facing(topology, circuit, link), microsoft_edge(circuit.name, link, cell.domain)}) for link in Link
     }
     expected = {
         frozenset(one.routers)
         for one in topology.expectations
-        if isinstance(one, SessionExpectation) and one.family in (None, family)
+        if isinstance(one, SessionExpectation)
+        and one.family in (None, cell.family)
+        and one.state is SessionState.ESTABLISHED
     }
     return wanted <= expected
 
 
-def _reached(topology: Topology, planned: Plan, domain: RoutingDomain, family: Family) -> bool:
-    """Whether packets have to be answered in both directions between a site and what the peering reaches."""
+def _reached(topology: Topology, planned: Plan, tables: LabTables, circuit: Circuit, cell: Cell) -> bool:
+    """Whether packets have to be answered both ways between a site and what the peering reaches, by this circuit."""
+    edges = {microsoft_edge(circuit.name, link, cell.domain) for link in Link}
     sites = {network.name for network in topology.customer.networks}
-    private = domain is RoutingDomain.PRIVATE
+    private = cell.domain is RoutingDomain.PRIVATE
     azure = topology.azure
     far = {one.network.name for one in azure.vnets} if private else {one.network.name for one in azure.services}
     ways = {
@@ -109,9 +115,10 @@ def _reached(topology: Topology, planned: Plan, domain: RoutingDomain, family: F
         for one in topology.expectations
         if isinstance(one, ReachabilityExpectation) and one.reachable
         for flow in flows_of(one, planned)
-        if flow.family is family
+        if flow.family is cell.family
         and {flow.source in sites, flow.destination in sites} == {True, False}
         and (flow.source in far or flow.destination in far)
+        and edges.intersection(predict_flow(planned, tables, flow).forward)
     }
     return {(True, False), (False, True)} <= ways
 
@@ -120,7 +127,7 @@ def coverage() -> dict[Cell, list[str]]:
     """The files that prove each cell."""
     found: dict[Cell, list[str]] = {cell: [] for cell in CELLS}
     for file in TOPOLOGIES:
-        for cell in proven_by(file):
+        for cell in proven_by(load_topology(file)):
             found[cell].append(file.stem)
     return found
 

@@ -128,11 +128,11 @@ NATIONAL_REGIONS = (
 )
 
 US_GOVERNMENT_SERVICES = (
-    Service("Exchange Online", 5110),
-    Service("SharePoint Online", 5120),
-    Service("Skype For Business Online", 5130),
+    Service("Exchange Online", 5110, needs_authorization=True),
+    Service("SharePoint Online", 5120, needs_authorization=True),
+    Service("Skype For Business Online", 5130, needs_authorization=True),
     Service("Microsoft Entra ID", 5160),
-    Service("Other Office 365 Online services", 5200),
+    Service("Other Office 365 Online services", 5200, needs_authorization=True),
 )
 
 REGIONS_WITHOUT_VALUE = (
@@ -171,5 +171,10 @@ PUBLIC_COMMUNITIES = frozenset(
     )
 )
 """Every community that is published for Microsoft peering."""
-MICROSOFT_365_COMMUNITIES = frozenset(microsoft_community(one.value) for one in SERVICES if one.needs_authorization)
-"""Those that a route filter may name only where Microsoft has authorised the subscription."""
+MICROSOFT_365_COMMUNITIES = frozenset(
+    microsoft_community(one.value) for one in (*SERVICES, *US_GOVERNMENT_SERVICES) if one.needs_authorization
+)
+"""Those that a route filter may name only where Microsoft has authorised the subscription.
+
+The table marks those of the public cloud; that the same services of the US Government's need it too is inferred.
+"""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 
-from lab.bgp import Family, Prefix, family_of, is_private_asn, within
+from lab.bgp import AsPath, Community, Family, Prefix, Route, family_of, is_private_asn, within
 from lab.expressroute import assumptions
 from lab.expressroute.assumptions import ASSUMPTIONS, Assumption, Assumptions
 from lab.expressroute.communities import (
@@ -14,8 +15,9 @@ from lab.expressroute.communities import (
     REGIONS,
     microsoft_community,
 )
+from lab.expressroute.facts import MICROSOFT_ASN
 from lab.plan.microsoft_edge import Edge, edge_towards_customer
-from lab.policy import Change, Policy, SessionRules
+from lab.policy import Change, Policy, evaluate
 from lab.topology import Circuit, Layer3, Link, Peering, PublicPrefixes, RoutingDomain, Site, Sku, Topology
 
 _REGIONAL = frozenset(
@@ -58,9 +60,13 @@ def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
                 yield assumptions.BFD_MULTIPLIER
             yield from _limits(topology, circuit, peering, assumed)
             if peering.public is None:
-                yield from _private(topology, peering)
+                yield from _private(topology)
             else:
                 yield from _public(topology, circuit, peering, peering.public)
+    if any(map(_adds_communities, _of_customer(topology))):
+        yield assumptions.CUSTOMER_COMMUNITIES
+    if _sends_back(topology):
+        yield assumptions.OWN_ASN_ACCEPTED
     if topology.global_reach:
         yield assumptions.GLOBAL_REACH_PREPENDS
         yield assumptions.GLOBAL_REACH_TO_GATEWAY
@@ -68,21 +74,67 @@ def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
         yield assumptions.EDGE_PATHS
 
 
-def _private(topology: Topology, peering: Peering) -> Iterator[Assumption]:
+def _private(topology: Topology) -> Iterator[Assumption]:
     if topology.azure.vnets:
         yield assumptions.PRIVATE_ASNS_TO_CUSTOMER
-    if any(
+
+
+def _private_peerings(topology: Topology) -> Iterator[Peering]:
+    yield from (one for circuit in topology.circuits for one in circuit.peerings if one.public is None)
+
+
+def _of_customer(topology: Topology) -> Iterator[Policy]:
+    """The policies that routes of the customer pass on their way to private peering."""
+    peerings = [*_private_peerings(topology)]
+    yield from (policy for one in peerings for _, rules in one.rules for policy in rules.export_policies)
+    for site in topology.customer.sites if peerings else ():
+        for access in site.access:
+            yield from (*access.rules.export_policies, *access.provider_rules.import_policies)
+        for _, edge in site.bgp:
+            yield from (*edge.ibgp.export_policies, *edge.ibgp.import_policies)
+
+
+def _adds_communities(policy: Policy) -> bool:
+    return any(
         change.communities or change.large_communities or change.extended_communities or change.route_targets
-        for _, rules in peering.rules
-        for change in _changes(rules)
-    ):
-        yield assumptions.CUSTOMER_COMMUNITIES
+        for change in _changes((policy,))
+    )
+
+
+def _sends_back(topology: Topology) -> bool:
+    """Whether a route of Microsoft's passes the policies of routers that face it, in and out again."""
+    ends = [(peering, rules) for peering in _private_peerings(topology) for _, rules in peering.rules]
+    for said in _from_microsoft(topology):
+        at = [rules for peering, rules in ends if _carries(peering, said)]
+        heard = [one for rules in at if (one := evaluate(rules.import_policies, said).route) is not None]
+        if any(evaluate(rules.export_policies, one).accepted for rules in at for one in heard):
+            return True
+    return False
+
+
+def _carries(peering: Peering, route: Route) -> bool:
+    return peering.subnet(Link.PRIMARY, family_of(route.prefix)) is not None
+
+
+def _from_microsoft(topology: Topology) -> Iterator[Route]:
+    """The routes that private peering sends: to VNets and, with Global Reach, to the other sites."""
+    azure, asn = topology.azure, int(MICROSOFT_ASN)
+    for vnet in azure.vnets:
+        tags = () if vnet.community is None else tuple(filter(None, (vnet.community, azure.regional_community)))
+        yield from (_route(prefix, AsPath.of(asn), tags) for prefix in vnet.network.prefixes)
+    for site in topology.customer.sites if topology.global_reach else ():
+        yield from (_route(prefix, AsPath.of(asn, asn, int(site.asn))) for prefix in _own(site))
+
+
+def _route(prefix: Prefix, as_path: AsPath, communities: tuple[Community, ...] = ()) -> Route:
+    nowhere = ip_address("0.0.0.0" if prefix.version == 4 else "::")  # noqa: S104  # no policy has a say in it
+    return Route(prefix=prefix, next_hop=nowhere, as_path=as_path, communities=communities)
 
 
 def _public(topology: Topology, circuit: Circuit, peering: Peering, public: PublicPrefixes) -> Iterator[Assumption]:
     asns = [site.asn for site in topology.customer.sites]
     asns += [circuit.carrier.asn] if isinstance(circuit.carrier, Layer3) else []
-    asns += [asn for _, rules in peering.rules for change in _changes(rules) for asn in change.prepend]
+    asns += [a for _, rules in peering.rules for change in _changes(rules.export_policies) for a in change.prepend]
     if any(map(is_private_asn, asns)):
         yield assumptions.PUBLIC_PRIVATE_ASNS
     own = [prefix for site in topology.customer.sites for prefix in _own(site)]
@@ -135,9 +187,9 @@ def _own(site: Site) -> Iterator[Prefix]:
         yield from (leaked.prefix for leaked in edge.leaked_networks)
 
 
-def _changes(rules: SessionRules) -> Iterator[Change]:
-    """Everything that the export policies of a session, or those that they call, may change."""
-    waiting: list[Policy] = list(rules.export_policies)
+def _changes(policies: Iterable[Policy]) -> Iterator[Change]:
+    """Everything that policies, or those that they call, may change."""
+    waiting: list[Policy] = list(policies)
     while waiting:
         for term in waiting.pop().terms:
             yield term.change

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 from lab.bgp import Prefix
 from lab.errors import InputError
+from lab.expressroute.facts import ECMP_CIRCUITS
 from lab.plan import Plan
 from lab.plan.assumed import of_unknown_reach, that_mattered
 from lab.plan.azure import plan_private, plan_public
 from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
 from lab.plan.draft import HOLD_TIME_S, Draft
 from lab.plan.faults import faults
+from lab.plan.microsoft_edge import GATEWAY_BEST_PATH
 from lab.plan.microsoft_sessions import facing_asn
 from lab.plan.sites import plan_access, plan_ibgp, plan_site
 from lab.plan.vpns import VPN_FIDELITY, plan_vpns
-from lab.topology import ConnectivityModel, Layer3, Site, Topology
+from lab.topology import ConnectivityModel, Layer3, RoutingDomain, Site, Topology
 
 _MOST_FAULTS = 5
 """That one error names."""
@@ -90,4 +92,20 @@ def _fidelity(topology: Topology) -> Iterator[str]:
     if topology.azure.gateway_instances == 1 and topology.azure.vnets:
         yield "gateway: one instance; a real one has two"
     yield from of_unknown_reach(topology)
+    yield from _stand_ins(topology)
     yield from that_mattered(topology)
+
+
+def _stand_ins(topology: Topology) -> Iterator[str]:
+    """What the lab does in another way than the real routers, where the topology has it."""
+    peerings = [peering for circuit in topology.circuits for peering in circuit.peerings]
+    if any(peering.bfd for peering in peerings):
+        yield "BFD: a process of the lab for each router; a busy computer can delay its packets"
+    if any(peering.public and peering.public.nat for peering in peerings):
+        yield "NAT: nftables of Linux translates; which address and port a flow gets is the kernel's choice"
+    circuits = sum(one.peering(RoutingDomain.PRIVATE) is not None for one in topology.circuits)
+    if circuits > ECMP_CIRCUITS and topology.azure.vnets:
+        yield (
+            f"gateway: shares load over {GATEWAY_BEST_PATH.maximum_paths} equal paths of any of {circuits} circuits; "
+            f"documented are {ECMP_CIRCUITS} circuits at most"
+        )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from asked import in_list
 from circuits import AZURE, PRIVATE, circuit, microsoft_peering, public, service, topology
 from lab.bgp import Asn, Community, Counted, RemovePrivate, parse_prefix
 from lab.cli import main
@@ -20,9 +21,23 @@ from lab.expressroute.assumptions import (
     wrong_answers,
 )
 from lab.plan.assumed import of_unknown_reach, that_mattered
-from lab.policy import Change, CommunityChange, Fate, Policy, SessionRules, Term
+from lab.policy import Change, CommunityChange, Fate, Match, Policy, SessionRules, Term
 from lab.report.assumptions import as_json, as_text
-from lab.topology import Bfd, Circuit, Customer, EdgeBgp, GlobalReach, Link, Nat, Network, Peering, Site, Sku, Topology
+from lab.topology import (
+    Access,
+    Bfd,
+    Circuit,
+    Customer,
+    EdgeBgp,
+    GlobalReach,
+    Link,
+    Nat,
+    Network,
+    Peering,
+    Site,
+    Sku,
+    Topology,
+)
 
 CHANGED = Assumptions(
     (
@@ -44,6 +59,8 @@ CHANGED = Assumptions(
         ("bfd_multiplier", "5"),
     )
 )
+
+TAGS = Change(communities=CommunityChange(add=(Community("1:1"),)))
 
 
 def answers(assumed: Assumptions) -> dict[str, Any]:
@@ -136,6 +153,27 @@ def exporting(change: Change) -> Peering:
     return replace(PRIVATE, rules=(("ce1", SessionRules(export_policies=(policy,))),))
 
 
+def reflecting(*, export: str) -> Peering:
+    """Private peering with two edges that take everything, and of which one exports everything, or its own networks."""
+    listed = Term(fate=Fate.ACCEPT, match=Match(prefix_list=in_list("10.10.0.0/16", 16, 16)))
+    everything = Policy(name="all", terms=(Term(fate=Fate.ACCEPT),))
+    own = Policy(name="own", terms=(listed,))
+    exports = {"all": everything, "own": own}[export]
+    rules = (
+        ("ce1", SessionRules(import_policies=(everything,), export_policies=(own,))),
+        ("ce2", SessionRules(import_policies=(everything,), export_policies=(exports,))),
+    )
+    return replace(PRIVATE, rules=rules)
+
+
+def tagging_at_its_sites() -> Customer:
+    """A customer with a site whose edge tags what it says to the provider."""
+    tags = Policy(name="tags", terms=(Term(fate=Fate.ACCEPT, change=TAGS),))
+    line = Access(customer_edge="ce1", provider_edge="pe1", blocks=(), rules=SessionRules(export_policies=(tags,)))
+    hq = Network(name="hq", prefixes=(parse_prefix("10.10.0.0/16"),))
+    return Customer(sites=(Site(asn=Asn(65001), routers=("ce1",), networks=(hq,), access=(line,)),))
+
+
 def on_microsoft_peering(*communities: str, sku: Sku = Sku.STANDARD) -> Circuit:
     """A circuit with Microsoft peering only."""
     return circuit(sku, peerings=(microsoft_peering(public(*communities)),))
@@ -150,7 +188,6 @@ def with_networks(number: int) -> Topology:
 
 
 LIMITS = ["prefix_limit_counts", "prefix_limit_warning_percent", "prefix_limit_restart_s"]
-TAGS = Change(communities=CommunityChange(add=(Community("1:1"),)))
 ENTRA = replace(AZURE, vnets=(), services=(service("entra", "198.18.60.0/24", "12076:5060"),))
 
 
@@ -173,6 +210,21 @@ ENTRA = replace(AZURE, vnets=(), services=(service("entra", "198.18.60.0/24", "1
             topology(circuit(peerings=(exporting(Change(prepend=(Asn(65001),))),))),
             ["private_asns_to_customer"],
             id="the customer prepends",
+        ),
+        pytest.param(
+            topology(customer=tagging_at_its_sites()),
+            ["customer_communities", "private_asns_to_customer"],
+            id="a site tags towards the provider",
+        ),
+        pytest.param(
+            topology(circuit(peerings=(reflecting(export="all"),))),
+            ["own_asn_accepted", "private_asns_to_customer"],
+            id="the customer sends back what it got",
+        ),
+        pytest.param(
+            topology(circuit(peerings=(reflecting(export="own"),))),
+            ["private_asns_to_customer"],
+            id="the customer sends its own networks only",
         ),
         pytest.param(with_networks(74), ["private_asns_to_customer"], id="below the limit"),
         pytest.param(with_networks(75), ["private_asns_to_customer", *LIMITS], id="near the limit"),

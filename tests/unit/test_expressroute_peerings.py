@@ -150,8 +150,9 @@ def test_microsoft_365_needs_authorisation(community: Community) -> None:
 
 
 def test_which_communities_are_those_of_microsoft_365() -> None:
-    """The four that the table of expressroute-routing.md, 2026-03-12, marks."""
-    assert sorted(MICROSOFT_365_COMMUNITIES) == ["12076:5010", "12076:5020", "12076:5030", "12076:5100"]
+    """The four that the table of expressroute-routing.md, 2026-03-12, marks, and the same of the US Government."""
+    values = [5010, 5020, 5030, 5100, 5110, 5120, 5130, 5200]
+    assert sorted(MICROSOFT_365_COMMUNITIES) == [f"12076:{value}" for value in values]
 
 
 def test_locations_and_areas_speak_of_the_same_regions() -> None:

@@ -172,6 +172,7 @@ SERVICES = {
     "entra": ("12076:5060",),
     "eus-entra": ("12076:51004", "12076:5060"),
     "exchange": ("12076:5010", "12076:51002"),
+    "gov-exchange": ("12076:5110",),
 }
 EVERYTHING = tuple(dict.fromkeys(one for tags in SERVICES.values() for one in tags))
 
@@ -223,7 +224,10 @@ def test_a_route_filter_may_be_assumed_to_need_all_its_communities() -> None:
         pytest.param(Sku.STANDARD, "Amsterdam", "weu neu fra entra", id="Standard: the area"),
         pytest.param(Sku.STANDARD, "Las Vegas", "eus entra eus-entra", id="Standard in North America"),
         pytest.param(
-            Sku.PREMIUM, "Amsterdam", "weu neu fra eus entra eus-entra exchange", id="Premium: all, and Microsoft 365"
+            Sku.PREMIUM,
+            "Amsterdam",
+            "weu neu fra eus entra eus-entra exchange gov-exchange",
+            id="Premium: all, and Microsoft 365",
         ),
         pytest.param(Sku.STANDARD, "Atlantis", "entra", id="an unknown location reaches no region"),
     ],

@@ -16,7 +16,7 @@ from lab.plan.draft import Draft
 from lab.plan.faults import faults
 from lab.plan.naming import gateways, towards
 from lab.plan.of_topology import plan
-from lab.topology import GlobalReach, Link, LinkSubnet, Provisioning, Topology
+from lab.topology import Bfd, GlobalReach, Link, LinkSubnet, Nat, Provisioning, Topology
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 FILES = sorted(TOPOLOGIES.glob("*.yaml"))
@@ -362,3 +362,31 @@ def test_a_plan_without_global_reach_joins_no_edges_of_two_circuits() -> None:
         GlobalReach(circuits=("ams", "lon"), blocks=tuple(map(parse_prefix, ("192.168.8.0/29", "2001:db8:8::/125")))),
     )
     assert "lon-msee1" not in neighbors(plan(replace(file, global_reach=())), "ams-msee1")
+
+
+def test_what_stands_in_for_the_real_thing_is_said_where_it_is_used() -> None:
+    """BFD, translation, and load over more circuits than the document allows; nothing of it elsewhere."""
+    made = topology(circuit(peerings=(PRIVATE, microsoft_peering(public()))))
+    translated = replace(
+        made,
+        circuits=(
+            circuit(
+                peerings=(
+                    replace(PRIVATE, bfd=Bfd()),
+                    microsoft_peering(public(nat=Nat(pools=((Link.PRIMARY, parse_prefix("198.19.0.0/30")),)))),
+                )
+            ),
+        ),
+    )
+    many = replace(made, circuits=tuple(circuit(name=f"c{number}") for number in range(5)))
+    four = replace(many, circuits=many.circuits[:4])
+
+    starts = {one: [line.partition(":")[0] for line in plan(one).fidelity] for one in (made, translated, four, many)}
+    assert not {"BFD", "NAT"} & set(starts[made])
+    assert {"BFD", "NAT"} <= set(starts[translated])
+    assert sum("share" in line for line in plan(four).fidelity) == 0
+    (line,) = (one for one in plan(many).fidelity if "share" in one)
+    assert line == (
+        "gateway: shares load over 8 equal paths, whichever of 5 circuits they are of; "
+        "documented are 4 circuits at most"
+    )

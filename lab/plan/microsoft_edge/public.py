@@ -146,7 +146,9 @@ EVERY_REGION = tuple(one.name for one in (*REGIONS, *NATIONAL_REGIONS))
 MICROSOFT_365 = Term(
     name="microsoft-365-needs-premium",
     fate=Fate.REJECT,
-    match=_any_of("microsoft-365", [one.value for one in SERVICES if one.needs_authorization]),
+    match=_any_of(
+        "microsoft-365", [one.value for one in (*SERVICES, *US_GOVERNMENT_SERVICES) if one.needs_authorization]
+    ),
 )
 OTHER_REGIONS = Term(name="other-regions", fate=Fate.REJECT, match=_any_of("regional", _values(EVERY_REGION)))
 GLOBAL_SERVICES = Term(
