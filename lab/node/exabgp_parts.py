@@ -199,6 +199,16 @@ def _queue_in_place_of_earlier(rib: OutgoingRIB, change: Any) -> None:  # noqa: 
     _update_rib(rib, change)
 
 
+def _together(rib: OutgoingRIB, _grouped: object) -> Iterator[Update]:
+    """What is queued, as UPDATEs of prefixes with equal attributes. The original does so for plain IPv4 alone."""
+    by_attributes, attributes = rib._new_attr_af_nlri, rib._new_attribute
+    rib._new_nlri, rib._new_attr_af_nlri, rib._new_attribute = {}, {}, {}
+    for index, families in by_attributes.items():
+        for changes in families.values():
+            if changes:
+                yield Update([change.nlri for change in changes.values()], attributes[index])
+
+
 def _as_it_is(_neighbor: Neighbor, change: Any) -> Any:  # noqa: ANN401
     """A change that is for one neighbour, and has no `next-hop self`. The original makes a deep copy of each."""
     return change
@@ -342,6 +352,7 @@ def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     static.route_distinguisher = _route_distinguisher
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier
+    OutgoingRIB.updates = _together
     Neighbor.remove_self = _as_it_is
     Connection.new_update = _send_withdrawals_too
     loop.Peer = _Peer

@@ -57,6 +57,8 @@ from lab.router import Router
 from lab.wire import UpdateError
 
 CONNECT_DEADLINE_S = 30.0
+LONGEST_WAIT_FOR_MORE_S = 0.1
+"""How long routes are held back while UPDATEs arrive: RFC 4271 §9.2.1.1 has 5 s on iBGP and 30 s on eBGP."""
 _ALREADY_GONE = (errno.ESRCH, errno.ENODEV)
 
 
@@ -113,6 +115,7 @@ class _Program:
         self._links = LinkMonitor()
         self._interfaces = {interface.name for interface in node.interfaces}
         self._outbox = Outbox()
+        self._more_arrived, self._waits_since_s = False, 0.0
         self._commands: list[str] = []
         self._to_try: list[str] = []
         self._held_down: dict[str, float] = {}
@@ -149,6 +152,7 @@ class _Program:
             if session is not None:
                 self._handle(SessionDown(session=session, reason=f"closed by {self._node.name}: {problem}"))
             raise
+        self._more_arrived = True
         if event is not None:
             for fault in event.faults:
                 sys.stderr.write(f"{self._node.name}: from {peer}: {fault.text}\n")
@@ -173,8 +177,17 @@ class _Program:
         return False
 
     def take_commands(self) -> list[str]:
-        """What the router wants the speaker to say."""
-        self._say_what_waits()
+        """What the router wants the speaker to say.
+
+        While UPDATEs arrive, routes wait for more of them, though not for long: the speaker's next turn comes at once.
+        """
+        now_s = time.monotonic()
+        if not self._more_arrived:
+            self._waits_since_s = now_s
+        if not self._more_arrived or now_s > self._waits_since_s + LONGEST_WAIT_FOR_MORE_S:
+            self._waits_since_s = now_s
+            self._say_what_waits()
+        self._more_arrived = False
         commands, self._commands = self._commands, []
         return commands
 
