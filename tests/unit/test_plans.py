@@ -378,15 +378,11 @@ def test_what_stands_in_for_the_real_thing_is_said_where_it_is_used() -> None:
             ),
         ),
     )
-    many = replace(made, circuits=tuple(circuit(name=f"c{number}") for number in range(5)))
-    four = replace(many, circuits=many.circuits[:4])
+    many, four = many_circuits(5), many_circuits(4)
 
     starts = {one: [line.partition(":")[0] for line in plan(one).fidelity] for one in (made, translated, four, many)}
     assert not {"BFD", "NAT"} & set(starts[made])
     assert {"BFD", "NAT"} <= set(starts[translated])
     assert sum("share" in line for line in plan(four).fidelity) == 0
     (line,) = (one for one in plan(many).fidelity if "share" in one)
-    assert line == (
-        "gateway: shares load over 8 equal paths, whichever of 5 circuits they are of; "
-        "documented are 4 circuits at most"
-    )
+    assert line == ("gateway: shares load over 8 equal paths of any of 5 circuits; documented are 4 circuits at most")
