@@ -95,6 +95,6 @@ def _stand_ins(topology: Topology) -> Iterator[str]:
     circuits = sum(one.peering(RoutingDomain.PRIVATE) is not None for one in topology.circuits)
     if circuits > ECMP_CIRCUITS and topology.azure.vnets:
         yield (
-            f"gateway: shares load over {GATEWAY_BEST_PATH.maximum_paths} equal paths, whichever of {circuits} circuits "
-            f"they are of; documented are {ECMP_CIRCUITS} circuits at most"
+            f"gateway: shares load over {GATEWAY_BEST_PATH.maximum_paths} equal paths, whichever of {circuits} "
+            f"circuits they are of; documented are {ECMP_CIRCUITS} circuits at most"
         )
