@@ -7,7 +7,7 @@ from itertools import combinations
 
 from lab.bgp import Community
 from lab.errors import Mistake
-from lab.expressroute import rules
+from lab.expressroute import public_rules, rules
 from lab.expressroute.assumptions import MICROSOFT_365, wrong_answers
 from lab.expressroute.facts import BANDWIDTHS_MBPS, DIRECT_BANDWIDTHS_MBPS
 from lab.expressroute.rules import Finding
@@ -119,15 +119,15 @@ def _microsoft(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> I
         for index in range(reading.count(*path, link)):
             block = reading.part(*path, link, index)
             if block is not None:
-                yield (*path, link, index), rules.public_block(block.subnet)
+                yield (*path, link, index), public_rules.public_block(block.subnet)
     for index in range(reading.count(*path, "advertised_prefixes")):
         prefix = reading.part(*path, "advertised_prefixes", index)
         if prefix is not None:
-            yield (*path, "advertised_prefixes", index), rules.public_prefix(prefix)
+            yield (*path, "advertised_prefixes", index), public_rules.public_prefix(prefix)
     asn_at, asn = _facing_asn(reading, circuit)
     if asn is not None:
         registered = reading.part(*path, "customer_asn")
-        yield (*path, "customer_asn") if registered is not None else asn_at, rules.public_asn(asn, registered)
+        yield (*path, "customer_asn") if registered is not None else asn_at, public_rules.public_asn(asn, registered)
     of_services = set(_service_communities(reading))
     authorized = dict(_assumed(reading)).get(MICROSOFT_365.name) == "granted"
     for key in ("route_filter", "ipv6_route_filter"):
@@ -135,8 +135,8 @@ def _microsoft(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> I
             community = reading.part(*path, key, index)
             if community is not None:
                 at = (*path, key, index)
-                yield at, rules.filter_community(community, of_services)
-                yield at, rules.filter_authorization(community, authorized=authorized)
+                yield at, public_rules.filter_community(community, of_services)
+                yield at, public_rules.filter_authorization(community, authorized=authorized)
 
 
 def _nat(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterator[tuple[Path, Finding | None]]:
@@ -148,10 +148,10 @@ def _nat(reading: TopologyReading, circuit: CircuitPlace, path: Path) -> Iterato
     for key in ("pool", *LINKS):
         pool = reading.part(*path, "nat", key)
         if pool is not None:
-            yield (*path, "nat", key), rules.nat_pool(pool, None if None in listed else listed)
+            yield (*path, "nat", key), public_rules.nat_pool(pool, None if None in listed else listed)
     facing = facing_routers(reading, circuit)
     if reading.part(*path, "nat", "pool") is not None and facing is not None:
-        yield (*path, "nat"), rules.shared_pool((facing[0], facing[1]))
+        yield (*path, "nat"), public_rules.shared_pool((facing[0], facing[1]))
 
 
 def _services(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
@@ -161,7 +161,7 @@ def _services(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]
         for index in range(reading.count(*path)):
             prefix = reading.part(*path, index)
             if prefix is not None:
-                yield (*path, index), rules.service_prefix(prefix)
+                yield (*path, index), public_rules.service_prefix(prefix)
 
 
 def _facing_asn(reading: TopologyReading, circuit: CircuitPlace) -> tuple[Path, int | None]:

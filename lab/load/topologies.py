@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from lab.bgp import Family, family_of
 from lab.errors import Mistake
-from lab.expressroute import rules
+from lab.expressroute import public_rules, rules
 from lab.expressroute.rules import Finding, Kind
 from lab.expressroute.services import BY_NAME
 from lab.load.circuit_rules import check_circuits
@@ -177,7 +177,7 @@ def _pools(reading: TopologyReading) -> Iterator[Claim]:
         for key in ("pool", *LINKS):
             path = (*peering, "nat", key)
             pool = reading.part(*path)
-            if pool is not None and rules.nat_pool(pool, None) is None:
+            if pool is not None and public_rules.nat_pool(pool, None) is None:
                 name = f"{circuit.name} {key}".strip() if key in LINKS else circuit.name or "of both links"
                 yield Claim(kind=Kind.POOL, name=name, prefix=pool, path=path)
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from lab.bgp import Community, family_of, parse_prefix
-from lab.expressroute import rules
+from lab.expressroute import public_rules, rules
 from lab.expressroute.communities import MICROSOFT_365_COMMUNITIES, REGION_NAMES
 from lab.expressroute.locations import AREAS, LOCATIONS
 from lab.expressroute.public_space import NOT_PUBLIC, special_range
@@ -44,14 +44,14 @@ def broken(finding: Finding | None) -> Rule | None:
 def test_public_prefixes(prefix: str, is_public: bool) -> None:  # noqa: FBT001
     """A prefix is public where it is in none of the special ranges and holds none (RFC 6890, RFC 4291 §2.4)."""
     found = parse_prefix(prefix)
-    assert broken(rules.public_prefix(found)) is (None if is_public else rules.PUBLIC_PREFIX)
-    assert broken(rules.public_block(found)) is (None if is_public else rules.PUBLIC_BLOCK)
+    assert broken(public_rules.public_prefix(found)) is (None if is_public else rules.PUBLIC_PREFIX)
+    assert broken(public_rules.public_block(found)) is (None if is_public else rules.PUBLIC_BLOCK)
 
 
 @pytest.mark.parametrize("prefix", ["0.0.0.0/0", "::/0"])
 def test_the_default_route_is_no_public_prefix(prefix: str) -> None:
     """A default route is not accepted on Microsoft peering (expressroute-routing.md, 2026-03-12), and is named."""
-    finding = rules.public_prefix(parse_prefix(prefix))
+    finding = public_rules.public_prefix(parse_prefix(prefix))
     assert finding is not None
     assert finding.what == f"{prefix} is the default route"
 
@@ -73,7 +73,7 @@ def test_the_default_route_is_no_public_prefix(prefix: str) -> None:
 )
 def test_asns_of_microsoft_peering(asn: int, registered: int | None, rule: Rule | None) -> None:
     """Public, or private with a public AS for the prefixes (expressroute-routing.md, 2026-03-12)."""
-    assert broken(rules.public_asn(asn, registered)) is rule
+    assert broken(public_rules.public_asn(asn, registered)) is rule
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ def test_what_global_reach_joins(skus: tuple[str, str], locations: tuple[str, st
 def test_communities_of_a_route_filter() -> None:
     """A filter names published communities, or those that a service of the topology carries."""
     own = Community("12076:51999")
-    assert rules.filter_community(Community("12076:51002")) is None
-    assert broken(rules.filter_community(own)) is rules.FILTER_COMMUNITY
-    assert rules.filter_community(own, {own}) is None
-    assert broken(rules.filter_community(Community("12076:50002"))) is rules.FILTER_COMMUNITY
+    assert public_rules.filter_community(Community("12076:51002")) is None
+    assert broken(public_rules.filter_community(own)) is rules.FILTER_COMMUNITY
+    assert public_rules.filter_community(own, {own}) is None
+    assert broken(public_rules.filter_community(Community("12076:50002"))) is rules.FILTER_COMMUNITY
 
 
 @pytest.mark.parametrize("community", sorted(MICROSOFT_365_COMMUNITIES))
 def test_microsoft_365_needs_authorisation(community: Community) -> None:
     """A filter with Microsoft 365 does not attach without authorisation (how-to-routefilter-cli.md, 2023-09-15)."""
-    assert broken(rules.filter_authorization(community, authorized=False)) is rules.FILTER_AUTHORIZATION
-    assert rules.filter_authorization(community, authorized=True) is None
-    assert rules.filter_authorization(Community("12076:5060"), authorized=False) is None
+    assert broken(public_rules.filter_authorization(community, authorized=False)) is rules.FILTER_AUTHORIZATION
+    assert public_rules.filter_authorization(community, authorized=True) is None
+    assert public_rules.filter_authorization(Community("12076:5060"), authorized=False) is None
 
 
 def test_which_communities_are_those_of_microsoft_365() -> None:
@@ -194,3 +194,40 @@ def test_the_prefixes_of_shipped_services_are_public_and_apart() -> None:
 def test_special_ranges_are_of_both_families() -> None:
     """Neither family is forgotten."""
     assert {family_of(one).value for one in NOT_PUBLIC} == {"ipv4", "ipv6"}
+
+
+@pytest.mark.parametrize(
+    ("region", "sku", "location", "reached"),
+    [
+        ("West Europe", "local", "Amsterdam", True),
+        ("North Europe", "local", "Amsterdam", False),
+        ("North Europe", "standard", "Amsterdam", True),
+        ("East US", "standard", "Amsterdam", False),
+        ("East US", "premium", "Amsterdam", True),
+        ("East US", "standard", "Nowhere", True),
+        ("US Gov Virginia", "standard", "Amsterdam", True),
+    ],
+)
+def test_a_sku_reaches_vnets_as_far_as_public_prefixes(region: str, sku: str, location: str, *, reached: bool) -> None:
+    """Local the location's regions, Standard those of its area, Premium all; what the tables do not know passes."""
+    assert (rules.region_in_reach(region, sku, location) is None) is reached
+
+
+@pytest.mark.parametrize(
+    ("pool", "rule"),
+    [
+        ("198.19.0.0/30", None),
+        ("198.19.0.0/24", None),
+        ("198.19.0.0/23", rules.POOL_REGISTERED),
+        ("198.19.1.0/30", rules.POOL_REGISTERED),
+        ("10.0.0.0/30", rules.POOL_ADDRESSES),
+        ("0.0.0.0/0", rules.POOL_ADDRESSES),
+        ("2001:2:0:8000::/64", rules.POOL_ADDRESSES),
+    ],
+)
+def test_a_pool_is_public_and_listed(pool: str, rule: Rule | None) -> None:
+    """A pool is inside a listed prefix, whole; without a list that could be read, only its addresses are judged."""
+    found = public_rules.nat_pool(parse_prefix(pool), [parse_prefix("198.19.0.0/24")])
+    assert (found and found.rule) == rule
+    unlisted = public_rules.nat_pool(parse_prefix(pool), None)
+    assert (unlisted and unlisted.rule) == (None if rule is rules.POOL_REGISTERED else rule)
