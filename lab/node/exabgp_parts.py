@@ -199,7 +199,7 @@ def _queue_in_place_of_earlier(rib: OutgoingRIB, change: Any) -> None:  # noqa: 
     _update_rib(rib, change)
 
 
-def _together(rib: OutgoingRIB, _grouped: object) -> Iterator[Update]:
+def grouped_updates(rib: OutgoingRIB, _grouped: object) -> Iterator[Update]:
     """What is queued, as UPDATEs of prefixes with equal attributes. The original does so for plain IPv4 alone."""
     by_attributes, attributes = rib._new_attr_af_nlri, rib._new_attribute
     rib._new_nlri, rib._new_attr_af_nlri, rib._new_attribute = {}, {}, {}
@@ -352,7 +352,7 @@ def reactor(configuration: str, helper: Helper) -> Any:  # noqa: ANN401
     static.route_distinguisher = _route_distinguisher
     Capabilities._refresh = _offer_route_refresh
     OutgoingRIB._update_rib = _queue_in_place_of_earlier
-    OutgoingRIB.updates = _together
+    OutgoingRIB.updates = grouped_updates
     Neighbor.remove_self = _as_it_is
     Connection.new_update = _send_withdrawals_too
     loop.Peer = _Peer
