@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from lab.bgp import (
+    ATTRIBUTES,
     LABEL_MAX,
     Aggregator,
     AsPath,
@@ -39,27 +40,7 @@ _TABLES = {
 _VERSION = "1"
 _SESSION_KEYS = ("session", "routes")
 _HOP_KEYS = ("address", "owner")
-_KEYS = (
-    "prefix",
-    "next_hop",
-    "origin",
-    "as_path",
-    "local_pref",
-    "multi_exit_disc",
-    "communities",
-    "large_communities",
-    "extended_communities",
-    "atomic_aggregate",
-    "aggregator",
-    "originator_id",
-    "cluster_list",
-    "unknown",
-    "rd",
-    "label",
-    "weight",
-    "source",
-    "vrf",
-)
+_KEYS = ("prefix", *ATTRIBUTES)
 """Of a route: one that is not known may well say what a policy asks about."""
 
 

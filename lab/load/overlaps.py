@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.bgp import Prefix
+from lab.bgp import Prefix, within
 from lab.expressroute.rules import Kind, overlap_rule
 from lab.load.source import Step
 
@@ -28,16 +28,12 @@ def overlaps(claims: Sequence[Claim]) -> Iterator[tuple[Claim, str, str]]:
     order = {id(claim): index for index, claim in enumerate(claims)}
     around: list[Claim] = []
     for claim in sorted(claims, key=lambda c: (c.prefix.version, int(c.prefix.network_address), c.prefix.prefixlen)):
-        while around and not _inside(claim.prefix, around[-1].prefix):
+        while around and not within(claim.prefix, around[-1].prefix):
             around.pop()
         if around:
             first, second = sorted((around[-1], claim), key=lambda c: order[id(c)])
             yield second, *_words(first, second)
         around.append(claim)
-
-
-def _inside(inner: Prefix, outer: Prefix) -> bool:
-    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # versions are equal
 
 
 def _words(first: Claim, second: Claim) -> tuple[str, str]:
