@@ -62,7 +62,7 @@ from lab.messages import (
 from lab.node import nat
 from lab.plan import Plan, Role
 from lab.processes import how_it_ended
-from lab.runtimes import netns, tagging
+from lab.runtimes import impairing, netns, tagging
 from lab.runtimes.namespaces import start_part
 from lab.tables import ClosedSession, LabTables
 
@@ -288,7 +288,8 @@ class Supervisor:
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
-        self._carry_tags(plan)
+        self._fidelity = (_runtime_fidelity(),)
+        self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
         for node in plan.routers:
@@ -301,9 +302,16 @@ class Supervisor:
         visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
-    def _carry_tags(self, plan: Plan) -> None:
-        self._fidelity = (_runtime_fidelity(),)
-        carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
+    def _impair_wires(self, plan: Plan, index: int) -> int:
+        """Make the impaired wires with interfaces from an index on; returns the first one that is free then."""
+        pid = impairing.impair_wires(plan, self._namespaces, index, self._logs)
+        if pid is not None:
+            self._parts[pid] = impairing.WIRES
+            self._fidelity += (impairing.FIDELITY,)
+        return index + impairing.INDICES_EACH * len(impairing.impaired_wires(plan))
+
+    def _carry_tags(self, plan: Plan, index: int) -> None:
+        carrying = tagging.carry_tags(plan, self._namespaces, index, self._logs)
         if carrying is not None:
             self._fidelity += (carrying.fidelity,)
             if carrying.tagger_pid is not None:

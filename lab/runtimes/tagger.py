@@ -25,6 +25,20 @@ _AT_ONCE = 64
 """Frames that one port is read for before the others have their turn."""
 
 
+def packet_socket(interface: str) -> socket.socket:
+    """What reads and sends whole frames at an interface of this namespace, and says what offloads left to do."""
+    one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    for option in (PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
+        one.setsockopt(SOL_PACKET, option, 1)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+    except PermissionError:  # an ordinary user has what net.core.rmem_max allows
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    one.settimeout(0)
+    one.bind((interface, _ETH_P_ALL))
+    return one
+
+
 class Tagger:
     """It is made before any port is up, so that it misses no frame and no carrier; then `run` takes over a process."""
 
@@ -37,15 +51,7 @@ class Tagger:
 
     def open(self, interface: str) -> int:
         """Read the frames of an interface of the namespace that the calling thread is in; returns its number."""
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        for option in (PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
-            one.setsockopt(SOL_PACKET, option, 1)
-        try:
-            one.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
-        except PermissionError:  # an ordinary user has what net.core.rmem_max allows
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        one.settimeout(0)
-        one.bind((interface, _ETH_P_ALL))
+        one = packet_socket(interface)
         self._sockets[one.fileno()] = one
         self._ways[one.fileno()] = {}
         return one.fileno()
