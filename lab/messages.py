@@ -9,6 +9,7 @@ from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
 from lab.plan import BgpPlan, Plan
+from lab.streams import Stream, StreamResult
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
 
@@ -149,6 +150,21 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendStreams:
+    """Send streams side by side for a time. Answered by StreamsSent when all of them are over."""
+
+    streams: tuple[Stream, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsSent:
+    """What became of the streams, in the order of the question."""
+
+    results: tuple[StreamResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """End the lab. There is no answer but the end of the connection."""
 
@@ -277,6 +293,7 @@ Message = (
     | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported
+    | SendStreams | StreamsSent
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
 )  # fmt: skip
 """Everything that crosses a channel."""

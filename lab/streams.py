@@ -117,11 +117,11 @@ class StreamResult:
     @property
     def disturbed(self) -> str:
         """What keeps the result from saying anything; empty where nothing does."""
-        what = f"{self.stream.source} to {self.stream.destination}, DSCP {self.stream.dscp}"
+        what = f"{self.stream.source} to {self.stream.destination} with DSCP {self.stream.dscp}"
         if 100.0 * self.sent < KEPT_PERCENT * self.planned:
-            return f"the sender of {what}, sent {self.sent} of {self.planned} packets: this computer was too slow"
+            return f"the sender of {what} sent {self.sent} of {self.planned} packets: this computer was too slow"
         if self.overflowed:
-            return f"the receiver of {what}, lost {self.overflowed} packets itself: this computer was too slow"
+            return f"the receiver of {what} lost {self.overflowed} packets itself: this computer was too slow"
         return ""
 
 

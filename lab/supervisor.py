@@ -55,6 +55,7 @@ from lab.messages import (
     ReportChanges,
     RequestRoutes,
     RouterTablesRead,
+    SendStreams,
     Status,
     Stop,
     Tables,
@@ -65,6 +66,7 @@ from lab.processes import how_it_ended
 from lab.runtimes import impairing, netns, tagging
 from lab.runtimes.namespaces import start_part
 from lab.tables import ClosedSession, LabTables
+from lab.traffic import Traffic
 
 ANSWER_DEADLINE_S = 10.0
 _END_S = 1.0
@@ -102,6 +104,7 @@ class Supervisor:
         self._starter = client
         self._control = control
         self._selector = selectors.DefaultSelector()
+        self._traffic = Traffic({}, logs, self._selector)
         self._plan: Plan | None = None
         self._convergence: Convergence | None = None
         self._news = False
@@ -182,6 +185,7 @@ class Supervisor:
         self._selector.unregister(client)
         client.close()
         self._waits = [wait for wait in self._waits if wait.client is not client]
+        self._traffic.forget(client)
         if client is self._starter and (self._control is None or self._plan is None):
             raise _Ended
 
@@ -276,6 +280,8 @@ class Supervisor:
                 client.send(Applied())
             case RequestRoutes(router=router, neighbor=neighbor):
                 client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
+            case SendStreams():
+                self._traffic.send(plan, client, message)
             case ReadStatus():
                 client.send(self._status(plan))
             case Locate(node=node):
@@ -288,6 +294,7 @@ class Supervisor:
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
+        self._traffic = Traffic(self._namespaces, self._logs, self._selector)
         self._fidelity = (_runtime_fidelity(),)
         self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
