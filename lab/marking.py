@@ -7,44 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 
 from lab.bgp import Address, Prefix, within
 from lab.expressroute.dscp import DSCP_VALUES, dscp_text
-
-
-class Protocol(Enum):
-    """What an IP packet carries: ICMP stands for ICMPv6 too."""
-
-    ICMP = "icmp"
-    UDP = "udp"
-    TCP = "tcp"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortRange:
-    """Ports of UDP or TCP, 1 to 65535, both ends included."""
-
-    first: int
-    last: int
-
-    def __contains__(self, port: int) -> bool:
-        return self.first <= port <= self.last
-
-    def __str__(self) -> str:
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What marking looks at. Sources and destinations may be all of a pool; ports are 0 where there are none."""
-
-    protocol: Protocol
-    source: Address | Prefix
-    destination: Address | Prefix
-    dscp: int
-    source_port: int = 0
-    destination_port: int = 0
+from lab.packets import Header, PortRange, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from lab.load import values
 from lab.load.forms import AnyPrefix, Document, OneOrMore, word_for
 from lab.load.scalars import Wrong, choice
-from lab.marking import PortRange, Protocol
+from lab.packets import PortRange, Protocol
 from lab.topology import Towards
 
 Mark = Annotated[int, values.DSCP]

@@ -39,7 +39,7 @@ from lab.load.scalars import (
     text,
     within,
 )
-from lab.marking import PortRange
+from lab.packets import PortRange
 from lab.policy import PrefixRange
 from lab.topology import Secret
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from lab.bgp import Prefix
-from lab.marking import MarkingRule, Protocol, Remark
+from lab.marking import MarkingRule, Remark
 from lab.node import nft
+from lab.packets import Protocol
 
 _TABLE = "erlab_marking"
 _FIELD = {4: "ip", 6: "ip6"}
