@@ -60,7 +60,7 @@ from lab.messages import (
     Stop,
     Tables,
 )
-from lab.node import nat
+from lab.node import nft
 from lab.plan import Plan, Role
 from lab.processes import how_it_ended
 from lab.runtimes import impairing, netns, tagging
@@ -290,7 +290,7 @@ class Supervisor:
                 raise LabBroken(f"{type(message).__name__} is no request")
 
     def _build(self, plan: Plan) -> None:
-        nat.check_program(plan.nodes)
+        nft.check_program(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
@@ -328,7 +328,10 @@ class Supervisor:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
         nodes = [node for node in new.routers if node != old.node(node.name)]
-        questions = {node.name: ConfigureRouter(bgp=node.bgp) for node in nodes if node.bgp is not None}
+        nft.check_program(new.nodes)
+        questions = {
+            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking) for node in nodes if node.bgp is not None
+        }
         self._refuse_late_routers(questions)
         self._plan = new  # what every router is told, whenever it answers
         self._ask_routers(questions, Configured)

@@ -29,6 +29,7 @@ from lab.bgp import (
     family_of,
     within,
 )
+from lab.marking import MarkingRule, Remark
 from lab.policy import NO_RULES, SessionRules
 from lab.shaping import UNIMPAIRED, Impairment, Queues
 from lab.topology import Secret
@@ -236,7 +237,9 @@ class SourceFilter:
 class NodePlan:
     """Everything that one node is. `bgp` is None for hosts and switches.
 
-    Of several translations at one interface the first is in force; an interface has one source filter at most.
+    Of several translations at one interface the first is in force; an interface has one source filter at most. The
+    first rule of `marking` that takes a packet decides over its mark, with the addresses that it has inside of the
+    node's translations.
     """
 
     name: str
@@ -246,6 +249,7 @@ class NodePlan:
     static_routes: tuple[StaticRoute, ...] = ()
     nat: tuple[SourceNat, ...] = ()
     source_filters: tuple[SourceFilter, ...] = ()
+    marking: tuple[MarkingRule, ...] = ()
     queues: tuple[Queues, ...] = ()
 
     @property
@@ -296,10 +300,14 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossConnect:
-    """What a provider's switch joins: frames that enter at one end leave at the other, with that end's tags."""
+    """What a provider's switch joins: frames that enter at one end leave at the other, with that end's tags.
+
+    What `remark` says becomes of the marks of the IP packets in them, both ways; None leaves them alone.
+    """
 
     name: str
     ends: tuple[Tagged, Tagged]
+    remark: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,7 +359,10 @@ class Plan:
         return tuple(node for node in self.nodes if node.bgp is not None)
 
     def without_rules(self) -> Plan:
-        """The plan without all that can change in a running lab: policies, rules, networks and what is said of them."""
+        """The plan without all that can change in a running lab.
+
+        That is policies, rules, networks, marking, and what is said of them.
+        """
         return replace(self, nodes=tuple(map(_without_rules, self.nodes)), fidelity=())
 
     def owner(self, address: Address, seen_from: str) -> str | None:
@@ -466,4 +477,4 @@ def _without_rules(node: NodePlan) -> NodePlan:
         networks=(),
         sessions=tuple(replace(session, rules=NO_RULES) for session in node.bgp.sessions),
     )
-    return replace(node, bgp=bgp)
+    return replace(node, bgp=bgp, marking=())
