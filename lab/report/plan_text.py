@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.expressroute.dscp import dscp_text
 from lab.plan import BfdPlan, BgpPlan, CrossConnect, NodePlan, Plan, SessionPlan, Tagged
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
-from lab.shaping import UNIMPAIRED
+from lab.shaping import UNIMPAIRED, QueueClass, rate_text
 
 
 def plan(planned: Plan) -> str:
@@ -63,6 +64,17 @@ def _packets(node: NodePlan) -> Iterator[str]:
         yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
     for rule in node.marking:
         yield from hanging("  marks ", f"{rule} ({rule.source})" if rule.source else str(rule))
+    for queues in node.queues:
+        yield f"  queues at {queues.interface}: {rate_text(queues.rate_bps)}"
+        yield from unheaded([_class(one) for one in queues.classes], indent="    ")
+
+
+def _class(one: QueueClass) -> tuple[str, str, str, str]:
+    """A class of packets: its name, its marks, its rates, and what waits."""
+    marks = " ".join(map(dscp_text, one.dscps)) or "all other marks"
+    rate = rate_text(one.rate_bps)
+    shares = f"strict, {rate} at most" if one.strict else f"{rate}, up to {rate_text(one.ceil_bps)}"
+    return one.name, marks, shares, f"{one.limit_bytes} bytes wait"
 
 
 def _bgp(bgp: BgpPlan) -> Iterator[str]:
