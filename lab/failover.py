@@ -1,4 +1,4 @@
-"""What a stream of packets showed across a fault: packets lost, the outage with its uncertainty, and what took the time.
+"""What a stream of packets showed across a fault: packets lost, the outage and its uncertainty, what took the time.
 
 Both directions are streams of their own. A sender writes CLOCK_MONOTONIC into each packet, and the receiver's kernel
 stamps its arrival. All times of a result are in milliseconds from the fault.
@@ -10,7 +10,7 @@ after the last lost one was sent, and by the time that the next arriving one was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -22,6 +22,8 @@ from lab.bgp import Family
 LONGEST_STALL_MS = 50.0
 """A sender that paused for longer may have missed an outage: its run proves nothing."""
 _BIN_MS = 10.0
+_MOST_CROSS = 0.5
+"""A direction's stream crosses an interface where at least so many of its packets do: one flow takes one way."""
 _MS = 1e6
 """Nanoseconds in a millisecond."""
 
@@ -51,6 +53,44 @@ class TimedEvent:
     node: str = ""
     text: str = ""
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One event as it was seen, at times of CLOCK_MONOTONIC."""
+
+    at_ns: int
+    until_ns: int
+    kind: EventKind
+    node: str = ""
+    text: str = ""
+    count: int = 1
+
+    def after(self, fault_ns: int) -> TimedEvent:
+        """The event, with its times counted from a fault."""
+        return TimedEvent(
+            at_ms=(self.at_ns - fault_ns) / _MS,
+            until_ms=(self.until_ns - fault_ns) / _MS,
+            kind=self.kind,
+            node=self.node,
+            text=self.text,
+            count=self.count,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A stream of UDP packets in both directions between two hosts: one packet each way every `interval_us`.
+
+    The packets back are sent to where those that arrived came from, so that a translation is followed back.
+    """
+
+    source: str
+    destination: str
+    family: Family
+    interval_us: int = 1000
+    dscp: int = 0
+    port: int = 50001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +167,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamResult:
-    """One direction of a run: before the fault, while it lasted, and from healing on.
-
-    `crossed` is the share of packets that crossed what was about to fail; None where that was not counted.
-    """
+    """One direction of a run: before the fault, while it lasted, and from healing on."""
 
     source: str
     destination: str
@@ -138,14 +175,14 @@ class StreamResult:
     during: Phase
     after: Phase
     series: tuple[Bin, ...]
-    crossed: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverRun:
     """One repetition. `invalid` says why it proves nothing; empty where it does.
 
-    The fault was in force between 0 and `injected_ms`; healing began at `healing_ms`.
+    The fault came into force between 0 and `injected_ms`; healing began at `healing_ms`. `crossed` is the share of one
+    direction's packets that crossed before what was about to fail; None where that was not counted.
     """
 
     there: StreamResult
@@ -153,6 +190,7 @@ class FailoverRun:
     events: tuple[TimedEvent, ...]
     injected_ms: float
     healing_ms: float
+    crossed: float | None = None
     invalid: str = ""
 
     @property
@@ -189,9 +227,7 @@ class FailoverRun:
     @property
     def duplicated(self) -> int:
         """The packets that came again, of the whole run."""
-        return sum(
-            phase.duplicated for one in (self.there, self.back) for phase in (one.before, one.during, one.after)
-        )
+        return sum(phase.duplicated for one in (self.there, self.back) for phase in (one.before, one.during, one.after))
 
     @property
     def reordered(self) -> int:
@@ -235,7 +271,7 @@ class FailoverRun:
         last = [one.until_ms for one in self.events if one.kind is EventKind.FIB and one.until_ms >= self.healing_ms]
         return max(last) - self.healing_ms if last else None
 
-    def _while_it_lasted(self, kind: EventKind) -> Iterable[TimedEvent]:
+    def _while_it_lasted(self, kind: EventKind) -> Iterator[TimedEvent]:
         return iter([one for one in self.events if one.kind is kind and 0 <= one.at_ms < self.healing_ms])
 
 
@@ -294,9 +330,7 @@ def distribution(values: Sequence[float]) -> Distribution | None:
 # from records to results
 
 
-def stream_result(
-    record: StreamRecord, *, fault_ns: int, healing_ns: int, crossed: float | None = None
-) -> StreamResult:
+def stream_result(record: StreamRecord, *, fault_ns: int, healing_ns: int) -> StreamResult:
     """What became of one direction, where the fault began and its healing began at these times of CLOCK_MONOTONIC."""
     sent = record.sent_ns
     first = next((i for i, at in enumerate(sent) if at >= fault_ns), len(sent))
@@ -314,7 +348,6 @@ def stream_result(
         during=during,
         after=after,
         series=_series(record, fault_ns),
-        crossed=crossed,
     )
 
 
@@ -382,7 +415,7 @@ def _series(record: StreamRecord, fault_ns: int) -> tuple[Bin, ...]:
     return tuple(Bin(at_ms=number * _BIN_MS, sent=sent, arrived=got) for number, (sent, got) in sorted(bins.items()))
 
 
-def why_invalid(there: StreamResult, back: StreamResult) -> str:
+def why_invalid(there: StreamResult, back: StreamResult, crossed: float | None) -> str:
     """Why a run proves nothing of a failover; empty where it does."""
     for one in (there, back):
         way = f"{one.source} to {one.destination}"
@@ -393,7 +426,6 @@ def why_invalid(there: StreamResult, back: StreamResult) -> str:
         stall_ms = max(one.before.largest_send_gap_ms, one.during.largest_send_gap_ms)
         if stall_ms > LONGEST_STALL_MS:
             return f"the sender of {way} paused for {stall_ms:.0f} ms: the machine is too busy to measure"
-    counted = [one.crossed for one in (there, back) if one.crossed is not None]
-    if counted and max(counted) < 0.5:
+    if crossed is not None and crossed < _MOST_CROSS:
         return "the stream did not cross what fails: nothing was tested"
     return ""

@@ -18,6 +18,7 @@ from lab.bfd import State
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.events import (
+    CEASE_ADMINISTRATIVE_RESET,
     Announce,
     BfdChanged,
     CloseSession,
@@ -47,9 +48,11 @@ from lab.messages import (
     ReadRouterTables,
     Refresh,
     Refreshed,
+    ResetSession,
     ReportChanges,
     RouterTablesRead,
     SessionReport,
+    SessionReset,
 )
 from lab.netlink import LinkMonitor, Netlink
 from lab.node import bfd, interfaces, nat, speaker
@@ -64,11 +67,17 @@ LONGEST_WAIT_FOR_MORE_S = 0.1
 _ALREADY_GONE = (errno.ESRCH, errno.ENODEV)
 
 
-def run(node: NodePlan, supervisor: Channel) -> None:
-    """Be the router of `node` until the supervisor is gone. Raises LabBroken where the speaker ends."""
+def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
+    """Be the router of `node` until the supervisor is gone. Raises LabBroken where the speaker ends.
+
+    With `again` an earlier process has been it, and the kernel still has what that one configured.
+    """
     try:
-        interfaces.configure(node)
-        nat.configure(node)
+        if again:
+            interfaces.start_again(node)
+        else:
+            interfaces.configure(node)
+            nat.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return
@@ -122,7 +131,7 @@ class _Program:
         self._to_try: list[str] = []
         self._held_down: dict[str, float] = {}
         self._up: set[str] = set()
-        self._changed = False
+        self._changed, self._changed_ns = False, 0
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
         self._told: dict[str, SessionReport] = {}
@@ -260,6 +269,9 @@ class _Program:
                 self._supervisor.send(Configured())
             case Refresh(neighbor=neighbor):
                 self._supervisor.send(self._refresh(neighbor))
+            case ResetSession(session=session):
+                self._reset(session)
+                self._supervisor.send(SessionReset())
             case _:
                 raise LabBroken(f"{type(message).__name__} is no message for a node")
 
@@ -274,6 +286,12 @@ class _Program:
                 down[session.session] = session.why_down
         return Refreshed(sessions=tuple(asked), down=down)
 
+    def _reset(self, session: str) -> None:
+        """Close a session, which may come up again at once."""
+        reason = "administrative reset (RFC 4486 §4, subcode 4)"
+        self._carry_out(CloseSession(session=session, subcode=CEASE_ADMINISTRATIVE_RESET, reason=reason))
+        self._handle(SessionDown(session=session, reason=reason))
+
     def _bfd_changed(self, report: BfdReport) -> None:
         """Tell the router of BFD; a path that is back is tried at once."""
         status = report.changed.status
@@ -282,7 +300,8 @@ class _Program:
         self._handle(BfdChanged(session=report.session, status=status, failure=report.changed.failure))
 
     def _handle(self, event: Event) -> None:
-        self._changed = True
+        if not self._changed:
+            self._changed, self._changed_ns = True, time.monotonic_ns()
         if isinstance(event, SessionUp):
             self._up.add(event.session)
         elif isinstance(event, SessionDown):
@@ -346,4 +365,5 @@ class _Program:
                 self._told[name] = report
                 reports.append(report)
         refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
-        self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused))
+        since_ns = self._changed_ns or time.monotonic_ns()
+        self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused, since_ns=since_ns))

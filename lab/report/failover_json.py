@@ -35,6 +35,7 @@ def _run(run: FailoverRun) -> Object:
     return {
         "invalid": run.invalid or None,
         "ended": run.ended,
+        "crossed": None if run.crossed is None else round(run.crossed, 3),
         **{name: _ms(measure(run)) for name, measure in MEASURES.items()},
         "injected_ms": _ms(run.injected_ms),
         "healing_ms": _ms(run.healing_ms),
@@ -48,7 +49,6 @@ def _stream(one: StreamResult) -> Object:
     return {
         "from": one.source,
         "to": one.destination,
-        "crossed": None if one.crossed is None else round(one.crossed, 3),
         "before": _phase(one.before),
         "during": _phase(one.during),
         "after": _phase(one.after),
