@@ -79,7 +79,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class SteadyStream:
     """A stream of UDP packets in both directions between two hosts: one packet each way every `interval_us`.
 
     The packets back are sent to where those that arrived came from, so that a translation is followed back.
@@ -94,7 +94,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRecord:
+class DirectionRecord:
     """Every packet of one direction, in the order of sending; `arrived_ns` is 0 where one never came.
 
     `stamp_error_ns` is the longest that a packet took from its stamp into the kernel.
@@ -166,7 +166,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamResult:
+class DirectionResult:
     """One direction of a run: before the fault, while it lasted, and from healing on."""
 
     source: str
@@ -185,8 +185,8 @@ class FailoverRun:
     direction's packets that crossed before what was about to fail; None where that was not counted.
     """
 
-    there: StreamResult
-    back: StreamResult
+    there: DirectionResult
+    back: DirectionResult
     events: tuple[TimedEvent, ...]
     injected_ms: float
     healing_ms: float
@@ -194,7 +194,7 @@ class FailoverRun:
     invalid: str = ""
 
     @property
-    def worst(self) -> StreamResult:
+    def worst(self) -> DirectionResult:
         """The direction with the longer outage."""
         return max(self.there, self.back, key=lambda one: one.during.outage_ms)
 
@@ -330,7 +330,7 @@ def distribution(values: Sequence[float]) -> Distribution | None:
 # from records to results
 
 
-def stream_result(record: StreamRecord, *, fault_ns: int, healing_ns: int) -> StreamResult:
+def direction_result(record: DirectionRecord, *, fault_ns: int, healing_ns: int) -> DirectionResult:
     """What became of one direction, where the fault began and its healing began at these times of CLOCK_MONOTONIC."""
     sent = record.sent_ns
     first = next((i for i, at in enumerate(sent) if at >= fault_ns), len(sent))
@@ -341,7 +341,7 @@ def stream_result(record: StreamRecord, *, fault_ns: int, healing_ns: int) -> St
     before, during, after = (
         _phase(record, span, [gap for begin, gap in gaps if span[0] <= begin < span[1]], late) for span in spans
     )
-    return StreamResult(
+    return DirectionResult(
         source=record.source,
         destination=record.destination,
         before=before,
@@ -351,7 +351,7 @@ def stream_result(record: StreamRecord, *, fault_ns: int, healing_ns: int) -> St
     )
 
 
-def _gaps(record: StreamRecord, fault_ns: int) -> list[tuple[int, Gap]]:
+def _gaps(record: DirectionRecord, fault_ns: int) -> list[tuple[int, Gap]]:
     """Every run of lost packets, with the place of its first one."""
     sent, arrived = record.sent_ns, record.arrived_ns
     found, at = [], 0
@@ -382,7 +382,7 @@ def _gaps(record: StreamRecord, fault_ns: int) -> list[tuple[int, Gap]]:
     return found
 
 
-def _late(record: StreamRecord) -> set[int]:
+def _late(record: DirectionRecord) -> set[int]:
     """The packets that arrived behind one that was sent later."""
     late, newest = set[int](), -1
     for _, place in sorted((at, place) for place, at in enumerate(record.arrived_ns) if at):
@@ -392,7 +392,7 @@ def _late(record: StreamRecord) -> set[int]:
     return late
 
 
-def _phase(record: StreamRecord, span: tuple[int, int], gaps: list[Gap], late: set[int]) -> Phase:
+def _phase(record: DirectionRecord, span: tuple[int, int], gaps: list[Gap], late: set[int]) -> Phase:
     begin, end = span
     times = record.sent_ns[max(0, begin - 1) : end]
     return Phase(
@@ -406,7 +406,7 @@ def _phase(record: StreamRecord, span: tuple[int, int], gaps: list[Gap], late: s
     )
 
 
-def _series(record: StreamRecord, fault_ns: int) -> tuple[Bin, ...]:
+def _series(record: DirectionRecord, fault_ns: int) -> tuple[Bin, ...]:
     bins: dict[int, list[int]] = {}
     for sent, arrived in zip(record.sent_ns, record.arrived_ns, strict=True):
         one = bins.setdefault(int((sent - fault_ns) / _MS // _BIN_MS), [0, 0])
@@ -415,7 +415,7 @@ def _series(record: StreamRecord, fault_ns: int) -> tuple[Bin, ...]:
     return tuple(Bin(at_ms=number * _BIN_MS, sent=sent, arrived=got) for number, (sent, got) in sorted(bins.items()))
 
 
-def why_invalid(there: StreamResult, back: StreamResult, crossed: float | None) -> str:
+def why_invalid(there: DirectionResult, back: DirectionResult, crossed: float | None) -> str:
     """Why a run proves nothing of a failover; empty where it does."""
     for one in (there, back):
         way = f"{one.source} to {one.destination}"

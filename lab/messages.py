@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lab.bfd import BfdStatus, Changed
 from lab.bgp import Nlri
 from lab.explanation import Explanation
-from lab.failover import Happening, Stream, StreamRecord
+from lab.failover import DirectionRecord, Happening, SteadyStream
 from lab.forwarding import Flow, FlowResult
 from lab.injection import Injection
 from lab.plan import BgpPlan, Endpoint, Plan
@@ -207,7 +207,7 @@ class StartStream:
     A lab has one stream at a time; it ends with the connection that asked for it.
     """
 
-    stream: Stream
+    stream: SteadyStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +241,8 @@ class StopStream:
 class Streamed:
     """All packets of the stream, and what happened at the lab's routers meanwhile, in no order."""
 
-    there: StreamRecord
-    back: StreamRecord
+    there: DirectionRecord
+    back: DirectionRecord
     events: tuple[Happening, ...]
 
 

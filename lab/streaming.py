@@ -12,9 +12,19 @@ from selectors import EVENT_READ, BaseSelector
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.failover import EventKind, Happening, Stream
+from lab.failover import EventKind, Happening, SteadyStream
 from lab.logs import Logs
-from lab.messages import AwaitQuiet, Broken, Message, NodeReport, SessionReport, StartStream, StopStream, Streamed
+from lab.messages import (
+    AwaitQuiet,
+    Broken,
+    Message,
+    NodeReport,
+    SessionReport,
+    StartStream,
+    StopStream,
+    Streamed,
+    Streaming,
+)
 from lab.plan import Plan
 from lab.runtimes.namespaces import start_part
 
@@ -99,12 +109,12 @@ class Streams:
             with suppress(ProcessLookupError):
                 os.kill(self._running.pid, signal.SIGKILL)
 
-    def _start(self, plan: Plan, client: Channel, stream: Stream) -> _Running:
+    def _start(self, plan: Plan, client: Channel, stream: SteadyStream) -> _Running:
         ours, theirs = socket.socketpair()
 
         def run_stream() -> None:
             ours.close()
-            from lab.stream import run  # noqa: PLC0415  # in its own process
+            from lab.steady_stream import run  # noqa: PLC0415  # in its own process
 
             run(plan, self._namespaces, stream, Channel(theirs, "the supervisor"))
 
@@ -116,16 +126,25 @@ class Streams:
         running = self._running
         if running is None:
             return
-        answer: Message
         try:
             for answer in running.channel.receive():
                 if isinstance(answer, Streamed):
+                    self._forget_process(running)
                     answer = replace(answer, events=(*answer.events, *self.chronicle.end()))  # noqa: PLW2901
-                with suppress(ChannelClosed):
-                    running.client.send(answer)
+                elif isinstance(answer, Streaming) and answer.why_not:
+                    self._forget_process(running)
+                _tell(running.client, answer)
         except ChannelClosed:
-            self._running = None
-            self._selector.unregister(running.channel)
-            running.channel.close()
-            with suppress(ChannelClosed, OSError):  # the client may be gone, and its socket closed
-                running.client.send(Broken(reason="the stream has ended", log=self._logs.tail("stream")))
+            self._forget_process(running)
+            _tell(running.client, Broken(reason="the stream has ended", log=self._logs.tail("stream")))
+
+    def _forget_process(self, running: _Running) -> None:
+        """Hear nothing more from it: it is about to end."""
+        self._running = None
+        self._selector.unregister(running.channel)
+        running.channel.close()
+
+
+def _tell(client: Channel, message: Message) -> None:
+    with suppress(ChannelClosed, OSError):  # it may be gone, and its socket closed
+        client.send(message)

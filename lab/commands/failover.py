@@ -11,8 +11,8 @@ from lab.errors import LabBroken
 from lab.failover import (
     FailoverResult,
     FailoverRun,
-    Stream,
-    stream_result,
+    SteadyStream,
+    direction_result,
     why_invalid,
 )
 from lab.faults import Fault
@@ -52,7 +52,7 @@ def measure(  # noqa: PLR0913  # each is one thing to choose
     lab: Lab,
     plan: Plan,
     fault: Fault,
-    stream: Stream,
+    stream: SteadyStream,
     *,
     repeat: int,
     watch_s: float,
@@ -86,7 +86,7 @@ _NEVER_RAN = "no stream before the fault"
 def _run(  # noqa: PLR0913
     lab: Lab,
     steps: tuple[Injection, ...],
-    stream: Stream,
+    stream: SteadyStream,
     watch_s: float,
     settle_s: float,
     closed: tuple[ClosedSession, ...],
@@ -113,7 +113,7 @@ def _run(  # noqa: PLR0913
         raise NotBack(f"{settle_s:g} s after healing: {'; '.join(pending)}")
     fault_ns = marks[0].began_ns
     there, back = (
-        stream_result(one, fault_ns=fault_ns, healing_ns=healed.began_ns) for one in (streamed.there, streamed.back)
+        direction_result(one, fault_ns=fault_ns, healing_ns=healed.began_ns) for one in (streamed.there, streamed.back)
     )
     events = sorted((one.after(fault_ns) for one in streamed.events), key=lambda one: one.at_ms)
     return FailoverRun(
@@ -142,7 +142,7 @@ def _healing(lab: Lab, steps: tuple[Injection, ...]) -> Iterator[list[Injected |
             marks.append(Healed(faults=(), began_ns=now_ns, done_ns=now_ns))
 
 
-def _share_that_crosses(lab: Lab, step: Injection, stream: Stream) -> float | None:
+def _share_that_crosses(lab: Lab, step: Injection, stream: SteadyStream) -> float | None:
     """The largest share of one direction's packets that enters by one of the interfaces of what fails."""
     if not step.crossed:
         return None
@@ -164,14 +164,14 @@ def _await_quiet(lab: Lab, quiet_s: float, deadline_s: float) -> bool:
     return lab.channel.ask(wait, Quiet, deadline_s=deadline_s + ANSWER_DEADLINE_S).reached
 
 
-def _never_ran(stream: Stream, why: str) -> FailoverRun:
+def _never_ran(stream: SteadyStream, why: str) -> FailoverRun:
     """A run without a stream."""
-    from lab.failover import StreamRecord
+    from lab.failover import DirectionRecord
 
     ends = ((stream.source, stream.destination), (stream.destination, stream.source))
     there, back = (
-        stream_result(
-            StreamRecord(source=source, destination=destination, sent_ns=(), arrived_ns=()), fault_ns=0, healing_ns=0
+        direction_result(
+            DirectionRecord(source=source, destination=destination, sent_ns=(), arrived_ns=()), fault_ns=0, healing_ns=0
         )
         for source, destination in ends
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.failover import MEASURES, FailoverResult, FailoverRun, Phase, StreamResult, TimedEvent
+from lab.failover import MEASURES, DirectionResult, FailoverResult, FailoverRun, Phase, TimedEvent
 from lab.report.json_parts import Object
 
 
@@ -45,7 +45,7 @@ def _run(run: FailoverRun) -> Object:
     }
 
 
-def _stream(one: StreamResult) -> Object:
+def _stream(one: DirectionResult) -> Object:
     return {
         "from": one.source,
         "to": one.destination,

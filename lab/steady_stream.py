@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from lab.bgp import Address, Family
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.failover import EventKind, Happening, Stream, StreamRecord
+from lab.failover import DirectionRecord, EventKind, Happening, SteadyStream
 from lab.messages import AwaitQuiet, Quiet, StopStream, Streamed, Streaming
 from lab.netlink import RouteMonitor
 from lab.plan import Plan
@@ -66,9 +66,9 @@ class _Direction:
                 self.last_lost_ns = self.sent_ns[self.looked_at]
             self.looked_at += 1
 
-    def record(self) -> StreamRecord:
+    def record(self) -> DirectionRecord:
         """All of it."""
-        return StreamRecord(
+        return DirectionRecord(
             source=self.source,
             destination=self.destination,
             sent_ns=tuple(self.sent_ns),
@@ -78,7 +78,7 @@ class _Direction:
         )
 
 
-def run(plan: Plan, namespaces: Mapping[str, int], stream: Stream, supervisor: Channel) -> None:
+def run(plan: Plan, namespaces: Mapping[str, int], stream: SteadyStream, supervisor: Channel) -> None:
     """Send until the supervisor says that it is enough, or is gone. The caller may be in any namespace."""
     gc.disable()  # it makes no cycles, and must not pause
     with contextlib.suppress(PermissionError):
@@ -89,7 +89,7 @@ def run(plan: Plan, namespaces: Mapping[str, int], stream: Stream, supervisor: C
 
 
 class _Process:
-    def __init__(self, plan: Plan, namespaces: Mapping[str, int], stream: Stream, supervisor: Channel) -> None:
+    def __init__(self, plan: Plan, namespaces: Mapping[str, int], stream: SteadyStream, supervisor: Channel) -> None:
         self._stream, self._supervisor = stream, supervisor
         self._run_id = os.urandom(8)
         ends = (stream.source, stream.destination)
@@ -242,7 +242,7 @@ def _address(plan: Plan, name: str, family: Family) -> Address:
     return address
 
 
-def _socket(address: Address, stream: Stream) -> socket.socket:
+def _socket(address: Address, stream: SteadyStream) -> socket.socket:
     is_ipv4 = address.version == 4
     made = socket.socket(socket.AF_INET if is_ipv4 else socket.AF_INET6, socket.SOCK_DGRAM)
     made.setblocking(False)  # noqa: FBT003  # the standard library's way
