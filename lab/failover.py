@@ -18,6 +18,7 @@ from math import ceil
 from statistics import median
 
 from lab.bgp import Family
+from lab.faults import Fault
 
 LONGEST_STALL_MS = 50.0
 """A sender that paused for longer may have missed an outage: its run proves nothing."""
@@ -82,15 +83,26 @@ class Happening:
 class SteadyStream:
     """A stream of UDP packets in both directions between two hosts: one packet each way every `interval_us`.
 
-    The packets back are sent to where those that arrived came from, so that a translation is followed back.
+    The packets back are sent to where those that arrived came from, so that a translation is followed back. `family`
+    None is the first one that both have.
     """
 
     source: str
     destination: str
-    family: Family
+    family: Family | None = None
     interval_us: int = 1000
     dscp: int = 0
     port: int = 50001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """A fault that happens `repeat` times to a lab with a stream; each lasts until it is over, or for `watch_s`."""
+
+    fault: Fault
+    stream: SteadyStream
+    repeat: int
+    watch_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,14 +316,11 @@ MEASURES: dict[str, Callable[[FailoverRun], float | None]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverResult:
-    """All runs of one fault and one pair of hosts. `fault` is its name as a file has it."""
+    """All runs of a drill. `not_run` says why there are no more; empty where there are all."""
 
-    fault: str
-    source: str
-    destination: str
-    family: Family
-    interval_ms: float
+    drill: Drill
     runs: tuple[FailoverRun, ...]
+    not_run: str = ""
 
     def distribution(self, measure: str) -> Distribution | None:
         """One of MEASURES over the runs that have it; None where none does."""

@@ -76,8 +76,8 @@ def in_the_model(plan: Plan, fault: Fault) -> Plan:
     return _shut(plan, closed, str(fault))
 
 
-def spared(plan: Plan, fault: Fault) -> frozenset[str]:
-    """The nodes that forward nothing while a fault lasts."""
+def dead_in(plan: Plan, fault: Fault) -> frozenset[str]:
+    """The nodes that forward nothing while a fault lasts. Raises ValueError."""
     return frozenset(name for one in injections(plan, fault) for name in one.killed)
 
 

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.controller import Lab
-from lab.errors import LabBroken
 from lab.failover import (
+    Drill,
     FailoverResult,
     FailoverRun,
     SteadyStream,
     direction_result,
     why_invalid,
 )
-from lab.faults import Fault
 from lab.injection import Injection, injections
 from lab.messages import (
     AwaitConvergence,
@@ -44,87 +43,64 @@ _QUIET_S = 0.3
 _MS = 1e6
 
 
-class NotBack(LabBroken):
-    """The lab is not what it was before the fault."""
-
-
-def measure(  # noqa: PLR0913  # each is one thing to choose
-    lab: Lab,
-    plan: Plan,
-    fault: Fault,
-    stream: SteadyStream,
-    *,
-    repeat: int,
-    watch_s: float,
-    settle_s: float,
-    closed: tuple[ClosedSession, ...] = (),
+def measure(
+    lab: Lab, plan: Plan, drill: Drill, *, settle_s: float, closed: tuple[ClosedSession, ...] = ()
 ) -> FailoverResult:
-    """Let a fault happen `repeat` times, and watch each for `watch_s` at most before it is healed.
+    """Let a fault happen as often as a drill says. It ends early where the lab is not as before.
 
-    `closed` are the sessions that are so without it. Raises NotBack where the lab has not converged `settle_s` after
-    healing, and ValueError where the fault fits no plan.
+    `closed` are the sessions that are so without it; the lab has to be settled, and `settle_s` after healing it has to
+    be so again. Raises ValueError where the fault fits no plan.
     """
-    steps = injections(plan, fault)
-    runs = []
-    for _ in range(repeat):
-        runs.append(_run(lab, steps, stream, watch_s, settle_s, closed))
-        if runs[-1].invalid.startswith(_NEVER_RAN):
-            break
-    return FailoverResult(
-        fault=str(fault),
-        source=stream.source,
-        destination=stream.destination,
-        family=stream.family,
-        interval_ms=stream.interval_us / 1000,
-        runs=tuple(runs),
-    )
+    steps = injections(plan, drill.fault)
+    runs: list[FailoverRun] = []
+    for _ in range(drill.repeat):
+        started = lab.channel.ask(StartStream(stream=drill.stream), Streaming, deadline_s=ANSWER_DEADLINE_S)
+        if started.why_not:
+            return FailoverResult(drill=drill, runs=tuple(runs), not_run=f"no stream: {started.why_not}")
+        run, pending = _run(lab, steps, drill, settle_s, closed)
+        runs.append(run)
+        if pending:
+            not_back = f"{settle_s:g} s after healing the lab was not as before: {'; '.join(pending)}"
+            return FailoverResult(drill=drill, runs=tuple(runs), not_run=not_back)
+    return FailoverResult(drill=drill, runs=tuple(runs))
 
 
-_NEVER_RAN = "no stream before the fault"
-
-
-def _run(  # noqa: PLR0913
-    lab: Lab,
-    steps: tuple[Injection, ...],
-    stream: SteadyStream,
-    watch_s: float,
-    settle_s: float,
-    closed: tuple[ClosedSession, ...],
-) -> FailoverRun:
-    """One repetition."""
-    started = lab.channel.ask(StartStream(stream=stream), Streaming, deadline_s=ANSWER_DEADLINE_S)
-    if started.why_not:
-        return _never_ran(stream, started.why_not)
+def _run(
+    lab: Lab, steps: tuple[Injection, ...], drill: Drill, settle_s: float, closed: tuple[ClosedSession, ...]
+) -> tuple[FailoverRun, tuple[str, ...]]:
+    """One repetition under a stream that runs; and what has not settled after it."""
     try:
-        share = _share_that_crosses(lab, steps[-1], stream)
+        share = _share_that_crosses(lab, steps[-1], drill.stream)
         with _healing(lab, steps) as marks:
             for number, step in enumerate(steps):
                 if number:
                     _converge(lab, settle_s, closed)
                     _await_quiet(lab, _QUIET_S, settle_s)
                 marks.append(lab.channel.ask(Inject(injection=step), Injected, deadline_s=ANSWER_DEADLINE_S))
-            _await_quiet(lab, _QUIET_S, watch_s)
-        healed = marks[-1]
+            if steps[-1].resets:  # what it ends comes back by itself
+                _converge(lab, drill.watch_s, closed)
+            _await_quiet(lab, _QUIET_S, drill.watch_s)
         pending = _converge(lab, settle_s, closed)
-        _await_quiet(lab, _QUIET_S, settle_s)
+        if not _await_quiet(lab, _QUIET_S, settle_s):
+            pending = (*pending, "packets are lost, or routes change")
     finally:
         streamed = lab.channel.ask(StopStream(), Streamed, deadline_s=ANSWER_DEADLINE_S)
-    if pending:
-        raise NotBack(f"{settle_s:g} s after healing: {'; '.join(pending)}")
-    fault_ns = marks[0].began_ns
+    begin, healed = marks[0], marks[-1]
     there, back = (
-        direction_result(one, fault_ns=fault_ns, healing_ns=healed.began_ns) for one in (streamed.there, streamed.back)
+        direction_result(one, fault_ns=begin.began_ns, healing_ns=healed.began_ns)
+        for one in (streamed.there, streamed.back)
     )
-    events = sorted((one.after(fault_ns) for one in streamed.events), key=lambda one: one.at_ms)
-    return FailoverRun(
+    events = sorted((one.after(begin.began_ns) for one in streamed.events), key=lambda one: one.at_ms)
+    run = FailoverRun(
         there=there,
         back=back,
         events=tuple(events),
-        injected_ms=(marks[0].done_ns - fault_ns) / _MS,
-        healing_ms=(healed.began_ns - fault_ns) / _MS,
+        injected_ms=(begin.done_ns - begin.began_ns) / _MS,
+        healing_ms=(healed.began_ns - begin.began_ns) / _MS,
         crossed=share,
         invalid=why_invalid(there, back, share),
     )
+    return run, pending
 
 
 @contextmanager
@@ -162,19 +138,3 @@ def _converge(lab: Lab, settle_s: float, closed: tuple[ClosedSession, ...]) -> t
 def _await_quiet(lab: Lab, quiet_s: float, deadline_s: float) -> bool:
     wait = AwaitQuiet(quiet_s=quiet_s, deadline_s=deadline_s)
     return lab.channel.ask(wait, Quiet, deadline_s=deadline_s + ANSWER_DEADLINE_S).reached
-
-
-def _never_ran(stream: SteadyStream, why: str) -> FailoverRun:
-    """A run without a stream."""
-    from lab.failover import DirectionRecord
-
-    ends = ((stream.source, stream.destination), (stream.destination, stream.source))
-    there, back = (
-        direction_result(
-            DirectionRecord(source=source, destination=destination, sent_ns=(), arrived_ns=()), fault_ns=0, healing_ns=0
-        )
-        for source, destination in ends
-    )
-    return FailoverRun(
-        there=there, back=back, events=(), injected_ms=0.0, healing_ms=0.0, invalid=f"{_NEVER_RAN}: {why}"
-    )

@@ -9,11 +9,13 @@ from lab.report.json_parts import Object
 def failover_object(result: FailoverResult) -> Object:
     """One failover expectation's runs. Times are in milliseconds from the fault of their run."""
     return {
-        "fault": result.fault,
-        "from": result.source,
-        "to": result.destination,
-        "family": result.family.value,
-        "interval_ms": result.interval_ms,
+        "fault": str(result.drill.fault),
+        "from": result.drill.stream.source,
+        "to": result.drill.stream.destination,
+        "family": result.drill.stream.family and result.drill.stream.family.value,
+        "interval_ms": result.drill.stream.interval_us / 1000,
+        "repeat": result.drill.repeat,
+        "not_run": result.not_run or None,
         "distribution": {name: _distribution(result, name) for name in MEASURES},
         "runs": [_run(run) for run in result.runs],
     }
