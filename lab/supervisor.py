@@ -22,11 +22,15 @@ from typing import TypeVar
 from lab.channel import Channel, ChannelClosed, NotAMessage, readable
 from lab.convergence import Convergence
 from lab.errors import LabBroken
+from lab.failing import Failing, packets_entered
+from lab.failover import EventKind
+from lab.injection import SessionEnd
 from lab.logs import Logs
 from lab.messages import (
     Applied,
     Apply,
     AwaitConvergence,
+    AwaitQuiet,
     Broken,
     Build,
     Built,
@@ -35,9 +39,12 @@ from lab.messages import (
     ConfigureRouter,
     Connect,
     Converged,
+    Counters,
     Explain,
     Explained,
     Fibs,
+    Heal,
+    Inject,
     Listening,
     Locate,
     Located,
@@ -46,6 +53,7 @@ from lab.messages import (
     Observe,
     Probe,
     Probed,
+    ReadCounters,
     ReadFibs,
     ReadRouterTables,
     ReadStatus,
@@ -54,18 +62,23 @@ from lab.messages import (
     Refreshed,
     ReportChanges,
     RequestRoutes,
+    ResetSession,
     RouterTablesRead,
     SendStreams,
+    SessionReset,
+    StartStream,
     Status,
     Stop,
+    StopStream,
     Tables,
 )
 from lab.node import nft
-from lab.plan import Plan, Role
+from lab.plan import NodePlan, Plan, Role
 from lab.processes import how_it_ended
 from lab.runtimes import impairing, netns, tagging
 from lab.runtimes.namespaces import start_part
-from lab.tables import ClosedSession, LabTables
+from lab.streaming import Streams
+from lab.tables import ClosedSession, LabTables, RouterTables, SessionTables
 from lab.traffic import Traffic
 
 ANSWER_DEADLINE_S = 10.0
@@ -79,6 +92,8 @@ Answer = TypeVar("Answer")
 class _Router:
     running: netns.RunningNode
     listening: bool = False
+    again: bool = False
+    """Whether an earlier process was the router: the others speak already."""
     gone: bool = False
     owes: int = 0
     """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
@@ -105,6 +120,7 @@ class Supervisor:
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._traffic = Traffic({}, logs, self._selector)
+        self._streams = Streams({}, logs, self._selector)
         self._plan: Plan | None = None
         self._convergence: Convergence | None = None
         self._news = False
@@ -118,6 +134,7 @@ class Supervisor:
         self._established_s: float | None = None
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
+        self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self)
         self._prober, self._prober_pid = _start_prober(logs)
         self._parts = {self._prober_pid: "prober"}
         netns.warm_up()
@@ -186,6 +203,7 @@ class Supervisor:
         client.close()
         self._waits = [wait for wait in self._waits if wait.client is not client]
         self._traffic.forget(client)
+        self._streams.forget(client)
         if client is self._starter and (self._control is None or self._plan is None):
             raise _Ended
 
@@ -196,6 +214,9 @@ class Supervisor:
         try:
             for message in router.running.channel.receive():
                 match message:
+                    case Listening() if router.again:
+                        router.listening = True
+                        _tell(router.running.channel, Connect())
                     case Listening():
                         router.listening = True
                         if all(one.listening for one in self._routers.values()):
@@ -210,14 +231,20 @@ class Supervisor:
                         router.answer = message
                         self._news = True
         except ChannelClosed:
-            router.gone = True
-            self._selector.unregister(router.running.channel)
-            _await_end(router.running.pid)
+            self._take_leave_of(router)
             self._reap()
             if self._broken is None:
                 self._break(f"the router process of {name} closed its channel", name)
 
+    def _take_leave_of(self, router: _Router) -> None:
+        """Await the end of a router's process, from which nothing more will be heard."""
+        router.gone = True
+        self._selector.unregister(router.running.channel)
+        router.running.channel.close()
+        _await_end(router.running.pid)
+
     def _hear(self, name: str, report: NodeReport) -> None:
+        self._streams.chronicle.hear(name, report)
         if self._convergence is not None:
             self._changes += self._convergence.hear(name, report)
             self._news = True
@@ -282,6 +309,20 @@ class Supervisor:
                 client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case SendStreams():
                 self._traffic.send(plan, client, message)
+            case Inject(injection=injection):
+                injected = self._failing.inject(injection)
+                self._streams.chronicle.note(EventKind.FAULT, injection.fault, injected.began_ns, injected.done_ns)
+                client.send(injected)
+            case Heal(fault=fault):
+                healed = self._failing.heal(fault)
+                said = ", ".join(healed.faults)
+                self._streams.chronicle.note(EventKind.HEALED, said, healed.began_ns, healed.done_ns)
+                client.send(healed)
+            case ReadCounters(interfaces=interfaces):
+                at_ns = time.monotonic_ns()
+                client.send(Counters(packets=packets_entered(interfaces, self._namespaces), at_ns=at_ns))
+            case StartStream() | AwaitQuiet() | StopStream():
+                self._streams.ask(plan, client, message)
             case ReadStatus():
                 client.send(self._status(plan))
             case Locate(node=node):
@@ -294,20 +335,24 @@ class Supervisor:
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
+        self._failing = Failing(plan, self._namespaces, self)
+        self._streams = Streams(self._namespaces, self._logs, self._selector)
         self._traffic = Traffic(self._namespaces, self._logs, self._selector)
         self._fidelity = (_runtime_fidelity(),)
         self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
         for node in plan.routers:
-            running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name))
-            self._routers[node.name] = _Router(running=running)
-            handler = _bind(self._from_router, node.name)
-            self._selector.register(running.channel, selectors.EVENT_READ, handler)
+            self._start_router(node)
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
         netns.configure_here(others, self._namespaces)
         visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+
+    def _start_router(self, node: NodePlan, *, again: bool = False) -> None:
+        running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name), again=again)
+        self._routers[node.name] = _Router(running=running, again=again)
+        self._selector.register(running.channel, selectors.EVENT_READ, _bind(self._from_router, node.name))
 
     def _impair_wires(self, plan: Plan, index: int) -> int:
         """Make the impaired wires with interfaces from an index on; returns the first one that is free then."""
@@ -327,19 +372,54 @@ class Supervisor:
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
-        nodes = [node for node in new.routers if node != old.node(node.name)]
         nft.check_program(new.nodes)
-        questions = {
-            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking) for node in nodes if node.bgp is not None
-        }
-        self._refuse_late_routers(questions)
+        self._refuse_late_routers(node.name for node in new.routers if node != old.node(node.name))
+        self._failing.take(new)
         self._plan = new  # what every router is told, whenever it answers
-        self._ask_routers(questions, Configured)
+        self.configure(old, new)
+
+    # what faults ask of the routers
+
+    def freeze(self, router: str) -> None:
+        """Stop a router's process."""
+        os.kill(self._routers[router].running.pid, signal.SIGSTOP)
+
+    def kill(self, router: str) -> None:
+        """End a router's process; its sessions may be down from now on."""
+        dead = self._routers.pop(router)
+        os.kill(dead.running.pid, signal.SIGKILL)
+        self._take_leave_of(dead)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(dead.running.pid, 0)
+        if self._convergence is not None:
+            self._convergence.forget(router)
+
+    def start_again(self, node: NodePlan) -> None:
+        """Start a router that was killed."""
+        self._start_router(node, again=True)
+
+    def reset(self, end: SessionEnd) -> None:
+        """Have a session closed, by an administrative reset."""
+        self._ask_routers({end.router: ResetSession(session=end.session)}, SessionReset)
+
+    def configure(self, old: Plan, new: Plan) -> None:
+        """Give the routers the rules of another plan."""
+        changed = {
+            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking)
+            for node in new.routers
+            if node.bgp is not None and node != old.node(node.name) and node.name in self._routers
+        }
+        if changed:
+            self._ask_routers(changed, Configured)
 
     def _refuse_late_routers(self, names: Iterable[str]) -> None:
         """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
         if not all(router.listening for router in self._routers.values()):
             raise LabBroken("the lab's routers are still starting: ask again")
+        names = list(names)
+        dead = [name for name in names if name not in self._routers]
+        if dead:
+            raise LabBroken(f"{', '.join(dead)} was killed: heal it first")
         late = [name for name in names if self._routers[name].owes]
         if late:
             raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
@@ -379,7 +459,7 @@ class Supervisor:
             raise
 
     def _tables(self, plan: Plan) -> Tables:
-        names = [node.name for node in plan.routers]
+        names = list(self._routers)
         changes = self._changes
         self._refuse_late_routers(names)
         _tell(self._prober, ReadFibs())
@@ -390,7 +470,8 @@ class Supervisor:
         # The kernels were read at another time than the routers: a change in between has to be heard of.
         self._ask_routers(dict.fromkeys(names, ReportChanges()), ChangesReported)
         fibs = {fib.router: fib.entries for fib in found}
-        tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
+        read = {one.tables.router: replace(one.tables, fib=fibs[one.tables.router]) for one in routers}
+        tables = tuple(read.get(node.name) or _of_a_dead(node) for node in plan.routers)
         pending = self._pending(self._closed)
         if self._changes != changes:
             pending.append("sessions or routes changed while the tables were read")
@@ -406,6 +487,7 @@ class Supervisor:
             pending=tuple(self._pending(self._closed)),
             up_s=time.monotonic() - self._built_at,
             memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
+            failed=self._failing.faults,
         )
 
     # convergence
@@ -433,7 +515,17 @@ class Supervisor:
     def _pending(self, closed: tuple[ClosedSession, ...]) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
         late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
-        return late + (self._convergence.pending(closed) if self._convergence else [])
+        excused = self._failing.excused
+        return late + (self._convergence.pending(closed, excused=excused) if self._convergence else [])
+
+
+def _of_a_dead(node: NodePlan) -> RouterTables:
+    """The tables of a router that was killed."""
+    sessions = tuple(
+        SessionTables(session=one.name, neighbor=one.neighbor, established=False, why_down="the router was killed")
+        for one in (node.bgp.sessions if node.bgp else ())
+    )
+    return RouterTables(router=node.name, sessions=sessions, loc_rib=(), fib=())
 
 
 def _tell(far_end: Channel, message: Message) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 
 from lab.errors import InputError, Mistake
 from lab.load.cases import CasesFile, cases_of
 from lab.load.edges import check_chains
+from lab.load.expectations.failovers import check_faults
 from lab.load.impairments import check_wires
 from lab.load.library import Library
 from lab.load.policies import check_policies, to_policies
@@ -78,9 +79,9 @@ def _topology(source: SourceFile) -> Topology:
     if mistakes or reading.whole is None:
         raise refusal(source, mistakes)
     topology = to_topology(reading.whole, source, library.policies)
-    misplaced = [*islice(_misplaced(reading, topology), MOST_MISTAKES)]
-    if misplaced:
-        raise refusal(source, misplaced)
+    in_the_plan = [*islice(chain(_misplaced(reading, topology), check_faults(source, topology)), MOST_MISTAKES)]
+    if in_the_plan:
+        raise refusal(source, in_the_plan)
     return topology
 
 
