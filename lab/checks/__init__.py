@@ -7,4 +7,16 @@ from lab.checks.evidence import Evidence, Finding
 from lab.checks.kinds import KINDS, describe, drills_of, find, flows_of, key_of
 from lab.checks.verdicts import Outcome, Report, Verdict
 
-__all__ = ["KINDS", "Evidence", "Finding", "Outcome", "Report", "Verdict", "describe", "drills_of", "find", "flows_of", "key_of"]
+__all__ = [
+    "KINDS",
+    "Evidence",
+    "Finding",
+    "Outcome",
+    "Report",
+    "Verdict",
+    "describe",
+    "drills_of",
+    "find",
+    "flows_of",
+    "key_of",
+]
