@@ -22,6 +22,7 @@ from lab.faults import Fault
 
 LONGEST_STALL_MS = 50.0
 """A sender that paused for longer may have missed an outage: its run proves nothing."""
+NOT_BACK = "the lab was not as before"
 _BIN_MS = 10.0
 _MOST_CROSS = 0.5
 """A direction's stream crosses an interface where at least so many of its packets do: one flow takes one way."""
@@ -191,7 +192,7 @@ class DirectionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverRun:
-    """One repetition. `invalid` says why it proves nothing; empty where it does.
+    """One repetition; its events are in the order of time. `invalid` says why it proves nothing; empty where it does.
 
     The fault came into force between 0 and `injected_ms`; healing began at `healing_ms`. `crossed` is the share of one
     direction's packets that crossed before what was about to fail; None where that was not counted.
@@ -247,6 +248,11 @@ class FailoverRun:
         return sum(phase.reordered for one in (self.there, self.back) for phase in (one.before, one.during, one.after))
 
     @property
+    def step_ms(self) -> float:
+        """When the last step of the fault began, which the times of its stages count from."""
+        return max((one.at_ms for one in self.events if one.kind is EventKind.FAULT), default=0.0)
+
+    @property
     def detection(self) -> TimedEvent | None:
         """The first session that a router took for down because of the fault."""
         return next(self._while_it_lasted(EventKind.SESSION_DOWN), None)
@@ -254,28 +260,29 @@ class FailoverRun:
     @property
     def detect_ms(self) -> float | None:
         """From the fault to the first router that knows."""
-        return None if self.detection is None else self.detection.at_ms
+        return None if self.detection is None else self.detection.at_ms - self.step_ms
 
     @property
     def withdraw_first_ms(self) -> float | None:
         """From the fault to the first change of an Adj-RIB."""
-        return min((one.at_ms for one in self._while_it_lasted(EventKind.ROUTES)), default=None)
+        first = next(self._while_it_lasted(EventKind.ROUTES), None)
+        return None if first is None else first.at_ms - self.step_ms
 
     @property
     def withdraw_last_ms(self) -> float | None:
         """From the fault to the last change of an Adj-RIB."""
-        return max((one.until_ms for one in self._while_it_lasted(EventKind.ROUTES)), default=None)
+        return self._last(EventKind.ROUTES)
 
     @property
     def reroute_ms(self) -> float | None:
         """From the fault to the last change of a kernel's routes."""
-        return max((one.until_ms for one in self._while_it_lasted(EventKind.FIB)), default=None)
+        return self._last(EventKind.FIB)
 
     @property
     def restore_ms(self) -> float | None:
         """From the fault to the first packet behind the last gap, in the later direction; None where none was lost."""
         found = [one.during.restored_ms for one in (self.there, self.back) if one.during.restored_ms is not None]
-        return max(found, default=None)
+        return max(found) - self.step_ms if found else None
 
     @property
     def return_ms(self) -> float | None:
@@ -284,7 +291,10 @@ class FailoverRun:
         return max(last) - self.healing_ms if last else None
 
     def _while_it_lasted(self, kind: EventKind) -> Iterator[TimedEvent]:
-        return iter([one for one in self.events if one.kind is kind and 0 <= one.at_ms < self.healing_ms])
+        return (one for one in self.events if one.kind is kind and self.step_ms <= one.at_ms < self.healing_ms)
+
+    def _last(self, kind: EventKind) -> float | None:
+        return max((one.until_ms - self.step_ms for one in self._while_it_lasted(kind)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

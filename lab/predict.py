@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lab.bfd import negotiated
-from lab.checks import Evidence, flows_of
+from lab.checks import Evidence, drills_of, flows_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -21,7 +21,9 @@ from lab.events import (
     Withdraw,
 )
 from lab.expectations import Expectation
-from lab.forwarding import predict_flow
+from lab.failover import Drill
+from lab.forwarding import Flow, FlowResult, Protocol, predict_flow
+from lab.injection import dead_in, in_the_model
 from lab.plan import Plan, SessionPlan
 from lab.router import Router
 from lab.tables import ClosedSession, LabTables

@@ -93,6 +93,8 @@ class _Process:
         self._stream, self._supervisor = stream, supervisor
         self._run_id = os.urandom(8)
         ends = (stream.source, stream.destination)
+        if stream.family is None:
+            raise LabBroken(f"{' and '.join(ends)} have no address family in common")
         addresses = [_address(plan, name, stream.family) for name in ends]
         self._sockets = []
         for name, address in zip(ends, addresses, strict=True):

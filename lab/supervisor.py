@@ -214,14 +214,8 @@ class Supervisor:
         try:
             for message in router.running.channel.receive():
                 match message:
-                    case Listening() if router.again:
-                        router.listening = True
-                        _tell(router.running.channel, Connect())
                     case Listening():
-                        router.listening = True
-                        if all(one.listening for one in self._routers.values()):
-                            for one in self._routers.values():
-                                _tell(one.running.channel, Connect())
+                        self._listens(router)
                     case NodeReport():
                         self._hear(name, message)
                     case Broken(reason=reason):
@@ -235,6 +229,15 @@ class Supervisor:
             self._reap()
             if self._broken is None:
                 self._break(f"the router process of {name} closed its channel", name)
+
+    def _listens(self, router: _Router) -> None:
+        """Let all connect when all listen; one that was dead finds the others listening."""
+        router.listening = True
+        if router.again:
+            _tell(router.running.channel, Connect())
+        elif all(one.listening for one in self._routers.values()):
+            for one in self._routers.values():
+                _tell(one.running.channel, Connect())
 
     def _take_leave_of(self, router: _Router) -> None:
         """Await the end of a router's process, from which nothing more will be heard."""
@@ -309,18 +312,8 @@ class Supervisor:
                 client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case SendStreams():
                 self._traffic.send(plan, client, message)
-            case Inject(injection=injection):
-                injected = self._failing.inject(injection)
-                self._streams.chronicle.note(EventKind.FAULT, injection.fault, injected.began_ns, injected.done_ns)
-                client.send(injected)
-            case Heal(fault=fault):
-                healed = self._failing.heal(fault)
-                said = ", ".join(healed.faults)
-                self._streams.chronicle.note(EventKind.HEALED, said, healed.began_ns, healed.done_ns)
-                client.send(healed)
-            case ReadCounters(interfaces=interfaces):
-                at_ns = time.monotonic_ns()
-                client.send(Counters(packets=packets_entered(interfaces, self._namespaces), at_ns=at_ns))
+            case Inject() | Heal() | ReadCounters():
+                client.send(self._answer_about_faults(message))
             case StartStream() | AwaitQuiet() | StopStream():
                 self._streams.ask(plan, client, message)
             case ReadStatus():
@@ -329,6 +322,22 @@ class Supervisor:
                 client.send(Located(fd=self._namespaces[node]))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _answer_about_faults(self, message: Inject | Heal | ReadCounters) -> Message:
+        self._news = True
+        note = self._streams.chronicle.note
+        match message:
+            case Inject(injection=injection):
+                injected = self._failing.inject(injection)
+                note(EventKind.FAULT, injection.fault, injected.began_ns, injected.done_ns)
+                return injected
+            case Heal(fault=fault):
+                healed = self._failing.heal(fault)
+                note(EventKind.HEALED, ", ".join(healed.faults), healed.began_ns, healed.done_ns)
+                return healed
+            case ReadCounters(interfaces=interfaces):
+                at_ns = time.monotonic_ns()
+                return Counters(packets=packets_entered(interfaces, self._namespaces), at_ns=at_ns)
 
     def _build(self, plan: Plan) -> None:
         nft.check_program(plan.nodes)

@@ -17,11 +17,8 @@ def cause(expectation: FailoverExpectation, case: Case) -> Cause:
     drill = drill_of(expectation, plan)
     afterwards = case.predicted.afterwards.get(drill)
     measured = case.observed.failovers.get(drill)
-    slow = (
-        next((run for run in measured.runs if not run.invalid and too_long(expectation, run)), None)
-        if measured
-        else None
-    )
+    runs = measured.runs if measured else ()
+    slow = next((run for run in runs if not run.invalid and too_long(expectation, run)), None)
     if slow is None:
         return Cause(stage=Stage.PACKET, text="it was not shown")
     if afterwards is not None and not afterwards.answered:
@@ -37,21 +34,22 @@ def _noticed_last(plan: Plan, ends: tuple[SessionEnd, ...], run: FailoverRun) ->
     """The end of a session that noticed the fault last, where that took most of the outage; or never did."""
     down: dict[SessionEnd, TimedEvent] = {}
     for event in run.events:
-        if event.kind is EventKind.SESSION_DOWN and 0 <= event.at_ms < run.healing_ms:
+        if event.kind is EventKind.SESSION_DOWN and run.step_ms <= event.at_ms < run.healing_ms:
             session = event.text.partition(":")[0]
             down.setdefault(SessionEnd(router=event.node, session=session), event)
     unaware = [end for end in ends if end not in down]
     if unaware and not run.ended:
         end = unaware[0]
-        return f"{end.router} did not notice in {run.healing_ms:.0f} ms: {_why_not_sooner(plan, end)}"
-    noticed = [(down[end].at_ms, end) for end in ends if end in down]
+        return f"{end.router} did not notice in {run.healing_ms - run.step_ms:.0f} ms: {_why_not_sooner(plan, end)}"
+    noticed = [(down[end].at_ms - run.step_ms, end) for end in ends if end in down]
     if not noticed:
         return None
     at_ms, end = max(noticed, key=lambda one: one[0])
     if at_ms < run.outage_ms / 2:
         return None
     why = down[end].text.partition(": ")[2]
-    return f"{end.router} noticed after {at_ms:.0f} ms ({why}): {_why_not_sooner(plan, end)}"
+    by_timer = why.startswith("BFD: no packet") or "hold" in why
+    return f"{end.router} noticed after {at_ms:.0f} ms: {why}" + f"; {_why_not_sooner(plan, end)}" * by_timer
 
 
 def _why_not_sooner(plan: Plan, end: SessionEnd) -> str:
@@ -74,12 +72,12 @@ def _session(plan: Plan, end: SessionEnd) -> SessionPlan:
 
 def _after_notice(run: FailoverRun) -> Cause:
     """What took the time once the fault was known."""
-    changes = [one for one in run.events if one.kind is EventKind.FIB and 0 <= one.at_ms < run.healing_ms]
+    changes = [one for one in run.events if one.kind is EventKind.FIB and run.step_ms <= one.at_ms < run.healing_ms]
     noticed = "it was not noticed" if run.detect_ms is None else f"it was noticed after {run.detect_ms:.0f} ms"
     if not changes:
         return Cause(stage=Stage.FIB, text=f"{noticed}, and no router changed its routes")
     last = max(changes, key=lambda one: one.until_ms)
-    text = f"{noticed}, and {last.node} changed its last route after {last.until_ms:.0f} ms"
+    text = f"{noticed}, and {last.node} changed its last route after {last.until_ms - run.step_ms:.0f} ms"
     if not run.ended:
         return Cause(stage=Stage.PACKET, text=f"{text}, and packets were lost all the same")
     return Cause(stage=Stage.FIB, text=text)

@@ -31,8 +31,8 @@ class Kind(Generic[E]):
     """The functions of one kind.
 
     `key` is its name in a topology file, `describe` says what must hold in a few words, `flows` are the packets that it
-    takes and `drills` the faults, and `find` reads the evidence. `by_absence` says whether an expectation holds by what did not come, so that
-    anything which is lost would make it hold.
+    takes and `drills` the faults, and `find` reads the evidence. `by_absence` says whether an expectation holds by what
+    did not come, so that anything which is lost would make it hold.
     """
 
     key: Callable[[E], str]

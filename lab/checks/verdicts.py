@@ -8,6 +8,7 @@ from enum import Enum
 from lab.checks.evidence import Finding
 from lab.checks.kinds import holds_by_absence
 from lab.expectations import Expectation
+from lab.failover import FailoverResult
 from lab.tables import Difference
 
 
@@ -46,7 +47,7 @@ class Verdict:
 class Report:
     """Everything that one run of a topology showed.
 
-    `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
+    `differences` are the places where the lab is not what the model predicted, `failovers` what was measured of faults; `notes` are for the reader; `timings_s`
     count from the start of the command, which was at `started_s` of the system's monotonic clock.
     """
 
@@ -58,6 +59,7 @@ class Report:
     notes: tuple[str, ...] = ()
     timings_s: tuple[tuple[str, float], ...] = ()
     started_s: float = 0.0
+    failovers: tuple[FailoverResult, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from lab.controller import Lab
 from lab.failover import (
+    NOT_BACK,
     Drill,
     FailoverResult,
     FailoverRun,
@@ -60,8 +61,8 @@ def measure(
         run, pending = _run(lab, steps, drill, settle_s, closed)
         runs.append(run)
         if pending:
-            not_back = f"{settle_s:g} s after healing the lab was not as before: {'; '.join(pending)}"
-            return FailoverResult(drill=drill, runs=tuple(runs), not_run=not_back)
+            why = f"{NOT_BACK} {settle_s:g} s after healing: {'; '.join(pending)}"
+            return FailoverResult(drill=drill, runs=tuple(runs), not_run=why)
     return FailoverResult(drill=drill, runs=tuple(runs))
 
 

@@ -226,6 +226,7 @@ def prefix_range(value: str) -> PrefixRange:
 
 
 def between(value: str) -> tuple[str, str]:
+    """Two routers."""
     one, dash, other = (part.strip() for part in value.partition(" - "))
     if not (dash and one and other) or " " in one + other:
         raise Wrong(f"{shown(value)} does not name two routers", "write them with a dash between spaces: ce1 - msee1")
