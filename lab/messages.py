@@ -12,7 +12,7 @@ from lab.forwarding import Flow, FlowResult
 from lab.injection import Injection
 from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Endpoint, Plan
-from lab.streams import Stream, StreamResult
+from lab.streams import Trial, TrialResult
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
 
@@ -159,17 +159,16 @@ class Located:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendStreams:
-    """Send streams side by side for a time. Answered by StreamsSent when all of them are over."""
+    """Make a trial of streams. Answered by StreamsSent when all of them are over."""
 
-    streams: tuple[Stream, ...]
-    duration_s: float
+    trial: Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsSent:
-    """What became of the streams, in the order of the question."""
+    """What became of the streams."""
 
-    results: tuple[StreamResult, ...]
+    result: TrialResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lab.bfd import negotiated
-from lab.checks import Evidence, drills_of, flows_of
+from lab.checks import Evidence, drills_of, flows_of, trials_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -22,6 +22,7 @@ from lab.events import (
 )
 from lab.expectations import Expectation
 from lab.failover import Drill
+from lab.forecast import forecast
 from lab.forwarding import Flow, FlowResult, Protocol, predict_flow
 from lab.injection import dead_in, in_the_model
 from lab.plan import Plan, SessionPlan
@@ -81,6 +82,9 @@ def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterabl
             drill: found
             for drill in dict.fromkeys(drill for one in expectations for drill in drills_of(one, plan))
             if (found := _afterwards(plan, drill)) is not None
+        },
+        forecasts={
+            trial: forecast(plan, prediction.tables, trial) for one in expectations for trial in trials_of(one, plan)
         },
     )
 

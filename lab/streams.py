@@ -13,7 +13,7 @@ from lab.bgp import Family
 
 INTERVAL_MS = 50
 """The length of an interval of a result's course."""
-KEPT_PERCENT = 95.0
+KEPT_PERCENT = 90.0
 """A stream of which less was sent than this part of what its rate asks for says nothing."""
 SMALLEST_BYTES, LARGEST_BYTES = 80, 1500
 """Of a whole packet: IPv6 and UDP headers, and what the lab writes into it; and what every wire takes."""
@@ -41,6 +41,14 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Streams that are sent side by side for a time; the first one is what they are sent for."""
+
+    streams: tuple[Stream, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A packet that arrived: its number in the stream, when, and the mark that it had."""
 
@@ -53,13 +61,15 @@ class Arrival:
 class StreamLog:
     """What sender and receiver saw of a stream. `sent_ns` holds the time of each packet that was sent, by its number.
 
-    `planned` is how many the rate asked for. `overflowed` counts what the receiver's own buffer had no room for.
+    `planned` is how many the rate asked for, and `late_ns` how late the sender was for each, sent or not. `overflowed`
+    counts what the receiver's own buffer had no room for.
     """
 
     stream: Stream
     planned: int
     sent_ns: Sequence[int]
     arrivals: Sequence[Arrival]
+    late_ns: Sequence[int] = ()
     overflowed: int = 0
 
 
@@ -94,7 +104,7 @@ class StreamResult:
 
     `jitter_ms` is the mean difference of the delays of two packets that were sent one after the other (RFC 3550
     §6.4.1, without its smoothing). `dscps` are the marks that were seen on arrival. `delays` and `jitter_ms` are None
-    where too few arrived.
+    where too few arrived. `late_p99_ms` and `late_max_ms` are how late the sender itself was: so busy the computer was.
     """
 
     stream: Stream
@@ -108,6 +118,8 @@ class StreamResult:
     jitter_ms: float | None
     dscps: tuple[int, ...]
     course: tuple[StreamInterval, ...]
+    late_p99_ms: float = 0.0
+    late_max_ms: float = 0.0
 
     @property
     def loss_percent(self) -> float:
@@ -123,6 +135,20 @@ class StreamResult:
         if self.overflowed:
             return f"the receiver of {what} lost {self.overflowed} packets itself: this computer was too slow"
         return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What became of the streams of a trial, in their order. `not_run` says why it was not made, empty where it was."""
+
+    trial: Trial
+    results: tuple[StreamResult, ...]
+    not_run: str = ""
+
+    @property
+    def disturbed(self) -> str:
+        """What keeps it from saying anything; empty where nothing does."""
+        return self.not_run or next((one.disturbed for one in self.results if one.disturbed), "")
 
 
 def summarize(logs: Iterable[StreamLog]) -> tuple[StreamResult, ...]:
@@ -153,6 +179,8 @@ def _result(log: StreamLog, start_ns: int) -> StreamResult:
         jitter_ms=_jitter_ms(delays_ms),
         dscps=tuple(sorted({one.dscp for one in first.values()})),
         course=tuple(_course(log, delays_ms, start_ns)),
+        late_p99_ms=percentile(sorted(log.late_ns), 99) / 1e6 if log.late_ns else 0.0,
+        late_max_ms=max(log.late_ns, default=0) / 1e6,
     )
 
 

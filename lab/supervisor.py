@@ -310,10 +310,10 @@ class Supervisor:
                 client.send(Applied())
             case RequestRoutes(router=router, neighbor=neighbor):
                 client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
-            case SendStreams():
-                self._traffic.send(plan, client, message)
             case Inject() | Heal() | ReadCounters():
                 client.send(self._answer_about_faults(message))
+            case SendStreams(trial=trial):
+                self._traffic.send(plan, client, trial)
             case StartStream() | AwaitQuiet() | StopStream():
                 self._streams.ask(plan, client, message)
             case ReadStatus():

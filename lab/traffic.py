@@ -20,11 +20,12 @@ from lab.bgp import Family
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
-from lab.messages import Broken, Message, SendStreams, StreamsSent
+from lab.messages import Broken, Message, StreamsSent
 from lab.plan import Plan
+from lab.processes import be_prompt
 from lab.runtimes.namespaces import enter_network_namespace, start_part
 from lab.runtimes.timer import Timer
-from lab.streams import Arrival, Stream, StreamLog, summarize
+from lab.streams import Arrival, Stream, StreamLog, Trial, TrialResult, summarize
 
 TRAFFIC = "traffic"
 _HEADERS_BYTES = {Family.IPV4: 20 + 8, Family.IPV6: 40 + 8}
@@ -34,7 +35,7 @@ _FIRST = (1 << 64) - 1
 _FIRST_ARRIVES_S, _AGAIN_S = 4.5, 0.1
 _QUIET_S = 0.3
 """Where nothing has come for so long, and twice the time that the first packet took, nothing more will."""
-_LATE_NS = 10_000_000
+_LATE_NS = 20_000_000
 """A packet that is due for longer is left out: sent behind its time, it would make the stream a burst."""
 _BUFFER_BYTES = 8 << 20
 _DATAGRAM_BYTES = 2048
@@ -53,18 +54,19 @@ class Traffic:
         self._selector = selector
         self._clients: dict[Channel, Channel] = {}
 
-    def send(self, plan: Plan, client: Channel, request: SendStreams) -> None:
-        """Send what a client asks for; it is answered when all of it is over."""
-        ends = [_ends(plan, stream) for stream in request.streams]
+    def send(self, plan: Plan, client: Channel, trial: Trial) -> None:
+        """Make a trial that a client asks for; it is answered when all of it is over."""
+        ends = [_ends(plan, stream) for stream in trial.streams]
         ours, theirs = socket.socketpair()
 
         def run() -> None:
             ours.close()
             ways = [
                 _Way.open(stream, source, target, self._namespaces)
-                for stream, (source, target) in zip(request.streams, ends, strict=True)
+                for stream, (source, target) in zip(trial.streams, ends, strict=True)
             ]
-            Channel(theirs, "the supervisor").send(StreamsSent(results=summarize(_send(ways, request.duration_s))))
+            result = TrialResult(trial=trial, results=summarize(_send(ways, trial.duration_s)))
+            Channel(theirs, "the supervisor").send(StreamsSent(result=result))
 
         start_part(TRAFFIC, self._logs.open(TRAFFIC), run)
         theirs.close()
@@ -113,6 +115,7 @@ class _Way:
     padding: bytes
     sent_ns: list[int] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
+    late_ns: list[int] = field(default_factory=list)
     first_sent_ns: int = 0
     first_took_ns: int | None = None
     overflowed: int = 0
@@ -185,6 +188,7 @@ class _Way:
 def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
     """Send all streams side by side, each at its rate, and take in what arrives."""
     gc.disable()  # a pause of it would be one of the streams
+    be_prompt()
     ready = select.epoll()
     by_fd = {way.in_.fileno(): way for way in ways}
     for fd in by_fd:
@@ -212,6 +216,7 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
                     by_fd[fd].read()
             continue
         way = ways[number]
+        way.late_ns.append(now_ns - at_ns)
         if now_ns - at_ns <= _LATE_NS:
             way.send_next()
         if left > 1:
@@ -222,7 +227,12 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
     _wait_for_the_rest(ways, ready, by_fd)
     return [
         StreamLog(
-            stream=way.stream, planned=count, sent_ns=way.sent_ns, arrivals=way.arrivals, overflowed=way.overflowed
+            stream=way.stream,
+            planned=count,
+            sent_ns=way.sent_ns,
+            arrivals=way.arrivals,
+            late_ns=way.late_ns,
+            overflowed=way.overflowed,
         )
         for way, count in zip(ways, planned, strict=True)
     ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import failovers, reachability, routes, sessions
+from lab.checks import failovers, losses, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
     Expectation,
     FailoverExpectation,
+    LossExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
@@ -18,12 +19,14 @@ from lab.expectations import (
 from lab.failover import Drill
 from lab.forwarding import Flow
 from lab.plan import Plan
+from lab.streams import Trial
 
 KINDS: Mapping[type[Expectation], Kind[Any]] = {
     SessionExpectation: sessions.KIND,
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
     FailoverExpectation: failovers.KIND,
+    LossExpectation: losses.KIND,
 }
 
 
@@ -40,6 +43,11 @@ def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
 def drills_of(expectation: Expectation, plan: Plan) -> tuple[Drill, ...]:
     """The faults that have to happen for an expectation."""
     return KINDS[type(expectation)].drills(expectation, plan)
+
+
+def trials_of(expectation: Expectation, plan: Plan) -> tuple[Trial, ...]:
+    """The streams that have to be sent for an expectation."""
+    return KINDS[type(expectation)].trials(expectation, plan)
 
 
 def describe(expectation: Expectation) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lab.checks import Evidence, drills_of, flows_of
+from lab.checks import Evidence, drills_of, flows_of, trials_of
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.progress import Progress
 from lab.controller import Lab
 from lab.expectations import Expectation
 from lab.failover import NOT_BACK, Drill, FailoverResult
-from lab.messages import Probe, Probed
+from lab.messages import Probe, Probed, SendStreams, StreamsSent
 from lab.plan import Plan
+from lab.streams import Trial, TrialResult
 from lab.tables import ClosedSession, LabTables
 
 PROBE_DEADLINE_S = 1.0
+STREAMS_END_S = 10.0
+"""The longest time that streams take beside that for which they are sent."""
+_MOST_TRIALS = 3
+"""A trial that the computer was too slow for says nothing, and is made again."""
 
 
 def observe(
@@ -25,7 +30,25 @@ def observe(
     flows = tuple(dict.fromkeys(flow for one in expectations for flow in flows_of(one, plan)))
     probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
     probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
-    return Evidence(plan=plan, tables=tables, flows={one.flow: one for one in probed.results})
+    return Evidence(
+        plan=plan,
+        tables=tables,
+        flows={one.flow: one for one in probed.results},
+        trials=_trials(lab, plan, expectations, progress),
+    )
+
+
+def _trials(lab: Lab, plan: Plan, expectations: Iterable[Expectation], progress: Progress) -> dict[Trial, TrialResult]:
+    """Every trial of streams that the expectations ask for, one after the other: they would disturb one another."""
+    found: dict[Trial, TrialResult] = {}
+    for one in dict.fromkeys(trial for expected in expectations for trial in trials_of(expected, plan)):
+        progress.says(f"sending streams for {one.duration_s:g} s")
+        deadline_s = one.duration_s + STREAMS_END_S + ANSWER_DEADLINE_S
+        for _ in range(_MOST_TRIALS):
+            found[one] = lab.channel.ask(SendStreams(trial=one), StreamsSent, deadline_s=deadline_s).result
+            if not found[one].disturbed:
+                break
+    return found
 
 
 def drill(  # noqa: PLR0913  # each is one thing that is known

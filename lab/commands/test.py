@@ -85,6 +85,7 @@ def test(arguments: argparse.Namespace) -> int:
         started_s=started_s,
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
         failovers=tuple(failovers.values()),
+        trials=tuple(observed.trials.values()),
     )
     if arguments.format == "json":
         from lab.report import as_json

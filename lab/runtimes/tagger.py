@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from lab.netlink import LinkMonitor, Netlink
 from lab.plan import Endpoint
+from lab.processes import be_prompt
 from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, remark, retagged, stripped_tag, tags_within
 
 _ETH_P_ALL = 3
@@ -82,6 +83,7 @@ class Tagger:
 
     def run(self) -> None:
         """Carry frames for ever. The calling thread is in the namespace of the lower ends."""
+        be_prompt()
         netlink = Netlink()
         up: set[Endpoint] = set()
         handlers: dict[int, Callable[[int], None]] = dict.fromkeys(self._sockets, self._carry)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from lab.netlink import LinkMonitor, Netlink
 from lab.plan import Endpoint
+from lab.processes import be_prompt
 from lab.runtimes.frames import (
     AUXDATA_BYTES,
     PACKET_AUXDATA,
@@ -85,6 +86,7 @@ class Wires:
 
     def run(self) -> None:
         """Carry frames for ever. The calling thread is in the namespace of the wires."""
+        be_prompt()
         netlink, timer = Netlink(), Timer()
         started: set[Endpoint] = set()
         handlers: dict[int, Callable[[int], None]] = dict.fromkeys(self._sockets, self._take_in)
