@@ -147,9 +147,9 @@ class Routers:
 
     def refuse_late(self, names: Iterable[str]) -> None:
         """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
-        if not all(router.listening for router in self._routers.values()):
-            raise LabBroken("the lab's routers are still starting: ask again")
         names = list(names)
+        if any(not one.listening and (name in names or not one.again) for name, one in self._routers.items()):
+            raise LabBroken("the lab's routers are still starting: ask again")
         dead = [name for name in names if name not in self._routers]
         if dead:
             raise LabBroken(f"{', '.join(dead)} was killed: heal it first, with `erlab heal`")

@@ -259,13 +259,11 @@ class Supervisor:
             case Probe():
                 _tell(self._prober, message)
                 client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
-            case Explain(router=router):
-                client.send(self._routers.ask({router: message}, Explained)[0])
+            case Explain() | RequestRoutes():
+                client.send(self._ask_one_router(message))
             case Apply(plan=new):
                 self._apply(plan, new)
                 client.send(Applied())
-            case RequestRoutes(router=router, neighbor=neighbor):
-                client.send(self._routers.ask({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case Inject() | Heal() | ReadCounters():
                 client.send(self._answer_about_faults(message))
             case StartStream() | AwaitQuiet() | StopStream():
@@ -276,6 +274,11 @@ class Supervisor:
                 client.send(Located(fd=self._namespaces[node]))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _ask_one_router(self, message: Explain | RequestRoutes) -> Message:
+        if isinstance(message, Explain):
+            return self._routers.ask({message.router: message}, Explained)[0]
+        return self._routers.ask({message.router: Refresh(neighbor=message.neighbor)}, Refreshed)[0]
 
     def _answer_about_faults(self, message: Inject | Heal | ReadCounters) -> Message:
         self._news = True
