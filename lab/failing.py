@@ -88,7 +88,9 @@ class Failing:
     def inject(self, injection: Injection) -> Injected:
         """Let a fault happen, or the next step of one. Raises LabBroken where it cannot be added to those in force."""
         self._check(injection)
-        began_ns, before = time.monotonic_ns(), self.rules
+        began_ns = time.monotonic_ns()
+        if injection.plan is not None:
+            self._routers.configure(self.rules, injection.plan)
         for name in injection.killed:
             self._routers.freeze(name)
         if not injection.resets:  # nothing lasts of a reset
@@ -98,7 +100,6 @@ class Failing:
             self._routers.kill(name)
         for end in injection.resets:
             self._routers.reset(end)
-        self._routers.configure(before, self.rules)
         return Injected(began_ns=began_ns, done_ns=time.monotonic_ns())
 
     def heal(self, fault: str) -> Healed:
@@ -106,12 +107,13 @@ class Failing:
         if fault and fault not in self._active:
             raise LabBroken(f"{fault} is not in force; in force are: {', '.join(self._active) or 'none'}")
         faults = (fault,) if fault else tuple(self._active)
-        began_ns, before = time.monotonic_ns(), self.rules
+        began_ns = time.monotonic_ns()
+        if any(self._active[name].plan is not None for name in faults):
+            self._routers.configure(self.rules, self._plan)  # one fault at a time has rules of its own
         ended = [self._active.pop(name) for name in faults]
         self._bring_about()
         for name in (name for one in ended for name in one.killed):
             self._routers.start_again(self.rules.node(name))
-        self._routers.configure(before, self.rules)
         return Healed(faults=faults, began_ns=began_ns, done_ns=time.monotonic_ns())
 
     def _check(self, injection: Injection) -> None:

@@ -14,17 +14,15 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.channel import Channel, ChannelClosed, NotAMessage, readable
+from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.convergence import Convergence
 from lab.errors import LabBroken
 from lab.failing import Failing, packets_entered
 from lab.failover import EventKind
-from lab.injection import SessionEnd
 from lab.logs import Logs
 from lab.messages import (
     Applied,
@@ -35,9 +33,6 @@ from lab.messages import (
     Build,
     Built,
     ChangesReported,
-    Configured,
-    ConfigureRouter,
-    Connect,
     Converged,
     Counters,
     Explain,
@@ -45,7 +40,6 @@ from lab.messages import (
     Fibs,
     Heal,
     Inject,
-    Listening,
     Locate,
     Located,
     Message,
@@ -62,10 +56,8 @@ from lab.messages import (
     Refreshed,
     ReportChanges,
     RequestRoutes,
-    ResetSession,
     RouterTablesRead,
     SendStreams,
-    SessionReset,
     StartStream,
     Status,
     Stop,
@@ -75,29 +67,16 @@ from lab.messages import (
 from lab.node import nft
 from lab.plan import NodePlan, Plan, Role
 from lab.processes import how_it_ended
+from lab.routers import ANSWER_DEADLINE_S, Routers, await_end
 from lab.runtimes import impairing, netns, tagging
 from lab.runtimes.namespaces import start_part
 from lab.streaming import Streams
 from lab.tables import ClosedSession, LabTables, RouterTables, SessionTables
 from lab.traffic import Traffic
 
-ANSWER_DEADLINE_S = 10.0
-_END_S = 1.0
 _POLL_S = 60.0
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Router:
-    running: netns.RunningNode
-    listening: bool = False
-    again: bool = False
-    """Whether an earlier process was the router: the others speak already."""
-    gone: bool = False
-    owes: int = 0
-    """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
-    answer: Message | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +104,7 @@ class Supervisor:
         self._convergence: Convergence | None = None
         self._news = False
         self._namespaces: dict[str, int] = {}
-        self._routers: dict[str, _Router] = {}
+        self._routers = Routers(self, logs, self._selector)
         self._waits: list[_Wait] = []
         self._closed: tuple[ClosedSession, ...] = ()
         self._changes = 0
@@ -134,7 +113,7 @@ class Supervisor:
         self._established_s: float | None = None
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
-        self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self)
+        self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
         self._prober, self._prober_pid = _start_prober(logs)
         self._parts = {self._prober_pid: "prober"}
         netns.warm_up()
@@ -207,54 +186,36 @@ class Supervisor:
         if client is self._starter and (self._control is None or self._plan is None):
             raise _Ended
 
-    def _from_router(self, name: str) -> None:
-        router = self._routers[name]
-        if router.gone or not router.running.channel.wait(0):
-            return  # another request of the same turn has read it already
-        try:
-            for message in router.running.channel.receive():
-                match message:
-                    case Listening():
-                        self._listens(router)
-                    case NodeReport():
-                        self._hear(name, message)
-                    case Broken(reason=reason):
-                        self._break(reason, name)
-                    case _:
-                        router.owes -= 1
-                        router.answer = message
-                        self._news = True
-        except ChannelClosed:
-            self._take_leave_of(router)
-            self._reap()
-            if self._broken is None:
-                self._break(f"the router process of {name} closed its channel", name)
+    # what the routers say
 
-    def _listens(self, router: _Router) -> None:
-        """Let all connect when all listen; one that was dead finds the others listening."""
-        router.listening = True
-        if router.again:
-            _tell(router.running.channel, Connect())
-        elif all(one.listening for one in self._routers.values()):
-            for one in self._routers.values():
-                _tell(one.running.channel, Connect())
+    @property
+    def broken(self) -> Broken | None:
+        """Why the lab answers nothing any more; None where it does."""
+        return self._broken
 
-    def _take_leave_of(self, router: _Router) -> None:
-        """Await the end of a router's process, from which nothing more will be heard."""
-        router.gone = True
-        self._selector.unregister(router.running.channel)
-        router.running.channel.close()
-        _await_end(router.running.pid)
+    def hear(self, router: str, report: NodeReport | None) -> None:
+        """Take a report, or that the router was killed on purpose."""
+        if self._convergence is None:
+            return
+        self._news = True
+        if report is None:
+            self._convergence.forget(router)
+            return
+        self._streams.chronicle.hear(router, report)
+        self._changes += self._convergence.hear(router, report)
 
-    def _hear(self, name: str, report: NodeReport) -> None:
-        self._streams.chronicle.hear(name, report)
-        if self._convergence is not None:
-            self._changes += self._convergence.hear(name, report)
-            self._news = True
+    def has_answered(self) -> None:
+        """Take note that a router answered."""
+        self._news = True
+
+    def has_ended(self, router: str) -> None:
+        """Take note that a router's process is gone, and nobody wanted it to."""
+        self._reap()
+        if self._broken is None:
+            self.breaks(f"the router process of {router} closed its channel", router)
 
     def _reap(self) -> None:
         """Take note of ended processes: our own are a fault, and those that a shell left behind are only buried."""
-        names = {one.running.pid: name for name, one in self._routers.items()}
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -262,16 +223,17 @@ class Supervisor:
                 return
             if not pid:
                 return
-            if pid in names:
-                self._break(f"the router process of {names[pid]} {how_it_ended(status)}", names[pid])
+            router = self._routers.named(pid)
+            if router is not None:
+                self.breaks(f"the router process of {router} {how_it_ended(status)}", router)
             elif pid in self._parts:
                 part = self._parts[pid]
-                self._break(f"the {part} {how_it_ended(status)}", part)
+                self.breaks(f"the {part} {how_it_ended(status)}", part)
 
-    def _break(self, reason: str, node: str) -> None:
-        """A part of the lab died: from now on every question is answered with the reason."""
+    def breaks(self, reason: str, part: str) -> None:
+        """Take note that a part of the lab died: from now on every question is answered with the reason."""
         if self._broken is None:
-            self._broken = Broken(reason=reason, log=self._logs.tail(node))
+            self._broken = Broken(reason=reason, log=self._logs.tail(part))
         for wait in self._waits:
             _tell(wait.client, self._broken)
         self._waits.clear()
@@ -294,34 +256,42 @@ class Supervisor:
 
     def _answer_about(self, plan: Plan, client: Channel, message: Message) -> None:
         match message:
-            case AwaitConvergence(deadline_s=deadline_s, closed=closed):
-                self._closed = closed
-                self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
-                self._news = True
+            case AwaitConvergence():
+                self._await_convergence(client, message)
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
                 _tell(self._prober, message)
                 client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
-            case Explain(router=router):
-                client.send(self._ask_routers({router: message}, Explained)[0])
+            case Explain() | RequestRoutes():
+                client.send(self._ask_one_router(message))
             case Apply(plan=new):
                 self._apply(plan, new)
                 client.send(Applied())
-            case RequestRoutes(router=router, neighbor=neighbor):
-                client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case Inject() | Heal() | ReadCounters():
                 client.send(self._answer_about_faults(message))
-            case SendStreams(trial=trial):
-                self._traffic.send(plan, client, trial)
-            case StartStream() | AwaitQuiet() | StopStream():
-                self._streams.ask(plan, client, message)
+            case SendStreams() | StartStream() | AwaitQuiet() | StopStream():
+                self._take_on_streams(plan, client, message)
             case ReadStatus():
                 client.send(self._status(plan))
             case Locate(node=node):
                 client.send(Located(fd=self._namespaces[node]))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _ask_one_router(self, message: Explain | RequestRoutes) -> Message:
+        if isinstance(message, Explain):
+            return self._routers.ask({message.router: message}, Explained)[0]
+        return self._routers.ask({message.router: Refresh(neighbor=message.neighbor)}, Refreshed)[0]
+
+    def _take_on_streams(
+        self, plan: Plan, client: Channel, message: SendStreams | StartStream | AwaitQuiet | StopStream
+    ) -> None:
+        """Have other processes send; the answer comes when they have done so."""
+        if isinstance(message, SendStreams):
+            self._traffic.send(plan, client, message.trial)
+        else:
+            self._streams.ask(plan, client, message)
 
     def _answer_about_faults(self, message: Inject | Heal | ReadCounters) -> Message:
         self._news = True
@@ -344,24 +314,18 @@ class Supervisor:
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
-        self._failing = Failing(plan, self._namespaces, self)
+        self._failing = Failing(plan, self._namespaces, self._routers)
         self._streams = Streams(self._namespaces, self._logs, self._selector)
         self._traffic = Traffic(self._namespaces, self._logs, self._selector)
         self._fidelity = (_runtime_fidelity(),)
         self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
-        for node in plan.routers:
-            self._start_router(node)
+        self._routers.start(plan.routers, self._namespaces)
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
         netns.configure_here(others, self._namespaces)
         visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
-
-    def _start_router(self, node: NodePlan, *, again: bool = False) -> None:
-        running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name), again=again)
-        self._routers[node.name] = _Router(running=running, again=again)
-        self._selector.register(running.channel, selectors.EVENT_READ, _bind(self._from_router, node.name))
 
     def _impair_wires(self, plan: Plan, index: int) -> int:
         """Make the impaired wires with interfaces from an index on; returns the first one that is free then."""
@@ -382,79 +346,10 @@ class Supervisor:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
         nft.check_program(new.nodes)
-        self._refuse_late_routers(node.name for node in new.routers if node != old.node(node.name))
+        self._routers.refuse_late(node.name for node in new.routers if node != old.node(node.name))
         self._failing.take(new)
         self._plan = new  # what every router is told, whenever it answers
-        self.configure(old, new)
-
-    # what faults ask of the routers
-
-    def freeze(self, router: str) -> None:
-        """Stop a router's process."""
-        os.kill(self._routers[router].running.pid, signal.SIGSTOP)
-
-    def kill(self, router: str) -> None:
-        """End a router's process; its sessions may be down from now on."""
-        dead = self._routers.pop(router)
-        os.kill(dead.running.pid, signal.SIGKILL)
-        self._take_leave_of(dead)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(dead.running.pid, 0)
-        if self._convergence is not None:
-            self._convergence.forget(router)
-
-    def start_again(self, node: NodePlan) -> None:
-        """Start a router that was killed."""
-        self._start_router(node, again=True)
-
-    def reset(self, end: SessionEnd) -> None:
-        """Have a session closed, by an administrative reset."""
-        self._ask_routers({end.router: ResetSession(session=end.session)}, SessionReset)
-
-    def configure(self, old: Plan, new: Plan) -> None:
-        """Give the routers the rules of another plan."""
-        changed = {
-            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking)
-            for node in new.routers
-            if node.bgp is not None and node != old.node(node.name) and node.name in self._routers
-        }
-        if changed:
-            self._ask_routers(changed, Configured)
-
-    def _refuse_late_routers(self, names: Iterable[str]) -> None:
-        """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
-        if not all(router.listening for router in self._routers.values()):
-            raise LabBroken("the lab's routers are still starting: ask again")
-        names = list(names)
-        dead = [name for name in names if name not in self._routers]
-        if dead:
-            raise LabBroken(f"{', '.join(dead)} was killed: heal it first")
-        late = [name for name in names if self._routers[name].owes]
-        if late:
-            raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
-
-    def _ask_routers(self, questions: Mapping[str, Message], answer: type[Answer]) -> list[Answer]:
-        """Ask routers one question each, all at once, and wait for every answer.
-
-        An answer that is late is dropped when it comes, and its router can be asked again from then on.
-        """
-        self._refuse_late_routers(questions)
-        asked = {name: self._routers[name] for name in questions}
-        for name, router in asked.items():
-            router.owes += 1
-            _tell(router.running.channel, questions[name])
-        end_s = time.monotonic() + ANSWER_DEADLINE_S
-        while waited_for := [name for name, router in asked.items() if router.owes]:
-            if self._broken is not None:
-                raise LabBroken(self._broken.reason)
-            channels = [asked[name].running.channel for name in waited_for]
-            ready = readable(channels, end_s - time.monotonic())
-            if not ready:
-                self._refuse_late_routers(waited_for)
-            for name, channel in zip(waited_for, channels, strict=True):
-                if channel in ready:
-                    self._from_router(name)
-        return [router.answer for router in asked.values() if isinstance(router.answer, answer)]
+        self._routers.configure(old, new)
 
     def _hear_prober(self, answer: type[Answer], deadline_s: float) -> Answer:
         """The prober's answer. A late one breaks the lab: it would be taken for the answer to the next question."""
@@ -462,22 +357,22 @@ class Supervisor:
             return self._prober.expect(answer, deadline_s=deadline_s)
         except LabBroken as problem:
             if isinstance(problem, ChannelClosed):
-                _await_end(self._prober_pid)
+                await_end(self._prober_pid)
             self._reap()
-            self._break(str(problem), "prober")
+            self.breaks(str(problem), "prober")
             raise
 
     def _tables(self, plan: Plan) -> Tables:
-        names = list(self._routers)
+        names = self._routers.names
         changes = self._changes
-        self._refuse_late_routers(names)
+        self._routers.refuse_late(names)
         _tell(self._prober, ReadFibs())
         try:
-            routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
+            routers = self._routers.ask(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
         finally:  # or the next one to ask the prober would get this answer
             found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
         # The kernels were read at another time than the routers: a change in between has to be heard of.
-        self._ask_routers(dict.fromkeys(names, ReportChanges()), ChangesReported)
+        self._routers.ask(dict.fromkeys(names, ReportChanges()), ChangesReported)
         fibs = {fib.router: fib.entries for fib in found}
         read = {one.tables.router: replace(one.tables, fib=fibs[one.tables.router]) for one in routers}
         tables = tuple(read.get(node.name) or _of_a_dead(node) for node in plan.routers)
@@ -495,11 +390,16 @@ class Supervisor:
             plan=plan,
             pending=tuple(self._pending(self._closed)),
             up_s=time.monotonic() - self._built_at,
-            memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
+            memory_kib=self._routers.memory_kib(),
             failed=self._failing.faults,
         )
 
     # convergence
+
+    def _await_convergence(self, client: Channel, asked: AwaitConvergence) -> None:
+        self._closed = asked.closed
+        self._waits.append(_Wait(client=client, end_s=time.monotonic() + asked.deadline_s, closed=asked.closed))
+        self._news = True
 
     def _settle_waits(self) -> None:
         if self._convergence is None or not self._waits:
@@ -523,7 +423,7 @@ class Supervisor:
 
     def _pending(self, closed: tuple[ClosedSession, ...]) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
-        late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
+        late = [f"{name} has not answered yet" for name in self._routers.late]
         excused = self._failing.excused
         return late + (self._convergence.pending(closed, excused=excused) if self._convergence else [])
 
@@ -541,18 +441,6 @@ def _tell(far_end: Channel, message: Message) -> None:
     """Send a message to a process that may be gone: whoever hears from it finds out."""
     with contextlib.suppress(ChannelClosed):
         far_end.send(message)
-
-
-def _await_end(pid: int) -> None:
-    """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
-    with contextlib.suppress(ProcessLookupError):  # it was waited for already
-        file = os.pidfd_open(pid)
-        readable([file], _END_S)
-        os.close(file)
-
-
-def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
-    return lambda: handler(name)
 
 
 def _start_prober(logs: Logs) -> tuple[Channel, int]:
@@ -574,9 +462,3 @@ def _runtime_fidelity() -> str:
     mapped_users = int(Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2])
     who = "root" if mapped_users > 1 else "an ordinary user"
     return f"runtime: network namespaces of Linux {platform.release()}, started by {who}"
-
-
-def _pss_kib(pid: int) -> int:
-    """The proportional memory of a process."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

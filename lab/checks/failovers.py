@@ -67,7 +67,7 @@ def too_long(expectation: FailoverExpectation, run: FailoverRun) -> str:
     if run.outage_ms - run.uncertainty_ms >= expectation.outage_under_ms:
         way = f"{worst.source} to {worst.destination}"
         if not run.ended:
-            return f"{way} out until it was healed, for {run.outage_ms:.0f} ms"
+            return f"{way} out still after {run.healing_ms - run.step_ms:.0f} ms, when it was healed"
         return f"{way} out for {_figure(run.outage_ms, run.uncertainty_ms)}"
     if expectation.lost_under is not None and run.lost >= expectation.lost_under:
         return f"{run.lost} packets lost"

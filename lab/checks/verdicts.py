@@ -48,9 +48,9 @@ class Verdict:
 class Report:
     """Everything that one run of a topology showed.
 
-    `differences` are the places where the lab is not what the model predicted, `failovers` what was measured of faults,
-    `trials` of streams; `notes` are for the reader; `timings_s` count from the start of the command, which was at
-    `started_s` of the system's monotonic clock.
+    `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
+    count from the start of the command, which was at `started_s` of the system's monotonic clock. `failovers` and
+    `trials` are the measurements behind verdicts about them.
     """
 
     topology: str

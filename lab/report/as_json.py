@@ -414,6 +414,7 @@ def status(labs: Iterable[Status]) -> str:
                     for one in (node.bgp.sessions if node.bgp else ())
                     if one.rules.shutdown
                 ],
+                "failed": list(lab.failed),
                 "up_s": round(lab.up_s, 3),
                 "memory_kib": lab.memory_kib,
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.failover import MEASURES, DirectionResult, FailoverResult, FailoverRun, Phase, TimedEvent
-from lab.report.json_parts import Object
+from lab.report.json_parts import Object, document
 
 
 def failover_object(result: FailoverResult) -> Object:
@@ -95,3 +95,13 @@ def _event(event: TimedEvent) -> Object:
 
 def _ms(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+def failed(fault: str) -> str:
+    """A fault that a command let happen."""
+    return document("failed", fault=fault)
+
+
+def healed(faults: tuple[str, ...], pending: tuple[str, ...]) -> str:
+    """The faults that a command ended, and what had not settled then."""
+    return document("healed", faults=list(faults), pending=list(pending))
