@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_TIMERSLACK = 1, 15, 29
 _SLACK_NS, _NICENESS = 1000, -10
@@ -27,6 +28,14 @@ def be_prompt() -> None:
     _libc.prctl(_PR_SET_TIMERSLACK, _SLACK_NS)
     with contextlib.suppress(PermissionError):
         os.nice(_NICENESS)
+
+
+def waited_ns(pid: int) -> int:
+    """How long a process has waited for a processor in all (proc(5), schedstat); 0 where the kernel does not count."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
 
 
 def how_it_ended(status: int) -> str:

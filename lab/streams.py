@@ -15,6 +15,8 @@ INTERVAL_MS = 50
 """The length of an interval of a result's course."""
 KEPT_PERCENT = 90.0
 """A stream of which less was sent than this part of what its rate asks for says nothing."""
+WAITED_PERCENT = 25.0
+"""Where the lab's own processes wait for a processor for more of the time, what they lose or delay is not the lab's."""
 SMALLEST_BYTES, LARGEST_BYTES = 80, 1500
 """Of a whole packet: IPv6 and UDP headers, and what the lab writes into it; and what every wire takes."""
 
@@ -61,15 +63,13 @@ class Arrival:
 class StreamLog:
     """What sender and receiver saw of a stream. `sent_ns` holds the time of each packet that was sent, by its number.
 
-    `planned` is how many the rate asked for, and `late_ns` how late the sender was for each, sent or not. `overflowed`
-    counts what the receiver's own buffer had no room for.
+    `planned` is how many the rate asked for. `overflowed` counts what the receiver's own buffer had no room for.
     """
 
     stream: Stream
     planned: int
     sent_ns: Sequence[int]
     arrivals: Sequence[Arrival]
-    late_ns: Sequence[int] = ()
     overflowed: int = 0
 
 
@@ -104,7 +104,7 @@ class StreamResult:
 
     `jitter_ms` is the mean difference of the delays of two packets that were sent one after the other (RFC 3550
     §6.4.1, without its smoothing). `dscps` are the marks that were seen on arrival. `delays` and `jitter_ms` are None
-    where too few arrived. `late_p99_ms` and `late_max_ms` are how late the sender itself was: so busy the computer was.
+    where too few arrived.
     """
 
     stream: Stream
@@ -118,8 +118,6 @@ class StreamResult:
     jitter_ms: float | None
     dscps: tuple[int, ...]
     course: tuple[StreamInterval, ...]
-    late_p99_ms: float = 0.0
-    late_max_ms: float = 0.0
 
     @property
     def loss_percent(self) -> float:
@@ -139,16 +137,27 @@ class StreamResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialResult:
-    """What became of the streams of a trial, in their order. `not_run` says why it was not made, empty where it was."""
+    """What became of the streams of a trial, in their order.
+
+    `waited_ms` is how long the lab's own processes, those that send and carry packets, waited for a processor: so much
+    of loss and delay may be this computer's, and not the lab's.
+    """
 
     trial: Trial
     results: tuple[StreamResult, ...]
-    not_run: str = ""
+    waited_ms: float = 0.0
 
     @property
     def disturbed(self) -> str:
         """What keeps it from saying anything; empty where nothing does."""
-        return self.not_run or next((one.disturbed for one in self.results if one.disturbed), "")
+        return next((one.disturbed for one in self.results if one.disturbed), "")
+
+    @property
+    def busy(self) -> str:
+        """Why what went wrong may be this computer's fault; empty where it had time for the lab."""
+        if self.waited_ms < self.trial.duration_s * 10 * WAITED_PERCENT:
+            return ""
+        return f"this computer let the lab's own processes wait for {self.waited_ms:.0f} ms meanwhile"
 
 
 def summarize(logs: Iterable[StreamLog]) -> tuple[StreamResult, ...]:
@@ -179,8 +188,6 @@ def _result(log: StreamLog, start_ns: int) -> StreamResult:
         jitter_ms=_jitter_ms(delays_ms),
         dscps=tuple(sorted({one.dscp for one in first.values()})),
         course=tuple(_course(log, delays_ms, start_ns)),
-        late_p99_ms=percentile(sorted(log.late_ns), 99) / 1e6 if log.late_ns else 0.0,
-        late_max_ms=max(log.late_ns, default=0) / 1e6,
     )
 
 

@@ -289,7 +289,7 @@ class Supervisor:
     ) -> None:
         """Have other processes send; the answer comes when they have done so."""
         if isinstance(message, SendStreams):
-            self._traffic.send(plan, client, message.trial)
+            self._traffic.send(plan, client, message.trial, self._parts.keys() - {self._prober_pid})
         else:
             self._streams.ask(plan, client, message)
 

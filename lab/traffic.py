@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import gc
 import heapq
+import os
 import select
 import selectors
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from lab.bgp import Family
@@ -22,7 +23,7 @@ from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import Broken, Message, StreamsSent
 from lab.plan import Plan
-from lab.processes import be_prompt
+from lab.processes import be_prompt, waited_ns
 from lab.runtimes.namespaces import enter_network_namespace, start_part
 from lab.runtimes.timer import Timer
 from lab.streams import Arrival, Stream, StreamLog, Trial, TrialResult, summarize
@@ -54,8 +55,11 @@ class Traffic:
         self._selector = selector
         self._clients: dict[Channel, Channel] = {}
 
-    def send(self, plan: Plan, client: Channel, trial: Trial) -> None:
-        """Make a trial that a client asks for; it is answered when all of it is over."""
+    def send(self, plan: Plan, client: Channel, trial: Trial, carriers: Collection[int]) -> None:
+        """Make a trial that a client asks for; it is answered when all of it is over.
+
+        `carriers` are the processes of the lab that carry packets.
+        """
         ends = [_ends(plan, stream) for stream in trial.streams]
         ours, theirs = socket.socketpair()
 
@@ -65,7 +69,11 @@ class Traffic:
                 _Way.open(stream, source, target, self._namespaces)
                 for stream, (source, target) in zip(trial.streams, ends, strict=True)
             ]
-            result = TrialResult(trial=trial, results=summarize(_send(ways, trial.duration_s)))
+            pids = (*carriers, os.getpid())
+            before = sum(map(waited_ns, pids))
+            results = summarize(_send(ways, trial.duration_s))
+            waited_ms = (sum(map(waited_ns, pids)) - before) / 1e6
+            result = TrialResult(trial=trial, results=results, waited_ms=waited_ms)
             Channel(theirs, "the supervisor").send(StreamsSent(result=result))
 
         start_part(TRAFFIC, self._logs.open(TRAFFIC), run)
@@ -115,7 +123,6 @@ class _Way:
     padding: bytes
     sent_ns: list[int] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
-    late_ns: list[int] = field(default_factory=list)
     first_sent_ns: int = 0
     first_took_ns: int | None = None
     overflowed: int = 0
@@ -216,7 +223,6 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
                     by_fd[fd].read()
             continue
         way = ways[number]
-        way.late_ns.append(now_ns - at_ns)
         if now_ns - at_ns <= _LATE_NS:
             way.send_next()
         if left > 1:
@@ -231,7 +237,6 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
             planned=count,
             sent_ns=way.sent_ns,
             arrivals=way.arrivals,
-            late_ns=way.late_ns,
             overflowed=way.overflowed,
         )
         for way, count in zip(ways, planned, strict=True)

@@ -15,9 +15,9 @@ def cause(expectation: LossExpectation, case: Case) -> Cause:
     asked = trials(expectation, case.predicted.plan)
     for trial in asked:
         seen = case.observed.trials.get(trial)
-        if seen is not None and not seen.disturbed and what_is_wrong(expectation, seen):
+        if seen is not None and not (seen.disturbed or seen.busy) and what_is_wrong(expectation, seen):
             return _met(expectation, trial, case)
-    told = (seen.disturbed for trial in asked if (seen := case.observed.trials.get(trial)) is not None)
+    told = (seen.disturbed or seen.busy for trial in asked if (seen := case.observed.trials.get(trial)) is not None)
     return Cause(stage=Stage.PACKET, text=next(filter(None, told), "it was not asked"))
 
 

@@ -14,9 +14,6 @@ from lab.plan import Plan
 from lab.shaping import rate_text
 from lab.streams import Stream, StreamResult, Trial, TrialResult
 
-STALL_MS = 100
-"""Where the lab's processes may have stood still for so long, their buffers may have run over."""
-
 
 def trials(expectation: LossExpectation, plan: Plan) -> tuple[Trial, ...]:
     """A trial in each family that all ends of its streams have, or in the one that it is about."""
@@ -72,18 +69,7 @@ def _measured(expectation: LossExpectation, trial: TrialResult) -> Finding:
     wrong = what_is_wrong(expectation, trial)
     if not wrong:
         return Finding(holds=True, text=in_words(trial))
-    blame = _to_blame_on_the_computer(expectation, trial.results[0])
-    return Finding(holds=None, text=f"{wrong}, but {blame}") if blame else Finding(holds=False, text=wrong)
-
-
-def _to_blame_on_the_computer(expectation: LossExpectation, stream: StreamResult) -> str:
-    """Why a stream's figures prove nothing against the lab: the sender itself was as late; empty where it was not."""
-    if stream.late_max_ms >= STALL_MS:
-        return f"this computer stood still for {stream.late_max_ms:.0f} ms, and may have lost them itself"
-    limit_ms, p99_ms = expectation.delay_under_ms or 0.0, stream.delays.p99_ms if stream.delays else 0.0
-    if p99_ms - stream.late_p99_ms < limit_ms <= p99_ms:
-        return f"this computer was late by {stream.late_p99_ms:.1f} ms itself"
-    return ""
+    return Finding(holds=None, text=f"{wrong}, but {trial.busy}") if trial.busy else Finding(holds=False, text=wrong)
 
 
 def what_is_wrong(expectation: LossExpectation, trial: TrialResult) -> str:

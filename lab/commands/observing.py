@@ -46,7 +46,7 @@ def _trials(lab: Lab, plan: Plan, expectations: Iterable[Expectation], progress:
         deadline_s = one.duration_s + STREAMS_END_S + ANSWER_DEADLINE_S
         for _ in range(_MOST_TRIALS):
             found[one] = lab.channel.ask(SendStreams(trial=one), StreamsSent, deadline_s=deadline_s).result
-            if not found[one].disturbed:
+            if not (found[one].disturbed or found[one].busy):
                 break
     return found
 

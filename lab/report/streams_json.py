@@ -10,7 +10,7 @@ def trial_object(trial: TrialResult) -> Object:
     """A trial; what it was made for is its first stream."""
     return {
         "duration_s": trial.trial.duration_s,
-        "not_run": trial.not_run or None,
+        "waited_ms": _ms(trial.waited_ms),
         "interval_ms": INTERVAL_MS,
         "streams": [stream_object(one) for one in trial.results],
     }
@@ -43,7 +43,6 @@ def stream_object(one: StreamResult) -> Object:
         },
         "jitter_ms": _ms(one.jitter_ms),
         "dscps": list(one.dscps),
-        "sender_late_ms": {"p99": _ms(one.late_p99_ms), "max": _ms(one.late_max_ms)},
         "disturbed": one.disturbed or None,
         "course": [_interval(interval) for interval in one.course],
     }
