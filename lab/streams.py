@@ -63,7 +63,8 @@ class Arrival:
 class StreamLog:
     """What sender and receiver saw of a stream. `sent_ns` holds the time of each packet that was sent, by its number.
 
-    `planned` is how many the rate asked for. `overflowed` counts what the receiver's own buffer had no room for.
+    `planned` is how many the rate asked for. `overflowed` counts what the receiver's own buffer had no room for, and
+    `refused` is why the sender's kernel did not take packets, empty where it took them.
     """
 
     stream: Stream
@@ -71,6 +72,7 @@ class StreamLog:
     sent_ns: Sequence[int]
     arrivals: Sequence[Arrival]
     overflowed: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ class StreamResult:
     jitter_ms: float | None
     dscps: tuple[int, ...]
     course: tuple[StreamInterval, ...]
+    refused: str = ""
 
     @property
     def loss_percent(self) -> float:
@@ -128,6 +131,8 @@ class StreamResult:
     def disturbed(self) -> str:
         """What keeps the result from saying anything; empty where nothing does."""
         what = f"{self.stream.source} to {self.stream.destination} with DSCP {self.stream.dscp}"
+        if self.refused:
+            return f"{self.stream.source} itself has no way to {self.stream.destination}: {self.refused}"
         if 100.0 * self.sent < KEPT_PERCENT * self.planned:
             return f"the sender of {what} sent {self.sent} of {self.planned} packets: this computer was too slow"
         if self.overflowed:
@@ -188,6 +193,7 @@ def _result(log: StreamLog, start_ns: int) -> StreamResult:
         jitter_ms=_jitter_ms(delays_ms),
         dscps=tuple(sorted({one.dscp for one in first.values()})),
         course=tuple(_course(log, delays_ms, start_ns)),
+        refused=log.refused,
     )
 
 

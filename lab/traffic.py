@@ -120,7 +120,9 @@ class _Way:
     stream: Stream
     out: socket.socket
     in_: socket.socket
+    to: tuple[str, int]
     padding: bytes
+    refused: str = ""
     sent_ns: list[int] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     first_sent_ns: int = 0
@@ -148,18 +150,20 @@ class _Way:
         mark = (socket.IPPROTO_IP, _IP_TOS) if is_ipv4 else (socket.IPPROTO_IPV6, _IPV6_TCLASS)
         out.setsockopt(*mark, stream.dscp << 2)
         out.bind((source, 0))
-        out.connect(in_.getsockname()[:2])
         out.settimeout(0)
         padding = bytes(stream.packet_bytes - _HEADERS_BYTES[stream.family] - _NUMBER.size)
-        return cls(stream=stream, out=out, in_=in_, padding=padding)
+        return cls(stream=stream, out=out, in_=in_, to=in_.getsockname()[:2], padding=padding)
 
     def send(self, number: int) -> int | None:
         """Send a packet; returns when, and None where the kernel did not take it."""
         packet = _NUMBER.pack(number) + self.padding
         at_ns = time.time_ns()
         try:
-            self.out.send(packet)
-        except OSError:
+            self.out.sendto(packet, self.to)  # a connected socket would be told of what routers refuse, and not send
+        except BlockingIOError:
+            return None
+        except OSError as problem:
+            self.refused = os.strerror(problem.errno or 0)
             return None
         return at_ns
 
@@ -238,6 +242,7 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
             sent_ns=way.sent_ns,
             arrivals=way.arrivals,
             overflowed=way.overflowed,
+            refused=way.refused,
         )
         for way, count in zip(ways, planned, strict=True)
     ]
