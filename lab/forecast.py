@@ -105,6 +105,10 @@ def _steps(plan: Plan, tables: LabTables, number: int, stream: Stream) -> tuple[
     return steps, "" if result.arrived else result.stopped or "it does not arrive"
 
 
+def _text(rate_bps: float) -> str:
+    return rate_text(round(float(f"{rate_bps:.3g}")))
+
+
 def _on_wire_bps(stream: Stream) -> float:
     return stream.rate_bps * (stream.packet_bytes + _ETHERNET_BYTES) / stream.packet_bytes
 
@@ -125,17 +129,22 @@ def _queue(sender: Endpoint, queues: Queues, together: Sequence[_At], ways: Sequ
         if own_bps <= cls.rate_bps or (own_bps <= cls.ceil_bps and wanted_bps <= queues.rate_bps):
             continue
         most_bps = cls.rate_bps if cls.strict else min(cls.ceil_bps, queues.rate_bps - others_bps)
-        says = f"{sender.node} sends {rate_text(round(own_bps))} of class {cls.name} by {sender.interface}, which has "
+        says = f"{sender.node} sends {_text(own_bps)} of class {cls.name} by {sender.interface}, which has "
         says += f"{rate_text(cls.rate_bps)}"
-        says += " at most" if cls.strict else f", and {rate_text(round(most_bps))} at most"
+        says += " at most" if cls.strict else f", and {_text(most_bps)} at most"
         for one in its:
-            _narrow(ways[one.number], cls.rate_bps / own_bps, most_bps / own_bps, says, alone=len(its) == 1)
+            _narrow(ways[one.number], own_bps, (own_bps - most_bps, own_bps - cls.rate_bps), says)
 
 
-def _narrow(way: _Way, least: float, most: float, says: str, *, alone: bool) -> None:
-    """A stream passes a bottleneck; with others in its class, its own share may be anything."""
-    way.least_left *= min(1.0, least) if alone else 0.0
-    way.most_left *= min(1.0, most) if alone else 1.0
+def _narrow(way: _Way, together_bps: float, lost_bps: tuple[float, float], says: str) -> None:
+    """A stream passes a bottleneck where so much is lost of it and others together, at least and at most.
+
+    Which of them loses is the bottleneck's affair: all that is lost may be its own, or that of the others first.
+    """
+    least_bps, most_bps = lost_bps
+    own_bps = _on_wire_bps(way.stream)
+    way.most_left *= 1 - max(0.0, least_bps - (together_bps - own_bps)) / own_bps
+    way.least_left *= 1 - min(1.0, most_bps / own_bps)
     way.waits = True
     way.because.append(says)
 
@@ -155,10 +164,10 @@ def _impair(plan: Plan, by_wire: dict[tuple[str, int], list[_At]], ways: Sequenc
             if impairment.delay_ms:
                 way.because.append(f"wire {name} delays by {impairment.delay_ms:g} ms")
             if impairment.rate_bps is not None and offered_bps > impairment.rate_bps:
-                says = f"{rate_text(round(offered_bps))} are sent over wire {name}, which carries "
+                says = f"{_text(offered_bps)} are sent over wire {name}, which carries "
                 says += rate_text(impairment.rate_bps)
-                share = impairment.rate_bps / offered_bps
-                _narrow(way, share, share, says, alone=len(together) == 1)
+                lost_bps = offered_bps - impairment.rate_bps
+                _narrow(way, offered_bps, (lost_bps, lost_bps), says)
 
 
 def _forecast(way: _Way, stopped: str) -> Forecast:

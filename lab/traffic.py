@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import heapq
 import os
+import random
 import select
 import selectors
 import socket
@@ -209,14 +210,9 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
     timer = Timer()
     ready.register(timer.fileno(), select.EPOLLIN)
     start_ns = time.monotonic_ns()
-    # Streams of one rate do not send all at the same moment.
-    due = [
-        (start_ns + round(1e9 * way.stream.gap_s * number / len(ways)), number, planned[number])
-        for number, way in enumerate(ways)
-    ]
-    heapq.heapify(due)
+    due = [(start_ns, number, 0) for number in range(len(ways))]
     while due:
-        at_ns, number, left = due[0]
+        at_ns, number, count = due[0]
         now_ns = time.monotonic_ns()
         if now_ns < at_ns:
             timer.set(at_ns)
@@ -229,10 +225,11 @@ def _send(ways: list[_Way], duration_s: float) -> list[StreamLog]:
         way = ways[number]
         if now_ns - at_ns <= _LATE_NS:
             way.send_next()
-        if left > 1:
-            heapq.heapreplace(due, (at_ns + round(1e9 * way.stream.gap_s), number, left - 1))
-        else:
-            heapq.heappop(due)
+        heapq.heappop(due)
+        if count + 1 < planned[number]:
+            # at any moment of its turn: streams in step would always find a queue alike (RFC 2330 §11.1)
+            next_ns = start_ns + round(1e9 * way.stream.gap_s * (count + 1 + random.random()))  # noqa: S311  # no secret
+            heapq.heappush(due, (next_ns, number, count + 1))
     ready.unregister(timer.fileno())
     _wait_for_the_rest(ways, ready, by_fd)
     return [

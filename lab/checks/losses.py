@@ -72,6 +72,11 @@ def _measured(expectation: LossExpectation, trial: TrialResult) -> Finding:
     return Finding(holds=None, text=f"{wrong}, but {trial.busy}") if trial.busy else Finding(holds=False, text=wrong)
 
 
+def says_nothing(expectation: LossExpectation, trial: TrialResult) -> bool:
+    """Whether a trial proves neither that an expectation holds nor that it does not."""
+    return _measured(expectation, trial).holds is None
+
+
 def what_is_wrong(expectation: LossExpectation, trial: TrialResult) -> str:
     """What is not as expected of a trial that was not disturbed; empty where all is.
 
@@ -80,7 +85,9 @@ def what_is_wrong(expectation: LossExpectation, trial: TrialResult) -> str:
     stream, *load = trial.results
     for asked, seen in zip(expectation.load, load, strict=True):
         if asked.loss_over_percent is not None and seen.loss_percent <= asked.loss_over_percent:
-            return f"of the load {_name(seen.stream)} only {seen.loss_percent:.2g} % were lost: the link was not full"
+            return (
+                f"of the load {_name(seen.stream)} only {percent(seen.loss_percent)} % were lost: the link was not full"
+            )
     return next(_exceeded(expectation, stream), "")
 
 
@@ -89,7 +96,7 @@ def _exceeded(expectation: LossExpectation, stream: StreamResult) -> Iterator[st
     if stream.delays is None:
         yield f"none of {stream.sent} packets arrived"
     elif limit is not None and stream.loss_percent >= limit:
-        yield f"lost {stream.loss_percent:.2g} % of {stream.sent} packets"
+        yield f"lost {percent(stream.loss_percent)} % of {stream.sent} packets"
     elif expectation.delay_under_ms is not None and stream.delays.p99_ms >= expectation.delay_under_ms:
         yield f"1 % of the packets took {stream.delays.p99_ms:.1f} ms or more, half of them {stream.delays.p50_ms:.1f}"
     elif expectation.jitter_under_ms is not None and (stream.jitter_ms or 0.0) >= expectation.jitter_under_ms:
@@ -99,12 +106,17 @@ def _exceeded(expectation: LossExpectation, stream: StreamResult) -> Iterator[st
 def in_words(trial: TrialResult) -> str:
     """The figures of a trial."""
     stream, *load = trial.results
-    says = f"lost {stream.loss_percent:.2g} % of {stream.sent} packets"
+    says = f"lost {percent(stream.loss_percent)} % of {stream.sent} packets"
     if stream.delays is not None:
         says += f", 99 % within {stream.delays.p99_ms:.1f} ms"
     if stream.jitter_ms is not None:
         says += f", jitter {stream.jitter_ms:.1f} ms"
-    return "; ".join((says, *(f"load {_name(one.stream)} lost {one.loss_percent:.2g} %" for one in load)))
+    return "; ".join((says, *(f"load {_name(one.stream)} lost {percent(one.loss_percent)} %" for one in load)))
+
+
+def percent(value: float) -> str:
+    """A part of packets, as precise as it may be of use."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _name(stream: Stream) -> str:
@@ -152,7 +164,7 @@ def _compared(one: Forecast, *, cannot: bool, must: bool) -> tuple[bool | None, 
 
 
 def _bounds(one: Forecast) -> str:
-    least, most = f"{one.least_percent:.2g}", f"{one.most_percent:.2g}"
+    least, most = percent(one.least_percent), percent(one.most_percent)
     name = _name(one.stream)
     return f"{name} loses {least} %" if least == most else f"{name} loses {least} % to {most} %"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lab.checks import Evidence, drills_of, flows_of, trials_of
+from lab.checks.losses import says_nothing
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.progress import Progress
 from lab.controller import Lab
-from lab.expectations import Expectation
+from lab.expectations import Expectation, LossExpectation
 from lab.failover import NOT_BACK, Drill, FailoverResult
 from lab.messages import Probe, Probed, SendStreams, StreamsSent
 from lab.plan import Plan
@@ -41,13 +42,16 @@ def observe(
 def _trials(lab: Lab, plan: Plan, expectations: Iterable[Expectation], progress: Progress) -> dict[Trial, TrialResult]:
     """Every trial of streams that the expectations ask for, one after the other: they would disturb one another."""
     found: dict[Trial, TrialResult] = {}
-    for one in dict.fromkeys(trial for expected in expectations for trial in trials_of(expected, plan)):
-        progress.says(f"sending streams for {one.duration_s:g} s")
-        deadline_s = one.duration_s + STREAMS_END_S + ANSWER_DEADLINE_S
-        for _ in range(_MOST_TRIALS):
-            found[one] = lab.channel.ask(SendStreams(trial=one), StreamsSent, deadline_s=deadline_s).result
-            if not (found[one].disturbed or found[one].busy):
-                break
+    for expected in expectations:
+        if not isinstance(expected, LossExpectation):
+            continue
+        for one in trials_of(expected, plan):
+            progress.says(f"sending streams for {one.duration_s:g} s")
+            deadline_s = one.duration_s + STREAMS_END_S + ANSWER_DEADLINE_S
+            for _ in range(_MOST_TRIALS if one not in found else 0):
+                found[one] = lab.channel.ask(SendStreams(trial=one), StreamsSent, deadline_s=deadline_s).result
+                if not says_nothing(expected, found[one]):
+                    break
     return found
 
 

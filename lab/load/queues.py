@@ -70,7 +70,8 @@ def _marks(item: QueuesDocument, path: Path, source: SourceFile) -> Iterator[Mis
                 what = f"{name}: {seen[None]} takes all other packets already"
                 yield source.mistake((*path, name), what, "name its marks with dscp", at_key=True)
             else:
-                what = f"dscp: {dscp_text(dscp)} is in {seen[dscp]} already" if seen[dscp] != name else "is here twice"
+                where = "here twice" if seen[dscp] == name else f"in {seen[dscp]} already"
+                what = f"dscp: {dscp_text(dscp)} is {where}"
                 yield source.mistake((*path, name, "dscp", index), what, "write it once")
 
 

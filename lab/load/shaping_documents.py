@@ -18,7 +18,7 @@ _UNITS = {"kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9}
 _RATE = re.compile(rf"({_NUMBER}) ?(kbps|Mbps|Gbps)", re.ASCII)
 _TIME = re.compile(rf"({_NUMBER}) ?ms", re.ASCII)
 _PART = re.compile(rf"({_NUMBER}) ?%", re.ASCII)
-_MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 10_000
+_MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 2_000
 
 
 def rate(value: str) -> int:
