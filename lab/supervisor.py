@@ -57,7 +57,7 @@ from lab.messages import (
     Stop,
     Tables,
 )
-from lab.node import nat
+from lab.node import nat, packet_limits
 from lab.plan import Plan, Role
 from lab.processes import how_it_ended
 from lab.runtimes import netns, tagging
@@ -300,7 +300,7 @@ class Supervisor:
         self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
     def _carry_tags(self, plan: Plan) -> None:
-        self._fidelity = (_runtime_fidelity(),)
+        self._fidelity = (_runtime_fidelity(), *packet_limits.fidelity(plan.nodes))
         carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
         if carrying is not None:
             self._fidelity += (carrying.fidelity,)

@@ -50,7 +50,7 @@ from lab.messages import (
     SessionReport,
 )
 from lab.netlink import LinkMonitor, Netlink
-from lab.node import bfd, interfaces, nat, speaker
+from lab.node import bfd, interfaces, nat, packet_limits, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -67,6 +67,7 @@ def run(node: NodePlan, supervisor: Channel) -> None:
     try:
         interfaces.configure(node)
         nat.configure(node)
+        packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return

@@ -29,6 +29,7 @@ from lab.bgp import (
     family_of,
     within,
 )
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import Secret
 
@@ -235,7 +236,8 @@ class SourceFilter:
 class NodePlan:
     """Everything that one node is. `bgp` is None for hosts and switches.
 
-    Of several translations at one interface the first is in force; an interface has one source filter at most.
+    Of several translations at one interface the first is in force; an interface has one source filter at most. Without
+    a packet limit of its own a router forwards what its interfaces carry.
     """
 
     name: str
@@ -245,6 +247,7 @@ class NodePlan:
     static_routes: tuple[StaticRoute, ...] = ()
     nat: tuple[SourceNat, ...] = ()
     source_filters: tuple[SourceFilter, ...] = ()
+    packet_limit: PacketLimit | None = None
 
     @property
     def is_switch(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan, Tagged
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
@@ -53,6 +54,8 @@ def _node(node: NodePlan) -> Iterator[str]:
         yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
     for one in node.source_filters:
         yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
+    if node.packet_limit is not None:
+        yield from hanging("  forwards ", _limit(node.packet_limit))
     if node.bgp is not None:
         if node.bgp.vrf is not None:
             vrf = node.bgp.vrf
@@ -71,6 +74,12 @@ def _node(node: NodePlan) -> Iterator[str]:
             yield f"  best path {' '.join(chosen)}"
         yield "  sessions"
         yield from _sessions(node.bgp.sessions)
+
+
+def _limit(limit: PacketLimit) -> str:
+    protocols = f" of IP protocols {' and '.join(map(str, limit.protocols))}" if limit.protocols else ""
+    but = "" if limit.forwards_fragments else ", and no fragments"
+    return f"packets{protocols} of at most {limit.most_bytes} bytes{but}; larger ones are {limit.too_large.value}"
 
 
 def _interfaces(node: NodePlan) -> Iterator[str]:
