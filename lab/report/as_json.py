@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from lab.bfd import BfdStatus
 from lab.bgp import Address, Route
-from lab.checks import Finding, Outcome, Report, Verdict
+from lab.checks import Finding, Outcome, Report, Verdict, key_of
 from lab.errors import InputError, LabError, Mistake
-from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.forwarding import FlowResult
 from lab.messages import Status
@@ -49,23 +48,13 @@ def report(report: Report) -> str:
 def _verdict(verdict: Verdict) -> Object:
     return {
         "where": verdict.expectation.where,
-        "kind": _kind(verdict.expectation),
+        "kind": key_of(verdict.expectation),
         "outcome": verdict.outcome.value,
         "expected": verdict.expected,
         "predicted": _finding(verdict.predicted),
         "observed": _finding(verdict.observed),
         "cause": verdict.cause or None,
     }
-
-
-def _kind(expectation: Expectation) -> str:
-    match expectation:
-        case SessionExpectation():
-            return "session"
-        case RouteExpectation(present=present):
-            return "route" if present else "no_route"
-        case ReachabilityExpectation(reachable=reachable):
-            return "reachable" if reachable else "unreachable"
 
 
 def _finding(finding: Finding) -> Object:
