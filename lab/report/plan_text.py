@@ -50,13 +50,7 @@ def _node(node: NodePlan) -> Iterator[str]:
     yield from _interfaces(node)
     for route in node.static_routes:
         yield f"  static route {route.prefix} via {route.next_hop}{f' metric {route.metric}' if route.metric else ''}"
-    for nat in node.nat:
-        but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
-        yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
-    for one in node.source_filters:
-        yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
-    if node.packet_limit is not None:
-        yield from hanging("  forwards ", _limit(node.packet_limit))
+    yield from _forwarding(node)
     if node.bgp is not None:
         if node.bgp.vrf is not None:
             vrf = node.bgp.vrf
@@ -75,6 +69,17 @@ def _node(node: NodePlan) -> Iterator[str]:
             yield f"  best path {' '.join(chosen)}"
         yield "  sessions"
         yield from _sessions(node.bgp.sessions)
+
+
+def _forwarding(node: NodePlan) -> Iterator[str]:
+    """What happens to what it forwards."""
+    for nat in node.nat:
+        but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
+        yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
+    for one in node.source_filters:
+        yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
+    if node.packet_limit is not None:
+        yield from hanging("  forwards ", _limit(node.packet_limit))
 
 
 def _limit(limit: PacketLimit) -> str:
