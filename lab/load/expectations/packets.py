@@ -6,13 +6,24 @@ from collections.abc import Iterator
 
 from lab.errors import Mistake
 from lab.expectations import ReachabilityExpectation
-from lab.load.expectation_documents.packets import PacketsDocument, ReachableDocument, UnreachableDocument
+from lab.load.expectation_documents.packets import (
+    EndsDocument,
+    PacketsDocument,
+    ReachableDocument,
+    UnreachableDocument,
+)
 from lab.load.expectations.kind import Kind, Path, families_text
 from lab.load.names import Names, unknown
 from lab.load.source import SourceFile
 
 
 def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+    yield from check_ends(item, path, names, source)
+    yield from _on_the_way(item, path, names, source)
+
+
+def check_ends(item: EndsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+    """Both ends are networks, two of them, and have the family in common."""
     ends = ((item.from_, "from"), (item.to, "to"))
     missing = False
     for name, key in ends:
@@ -29,7 +40,6 @@ def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) 
         elif item.family is not None and item.family not in common:
             what = f"family: {item.from_} and {item.to} have no {item.family.value} in common"
             yield source.mistake((*path, "family"), what, families_text(common))
-    yield from _on_the_way(item, path, names, source)
 
 
 def _on_the_way(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
