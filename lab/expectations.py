@@ -88,4 +88,19 @@ class MtuExpectation:
     family: Family | None = None
 
 
-Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation | MtuExpectation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatExpectation:
+    """IPv4 packets from one network arrive at another with a source of `pool`, and are answered.
+
+    One of the routers `at`, or any where none is named, gives them that source, and undoes it for the answer. No answer
+    can come by a router that translates to the same addresses and knows nothing of the packets.
+    """
+
+    where: str
+    source: str
+    destination: str
+    pool: Prefix
+    at: tuple[str, ...] = ()
+
+
+Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation | MtuExpectation | NatExpectation

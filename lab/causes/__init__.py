@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import mtu, reachability, routes, sessions
+from lab.causes import mtu, nat, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
@@ -18,6 +18,7 @@ from lab.checks import Evidence, Outcome, Verdict, describe, find
 from lab.expectations import (
     Expectation,
     MtuExpectation,
+    NatExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
@@ -31,6 +32,7 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     RouteExpectation: routes.cause,
     ReachabilityExpectation: reachability.cause,
     MtuExpectation: mtu.cause,
+    NatExpectation: nat.cause,
 }
 """Who finds the cause for each kind of expectation."""
 

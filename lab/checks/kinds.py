@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import mtu, reachability, routes, sessions
+from lab.checks import mtu, nat, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
     Expectation,
     MtuExpectation,
+    NatExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
@@ -23,6 +24,7 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
     MtuExpectation: mtu.KIND,
+    NatExpectation: nat.KIND,
 }
 
 

@@ -7,14 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from lab.checks.largest import LEAST_BYTES
-from lab.load.expectation_documents.packets import EndsDocument
+from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import OneOrMore, Reference
 from lab.load.scalars import whole
 
 _MOST_BYTES = 9216
 
 
-class MtuDocument(EndsDocument):
+class MtuDocument(FamilyDocument):
     """The largest packet from one network to another."""
 
     bytes: Annotated[int, whole(LEAST_BYTES, _MOST_BYTES)] = Field(
