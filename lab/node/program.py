@@ -52,7 +52,7 @@ from lab.messages import (
     SessionReport,
 )
 from lab.netlink import LinkMonitor, Netlink
-from lab.node import bfd, interfaces, marking, nat, speaker
+from lab.node import bfd, interfaces, marking, nat, packet_limits, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -70,6 +70,7 @@ def run(node: NodePlan, supervisor: Channel) -> None:
         interfaces.configure(node)
         nat.configure(node)
         marking.configure(node.name, node.marking)
+        packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return

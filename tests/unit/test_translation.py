@@ -14,7 +14,7 @@ from lab.codec import plain, typed
 from lab.errors import LabBroken
 from lab.expectations import ReachabilityExpectation
 from lab.forwarding import Crossing, FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
-from lab.node import nat, nft
+from lab.node import nat
 from lab.plan import Plan, SourceNat
 from lab.predict import predict
 from lab.report import as_text, probes_text
@@ -202,9 +202,9 @@ def test_the_rules_of_a_node() -> None:
 def test_only_a_node_that_translates_needs_nft(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the program, a plan with a translation is refused by the node's name, and others are not."""
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    nft.check_program(untranslated().nodes)
+    nat.check_program(untranslated().nodes)
     with pytest.raises(LabBroken, match=r"^ce1 translates addresses, .* install the package nftables$"):
-        nft.check_program(common_pool().nodes)
+        nat.check_program(common_pool().nodes)
 
 
 # checks and causes
