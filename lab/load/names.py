@@ -22,7 +22,7 @@ from lab.load.places import (
     vrfs,
 )
 from lab.load.scalars import did_you_mean
-from lab.plan.naming import MICROSOFT_CORE, REFLECTOR, gateways, microsoft_edge
+from lab.plan.naming import MICROSOFT_CORE, REFLECTOR, gateways, microsoft_edge, of_circuit
 from lab.topology import Distribution, Link, RoutingDomain
 
 Families = frozenset[Family]
@@ -37,6 +37,7 @@ class Names:
     `networks` holds the families of each network. Where a value is wrong, all families are taken to be there, so that
     one mistake does not make another. `pairs` are the pairs of routers with BGP sessions, and their families. `vrfs`
     are those of a provider's edges, and the edge of each; `in_core` are the routers that hold the routes of all VPNs.
+    `links` are those of the circuits.
     """
 
     customer_edges: tuple[str, ...] | None
@@ -47,6 +48,7 @@ class Names:
     pairs: Mapping[frozenset[str], Families]
     vrfs: Mapping[str, str]
     in_core: frozenset[str]
+    links: tuple[str, ...] = ()
 
     @property
     def edges(self) -> list[str] | None:
@@ -89,6 +91,7 @@ def names_of(reading: TopologyReading) -> Names:
         pairs=_pairs(reading, sites),
         vrfs=vrfs(reading),
         in_core=frozenset(one for pair in _inside_provider(reading) for one in pair) - vrfs(reading).keys(),
+        links=tuple(of_circuit(circuit.name, link) for circuit in circuit_places(reading) for link in LINKS),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from lab.bgp import AsPath, Community, Family, Prefix, Route, family_of, is_private_asn, within
+from lab.expectations import MtuExpectation
 from lab.expressroute import assumptions
 from lab.expressroute.assumptions import ASSUMPTIONS, Assumption, Assumptions
 from lab.expressroute.communities import (
@@ -72,6 +73,9 @@ def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
         yield assumptions.GLOBAL_REACH_TO_GATEWAY
     if topology.azure.gateway_instances > 1:
         yield assumptions.EDGE_PATHS
+    if any(isinstance(one, MtuExpectation) for one in topology.expectations) and [*_private_peerings(topology)]:
+        yield assumptions.GATEWAY_LIMIT
+        yield assumptions.GATEWAY_TOO_LARGE
 
 
 def _private(topology: Topology) -> Iterator[Assumption]:
