@@ -9,10 +9,11 @@ from ipaddress import ip_network
 from lab.bgp import Address, Prefix, family_of
 from lab.expressroute.dscp import dscp_text
 from lab.forwarding.flows import Crossing, Flow, FlowResult, Seen, Source
+from lab.forwarding.marks import lines_between
 from lab.forwarding.sizes import protocol_number, refused_by_sender, stopped_by_size
 from lab.marking import MarkingRule, first_match
 from lab.packets import Header, Protocol
-from lab.plan import Endpoint, NodePlan, Plan, Role
+from lab.plan import NodePlan, Plan, Role
 from lab.tables import FibEntry, LabTables
 
 
@@ -208,18 +209,11 @@ def _passed_on(plan: Plan, packet: _Packet, leaves_by: list[str], to: tuple[Addr
     *before, at = sent.crossings
     left = replace(at, left=sent.seen(leaves_by[0]) if leaves_by else None)
     enters_by = _interface_of(receiver, next_hop)
-    if leaves_by:
-        sent = replace(sent, dscp=_behind_lines(plan, sent.dscp, (at.node, leaves_by[0]), (receiver.name, enters_by)))
+    lines = lines_between(plan, (at.node, leaves_by[0]), (receiver.name, enters_by)) if leaves_by else ()
+    for line in lines:
+        sent = replace(sent, dscp=line.remark.of(sent.dscp) if line.remark is not None else sent.dscp)
     entered = Crossing(node=receiver.name, entered=sent.seen(enters_by))
     return replace(sent, crossings=(*before, left, entered))
-
-
-def _behind_lines(plan: Plan, dscp: int, left: tuple[str, str], entered: tuple[str, str]) -> int:
-    """The mark of a packet behind a provider's lines between two interfaces, which are given by node and name."""
-    ends = Endpoint(node=left[0], interface=left[1]), Endpoint(node=entered[0], interface=entered[1])
-    for line in plan.lines.get(ends, ()):
-        dscp = line.remark.of(dscp) if line.remark is not None else dscp
-    return dscp
 
 
 def _leaves_by(node: NodePlan, next_hop: Address) -> list[str]:

@@ -81,7 +81,7 @@ def _forwarding(node: NodePlan) -> Iterator[str]:
     for one in node.source_filters:
         yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
     for rule in node.marking:
-        yield from hanging("  marks ", f"{rule} ({rule.source})" if rule.source else str(rule))
+        yield from hanging("  marking ", f"{rule} ({rule.source})" if rule.source else str(rule))
     if node.packet_limit is not None:
         yield from hanging("  forwards ", _limit(node.packet_limit))
 
