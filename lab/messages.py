@@ -8,6 +8,7 @@ from lab.bfd import BfdStatus, Changed
 from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
+from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Plan
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
@@ -103,8 +104,9 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply:
-    """Give the routers the policies, rules and networks of another plan; answered by Applied when all have them.
+    """Give the routers the policies, rules, networks and marking of another plan.
 
+    Answered by Applied when all have them.
     Everything else in the plan has to be as it is.
     """
 
@@ -233,9 +235,10 @@ class ChangesReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureRouter:
-    """Take the policies, rules and networks of a plan. Answered by Configured when they are in force."""
+    """Take the policies, rules, networks and marking of a plan. Answered by Configured when they are in force."""
 
     bgp: BgpPlan
+    marking: tuple[MarkingRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lab.bfd import negotiated
-from lab.checks import Evidence, flows_of
+from lab.checks import Evidence, flows_of, more_flows
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -70,12 +70,14 @@ def predict(plan: Plan) -> Prediction:
 
 def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterable[Expectation]) -> Evidence:
     """What the model says to all that the expectations ask."""
-    flows = dict.fromkeys(flow for one in expectations for flow in flows_of(one, plan))
-    return Evidence(
-        plan=plan,
-        tables=prediction.tables,
-        flows={flow: predict_flow(plan, prediction.tables, flow) for flow in flows},
-    )
+    asked = tuple(expectations)
+    evidence = Evidence(plan=plan, tables=prediction.tables, flows={})
+    flows = {flow for one in asked for flow in flows_of(one, plan)}
+    while flows:
+        answers = {flow: predict_flow(plan, prediction.tables, flow) for flow in flows}
+        evidence = replace(evidence, flows={**evidence.flows, **answers})
+        flows = {flow for one in asked for flow in more_flows(one, evidence)}
+    return evidence
 
 
 def _why_it_does_not_settle(plan: Plan) -> str:

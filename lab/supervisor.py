@@ -58,7 +58,7 @@ from lab.messages import (
     Stop,
     Tables,
 )
-from lab.node import nat
+from lab.node import marking, nat, packet_limits
 from lab.plan import Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
@@ -296,6 +296,7 @@ class Supervisor:
 
     def _build(self, plan: Plan) -> None:
         nat.check_program(plan.nodes)
+        marking.check_program(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
@@ -313,7 +314,7 @@ class Supervisor:
         self._prober.observe(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
     def _carry_tags(self, plan: Plan) -> None:
-        self._fidelity = (_runtime_fidelity(),)
+        self._fidelity = (_runtime_fidelity(), *packet_limits.fidelity(plan.nodes))
         carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
         if carrying is not None:
             self._fidelity += (carrying.fidelity,)
@@ -324,7 +325,10 @@ class Supervisor:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
         nodes = [node for node in new.routers if node != old.node(node.name)]
-        questions = {node.name: ConfigureRouter(bgp=node.bgp) for node in nodes if node.bgp is not None}
+        marking.check_program(new.nodes)
+        questions = {
+            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking) for node in nodes if node.bgp is not None
+        }
         self._refuse_late_routers(questions)
         self._plan = new  # what every router is told, whenever it answers
         self._ask_routers(questions, Configured)

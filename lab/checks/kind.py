@@ -17,6 +17,10 @@ def _no_flows(_expectation: object, _plan: Plan) -> tuple[Flow, ...]:
     return ()
 
 
+def _no_more(_expectation: object, _evidence: Evidence) -> tuple[Flow, ...]:
+    return ()
+
+
 def _by_presence(_expectation: object) -> bool:
     return False
 
@@ -26,12 +30,14 @@ class Kind(Generic[E]):
     """The functions of one kind.
 
     `key` is its name in a topology file, `describe` says what must hold in a few words, `flows` are the packets that it
-    takes, and `find` reads the evidence. `by_absence` says whether an expectation holds by what did not come, so that
-    anything which is lost would make it hold.
+    takes, and `find` reads the evidence. `more` are the packets that it still takes once others are known, round by
+    round until there are none. `by_absence` says whether an expectation holds by what did not come, so that anything
+    which is lost would make it hold.
     """
 
     key: Callable[[E], str]
     describe: Callable[[E], str]
     find: Callable[[E, Evidence], Finding]
     flows: Callable[[E, Plan], tuple[Flow, ...]] = _no_flows
+    more: Callable[[E, Evidence], tuple[Flow, ...]] = _no_more
     by_absence: Callable[[E], bool] = _by_presence

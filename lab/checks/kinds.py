@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import reachability, routes, sessions
+from lab.checks import dscp, mtu, nat, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
-from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
+from lab.expectations import (
+    DscpExpectation,
+    Expectation,
+    MtuExpectation,
+    NatExpectation,
+    ReachabilityExpectation,
+    RouteExpectation,
+    SessionExpectation,
+)
 from lab.forwarding import Flow
 from lab.plan import Plan
 
@@ -16,6 +24,9 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     SessionExpectation: sessions.KIND,
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
+    MtuExpectation: mtu.KIND,
+    NatExpectation: nat.KIND,
+    DscpExpectation: dscp.KIND,
 }
 
 
@@ -27,6 +38,11 @@ def find(expectation: Expectation, evidence: Evidence) -> Finding:
 def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
     """The flows that an expectation asks about."""
     return KINDS[type(expectation)].flows(expectation, plan)
+
+
+def more_flows(expectation: Expectation, evidence: Evidence) -> tuple[Flow, ...]:
+    """The flows that an expectation asks about beside those that are known."""
+    return tuple(flow for flow in KINDS[type(expectation)].more(expectation, evidence) if flow not in evidence.flows)
 
 
 def describe(expectation: Expectation) -> str:

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 
 from lab.bgp import Address, Family, Prefix
+from lab.packets import Protocol
 
 Source = Address | Prefix
 """An address of packets; in a prediction behind a translation, the pool, for which address is taken is the router's."""
-
-
-class Protocol(Enum):
-    """What a flow's packets are, and what answers them."""
-
-    ICMP = "icmp"
-    """Echo requests (RFC 792, RFC 4443), answered by the destination's kernel."""
-    UDP = "udp"
-    """Datagrams (RFC 768), answered by a responder that is opened for the question."""
-    TCP = "tcp"
-    """A connection (RFC 9293), to a listener that is opened for the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

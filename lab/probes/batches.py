@@ -78,10 +78,10 @@ class Batch:
             return sent
         return _nothing_now()
 
-    def send_back(self, file: int, taken: int) -> None:
-        """Send received packets back to where they are from, with the ancillary messages that came with them."""
+    def send_back(self, file: int, taken: int, most_bytes: int) -> None:
+        """Send the beginnings of received packets back to where they are from, with what came with them beside."""
         for slot, length in enumerate([*self.lengths(taken)]):
-            struct.pack_into("@Q", self._vectors, slot * _VECTOR.size + 8, length)
+            struct.pack_into("@Q", self._vectors, slot * _VECTOR.size + 8, min(length, most_bytes))
         first = 0
         while first < taken:
             try:

@@ -21,6 +21,8 @@ _AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 _UDP_HEADERS = {4: 28, 6: 48}
 _IPV6_MTU_DISCOVER, _IP_MTU_DISCOVER, _PMTUDISC_PROBE = 23, 10, 3  # linux/in6.h, linux/in.h
 _DATAGRAMS_AT_ONCE, _LARGEST_DATAGRAM = 64, 9216
+_ANSWER_BYTES = 64
+"""An answer is as short as can be, whatever was asked: its stamp has room."""
 _LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 """Another packet of the question has the same ports; when it is answered this one can be sent."""
 _CONNECTIONS = 4096
@@ -59,7 +61,10 @@ class Exchange:
 
 def _refused(asked: Asked, problem: OSError) -> None:
     asked.settled = True
-    asked.refused = f"{asked.flow.source} itself has no way: {os.strerror(problem.errno or 0)}"
+    source, why = asked.flow.source, os.strerror(problem.errno or 0)
+    asked.refused = f"{source} itself has no way: {why}"
+    if problem.errno == errno.EMSGSIZE:
+        asked.refused = f"{source} itself sends no packet of {asked.flow.packet_bytes} bytes: {why}"
 
 
 def _mark(one: socket.socket, version: int, dscp: int) -> None:
@@ -97,7 +102,7 @@ class Echoes(Exchange):
 
 
 class Datagrams(Exchange):
-    """UDP datagrams; a responder in the destination's namespace sends them back, with the mark that arrived."""
+    """UDP datagrams; a responder in the destination's namespace sends their beginning back, with the mark that came."""
 
     def __init__(self, enter: Callable[[str], None], book: Book) -> None:
         super().__init__(enter, book)
@@ -159,7 +164,7 @@ class Datagrams(Exchange):
         for one in self._responders.values():
             while one is not None and (taken := self._batch.receive(one.fileno())):
                 self._batch.octets[0 : taken * self._batch.slot_bytes : self._batch.slot_bytes] = ANSWERS * taken
-                self._batch.send_back(one.fileno(), taken)
+                self._batch.send_back(one.fileno(), taken, _ANSWER_BYTES)
 
 
 class Connections(Exchange):

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from lab.errors import LabBroken
-from lab.forwarding import Flow, FlowResult, Protocol
+from lab.forwarding import Flow, FlowResult
 from lab.messages import Probe
 from lab.packet_filter import probes
+from lab.packets import Protocol
 from lab.plan import Plan
 from lab.probes.captures import Captures
 from lab.probes.exchanges import Connections, Datagrams, Echoes, Exchange

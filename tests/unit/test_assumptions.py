@@ -88,6 +88,7 @@ def test_the_defaults() -> None:
         "microsoft_365_authorized": False,
         "edge_maximum_paths": 8,
         "bfd_multiplier": 3,
+        "unlisted_dscp": "unchanged",
     }
 
 
