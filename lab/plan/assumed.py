@@ -74,6 +74,11 @@ def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
         yield assumptions.GLOBAL_REACH_TO_GATEWAY
     if topology.azure.gateway_instances > 1:
         yield assumptions.EDGE_PATHS
+    yield from _of_packets(topology)
+
+
+def _of_packets(topology: Topology) -> Iterator[Assumption]:
+    """What packets depend on that the topology expects something of."""
     if _sends_unlisted_marks(topology):
         yield assumptions.UNLISTED_DSCP
     if any(isinstance(one, MtuExpectation) for one in topology.expectations) and [*_private_peerings(topology)]:
