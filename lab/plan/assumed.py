@@ -78,7 +78,7 @@ def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
 
 
 def _of_packets(topology: Topology) -> Iterator[Assumption]:
-    """What matters to the packets that are expected of it."""
+    """What packets depend on that the topology expects something of."""
     if _sends_unlisted_marks(topology):
         yield assumptions.UNLISTED_DSCP
     if _asks_the_gateway_for_sizes(topology):
