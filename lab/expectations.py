@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lab.bgp import Family, Prefix
+from lab.packets import Protocol
 
 
 class Table(Enum):
@@ -103,4 +104,26 @@ class NatExpectation:
     at: tuple[str, ...] = ()
 
 
-Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation | MtuExpectation | NatExpectation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DscpExpectation:
+    """Packets that one network's host sends with the mark `sent` arrive at another's with the mark `arrives` (0 to 63).
+
+    `rewritten_by` names, in order, who changes it on the way: routers, and the switches of a provider's lines; nobody
+    where it is empty, and None leaves open who it is. The way there alone is looked at. The port is the destination's,
+    0 where it does not matter. `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    sent: int
+    arrives: int
+    rewritten_by: tuple[str, ...] | None = None
+    family: Family | None = None
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
+
+
+Expectation = (
+    SessionExpectation | RouteExpectation | ReachabilityExpectation | MtuExpectation | NatExpectation | DscpExpectation
+)

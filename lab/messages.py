@@ -8,6 +8,7 @@ from lab.bfd import BfdStatus, Changed
 from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.forwarding import Flow, FlowResult
+from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Plan
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
@@ -67,11 +68,16 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`."""
+    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`.
+
+    With `again` a packet that is neither answered nor refused is sent again meanwhile: what is asked is whether there
+    is a way, and not how many packets are lost on it.
+    """
 
     flows: tuple[Flow, ...]
     deadline_s: float
     count: int = 1
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +104,9 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply:
-    """Give the routers the policies, rules and networks of another plan; answered by Applied when all have them.
+    """Give the routers the policies, rules, networks and marking of another plan.
 
+    Answered by Applied when all have them.
     Everything else in the plan has to be as it is.
     """
 
@@ -228,9 +235,10 @@ class ChangesReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureRouter:
-    """Take the policies, rules and networks of a plan. Answered by Configured when they are in force."""
+    """Take the policies, rules, networks and marking of a plan. Answered by Configured when they are in force."""
 
     bgp: BgpPlan
+    marking: tuple[MarkingRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import mtu, nat, reachability, routes, sessions
+from lab.causes import dscp, mtu, nat, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
 from lab.checks import Evidence, Outcome, Verdict, describe, find
 from lab.expectations import (
+    DscpExpectation,
     Expectation,
     MtuExpectation,
     NatExpectation,
@@ -33,6 +34,7 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     ReachabilityExpectation: reachability.cause,
     MtuExpectation: mtu.cause,
     NatExpectation: nat.cause,
+    DscpExpectation: dscp.cause,
 }
 """Who finds the cause for each kind of expectation."""
 

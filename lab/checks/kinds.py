@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import mtu, nat, reachability, routes, sessions
+from lab.checks import dscp, mtu, nat, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
+    DscpExpectation,
     Expectation,
     MtuExpectation,
     NatExpectation,
@@ -25,6 +26,7 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     ReachabilityExpectation: reachability.KIND,
     MtuExpectation: mtu.KIND,
     NatExpectation: nat.KIND,
+    DscpExpectation: dscp.KIND,
 }
 
 

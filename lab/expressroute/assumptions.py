@@ -202,6 +202,20 @@ BFD_MULTIPLIER = Assumption(
     why="that of the customer's side in every published sample (expressroute-bfd.md, 2023-06-30)",
     mechanism="the BFD multiplier of Microsoft's edge is {answer}",
 )
+UNLISTED_DSCP = Assumption(
+    name="unlisted_dscp",
+    question="What becomes on Microsoft peering of a customer's packets whose DSCP is not in Microsoft's table?",
+    answers={
+        "unchanged": "passed on unchanged",
+        "reset": "passed on with 0",
+        "dropped": "dropped silently at the edge",
+    },
+    default="unchanged",
+    tag=Tag.ASSUMED,
+    why="documented is that the customer has to rewrite it to 0, not what happens otherwise (expressroute-qos.md, "
+    "2023-06-30); a router vendor's note claims that such packets are dropped",
+    mechanism="on Microsoft peering packets with a DSCP other than EF, AF41, AF21, AF11 and CS0 are {answer}",
+)
 GATEWAY_LIMIT = Assumption(
     name="gateway_packet_limit",
     question="Which packets may be of 1400 bytes at most to cross a VNet's gateway?",
@@ -253,6 +267,7 @@ ASSUMPTIONS = (
     MICROSOFT_365,
     EDGE_PATHS,
     BFD_MULTIPLIER,
+    UNLISTED_DSCP,
     GATEWAY_LIMIT,
     GATEWAY_TOO_LARGE,
     GATEWAY_FRAGMENTS,
@@ -309,7 +324,6 @@ OPEN_QUESTIONS = (
         "both phases are states of the topology, `prepended` and `drained`",
     ),
     OpenQuestion("How is traffic above the bandwidth policed?", "not modelled: what is said of a plan names it"),
-    OpenQuestion("What becomes of a DSCP that is not in the table?", "it passes unchanged"),
     OpenQuestion("Which values may a VNet's community have?", "12076:1 to 12076:65535 (rules ER014, ER015)"),
     OpenQuestion("Does the edge answer pings?", "yes, as every node"),
     OpenQuestion("Which MAC addresses and ARP timers does it have?", "not modelled: the kernel's"),
@@ -444,6 +458,11 @@ class Assumptions:
     def bfd_multiplier(self) -> int:
         """The detection multiplier of an edge's BFD."""
         return self._number(BFD_MULTIPLIER)
+
+    @property
+    def unlisted_dscp(self) -> str:
+        """What becomes of a DSCP that is not in Microsoft's table: the answer."""
+        return self.answer(UNLISTED_DSCP)
 
     @property
     def gateway_packet_limit(self) -> str:

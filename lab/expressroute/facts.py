@@ -44,6 +44,7 @@ GLOBAL_REACH = Source(document="expressroute-global-reach.md", edition="2019")
 WORKFLOWS = Source(document="expressroute-workflows.md", edition="2023-06-30")
 S2S_BACKUP = Source(document="use-s2s-vpn-as-backup-for-expressroute-privatepeering.md", edition="2022-12-27")
 NAT = Source(document="expressroute-nat.md", edition="2019")
+QOS = Source(document="expressroute-qos.md", edition="2023-06-30")
 LOCATIONS_BY_PROVIDER = Source(document="expressroute-locations-providers.md", edition="2026-04-28")
 CUSTOM_COMMUNITIES = Source(document="how-to-configure-custom-bgp-communities.md", edition="2021-10-18")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lab.bgp import Family
-from lab.forwarding.flows import Flow, Protocol
+from lab.forwarding.flows import Flow
+from lab.packets import Protocol
 from lab.plan import NodePlan
 from lab.plan.packet_limits import TooLarge
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from lab.bgp import Address, Prefix, family_of
-from lab.forwarding.flows import Crossing, Flow, FlowResult, Protocol, Seen, Source
+from lab.expressroute.dscp import dscp_text
+from lab.forwarding.flows import Crossing, Flow, FlowResult, Seen, Source
+from lab.forwarding.marks import lines_between
 from lab.forwarding.sizes import protocol_number, refused_by_sender, stopped_by_size
+from lab.marking import MarkingRule, first_match
+from lab.packets import Header, Protocol
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import FibEntry, LabTables
 
@@ -46,6 +50,7 @@ class _Packet:
 
     `answers` are the translations of the request that it answers: their routers undo them, and translate nothing anew.
     `pool` is the one that the target stands for, where it does. It has `packet_bytes`, of the IP protocol `protocol`.
+    `ports` are those of source and destination.
     """
 
     crossings: tuple[Crossing, ...]
@@ -54,6 +59,8 @@ class _Packet:
     dscp: int = 0
     packet_bytes: int = 0
     protocol: int = 0
+    carries: Protocol = Protocol.ICMP
+    ports: tuple[int, int] = (0, 0)
     translations: tuple[Translation, ...] = ()
     answers: tuple[Translation, ...] | None = None
     pool: Prefix | None = None
@@ -69,6 +76,19 @@ class _Packet:
         if self.source is None:
             return None
         return Seen(interface=interface, dscp=self.dscp, source=self.source, target=self.pool or self.target)
+
+    def header(self) -> Header | None:
+        """What rules look at; None where its sender has no address to send it from."""
+        if self.source is None:
+            return None
+        return Header(
+            protocol=self.carries,
+            source=self.source,
+            destination=self.pool or self.target,
+            dscp=self.dscp,
+            source_port=self.ports[0],
+            destination_port=self.ports[1],
+        )
 
     def ends(self, why: str = "") -> Walk:
         """The packet's walk, where it is over."""
@@ -88,6 +108,8 @@ def walks(plan: Plan, tables: LabTables, source: str, target: Address, flow: Flo
         dscp=flow.dscp if flow is not None else 0,
         packet_bytes=flow.packet_bytes if flow is not None else 0,
         protocol=protocol_number(flow) if flow is not None else 0,
+        carries=flow.protocol if flow is not None else Protocol.ICMP,
+        ports=(flow.source_port, flow.destination_port) if flow is not None else (0, 0),
     )
     return tuple(_walk(plan, tables, packet))
 
@@ -108,6 +130,8 @@ def answer_walks(  # noqa: PLR0913  # each is a part of the question
         dscp=entered.dscp if entered is not None else 0,
         packet_bytes=flow.packet_bytes if flow is not None and flow.protocol is Protocol.ICMP else 0,
         protocol=protocol_number(flow) if flow is not None else 0,
+        carries=flow.protocol if flow is not None else Protocol.ICMP,
+        ports=(flow.destination_port, flow.source_port) if flow is not None else (0, 0),
         answers=request.translations,
         pool=request.translations[-1].pool if request.translations else None,
     )
@@ -141,16 +165,34 @@ def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
     elif not entry.next_hops:
         yield packet.ends(f"{node.name} discards packets to {target} (blackhole route {entry.prefix})")
     for next_hop in entry.next_hops if entry is not None else ():
-        owner = plan.owner(next_hop, node.name)
-        if owner is None:
-            yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
-            continue
-        leaves_by = _leaves_by(node, next_hop)
-        too_large = _too_large(packet, node, leaves_by)
-        if too_large:
-            yield packet.ends(too_large)
-        else:
-            yield from _walk(plan, tables, _passed_on(packet, node, leaves_by, (next_hop, plan.node(owner))))
+        yield from _sent_to(plan, tables, packet, next_hop)
+
+
+def _sent_to(plan: Plan, tables: LabTables, packet: _Packet, next_hop: Address) -> Iterator[Walk]:
+    """The walks of a packet that the node at which it is sends to a next hop."""
+    node = plan.node(packet.crossings[-1].node)
+    owner = plan.owner(next_hop, node.name)
+    if owner is None:
+        yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
+        return
+    leaves_by = _leaves_by(node, next_hop)
+    rule = _marking_rule(packet, node, leaves_by)
+    too_large = _too_large(packet, node, leaves_by)
+    if rule is not None and rule.dscp is None:
+        yield packet.ends(f"{node.name} drops packets marked {dscp_text(packet.dscp)} ({rule.source})")
+    elif too_large:
+        yield packet.ends(too_large)
+    else:
+        marked = replace(packet, dscp=packet.dscp if rule is None or rule.dscp is None else rule.dscp)
+        yield from _walk(plan, tables, _passed_on(plan, marked, leaves_by, (next_hop, plan.node(owner))))
+
+
+def _marking_rule(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> MarkingRule | None:
+    """The rule that decides over the mark of a packet that a node forwards, before it translates the source."""
+    entered, header = packet.crossings[-1].entered, packet.header()
+    if entered is None or header is None or not leaves_by:
+        return None
+    return first_match(node.marking, header, enters_by=entered.interface, leaves_by=leaves_by[0])
 
 
 def _too_large(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> str:
@@ -160,13 +202,17 @@ def _too_large(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> str:
     return stopped_by_size(node, leaves_by[0], packet.packet_bytes, packet.protocol)
 
 
-def _passed_on(packet: _Packet, node: NodePlan, leaves_by: list[str], to: tuple[Address, NodePlan]) -> _Packet:
+def _passed_on(plan: Plan, packet: _Packet, leaves_by: list[str], to: tuple[Address, NodePlan]) -> _Packet:
     """A packet as it enters the node that another one sent it to, at an address of it."""
     next_hop, receiver = to
-    sent = _translated(packet, node, leaves_by)
+    sent = _translated(packet, plan.node(packet.crossings[-1].node), leaves_by)
     *before, at = sent.crossings
     left = replace(at, left=sent.seen(leaves_by[0]) if leaves_by else None)
-    entered = Crossing(node=receiver.name, entered=sent.seen(_interface_of(receiver, next_hop)))
+    enters_by = _interface_of(receiver, next_hop)
+    lines = lines_between(plan, (at.node, leaves_by[0]), (receiver.name, enters_by)) if leaves_by else ()
+    for line in lines:
+        sent = replace(sent, dscp=line.remark.of(sent.dscp) if line.remark is not None else sent.dscp)
+    entered = Crossing(node=receiver.name, entered=sent.seen(enters_by))
     return replace(sent, crossings=(*before, left, entered))
 
 

@@ -52,7 +52,7 @@ from lab.messages import (
     SessionReport,
 )
 from lab.netlink import LinkMonitor, Netlink
-from lab.node import bfd, interfaces, nat, packet_limits, speaker
+from lab.node import bfd, interfaces, marking, nat, packet_limits, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -69,6 +69,7 @@ def run(node: NodePlan, supervisor: Channel) -> None:
     try:
         interfaces.configure(node)
         nat.configure(node)
+        marking.configure(node.name, node.marking)
         packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
@@ -112,6 +113,7 @@ class _Program:
         self._supervisor = supervisor
         self._bfd = running_bfd
         self._router = Router(node)
+        self._marking = node.marking
         self._sessions = {session.name: session for session in node.bgp.sessions} if node.bgp else {}
         self._decoder = speaker.Decoder(self._sessions.values())
         self._netlink = Netlink()
@@ -252,7 +254,10 @@ class _Program:
                 self._supervisor.send(ChangesReported())
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
-            case ConfigureRouter(bgp=bgp):
+            case ConfigureRouter(bgp=bgp, marking=rules):
+                if rules != self._marking:
+                    marking.change(self._node.name, rules)
+                    self._marking = rules
                 self._to_try += self._held_down
                 self._held_down.clear()
                 self._handle(Reconfigured(bgp=bgp))

@@ -92,6 +92,7 @@ def test_the_defaults() -> None:
         "microsoft_365_authorized": False,
         "edge_maximum_paths": 8,
         "bfd_multiplier": 3,
+        "unlisted_dscp": "unchanged",
         "gateway_packet_limit": "all",
         "gateway_too_large": "dropped",
         "gateway_forwards_fragments": False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
+from lab.load.expectation_documents.dscp import DscpDocument
 from lab.load.expectation_documents.mtu import MtuDocument
 from lab.load.expectation_documents.nat import TranslatedDocument
 from lab.load.expectation_documents.packets import ReachableDocument, UnreachableDocument
@@ -31,6 +32,7 @@ class ExpectDocument(Document):
     nat: TranslatedDocument | None = Field(
         None, description="packets arrive with a source of a pool, and are answered through the same translation"
     )
+    dscp: DscpDocument | None = Field(None, description="packets arrive with a mark, and these rewrote it on the way")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ExpectDocument:
