@@ -115,9 +115,13 @@ def _stopping() -> Iterator[None]:
 
 
 class _Carriers:
-    """Which interfaces can carry packets. A sub-interface cannot while its port does not, whenever it is told so."""
+    """Which interfaces with addresses can carry packets.
+
+    A sub-interface cannot while its port does not: it is not waited for until the kernel says so of it, too.
+    """
 
     def __init__(self, node: NodePlan) -> None:
+        self._routed = [one.name for one in node.interfaces if one.addresses]
         self._port = {
             one.name: one.vlan.port.interface if one.vlan and one.vlan.port.node == node.name else ""
             for one in node.interfaces
@@ -129,8 +133,8 @@ class _Carriers:
         if told.interface not in self._up:
             return []
         self._up[told.interface] = told.up
-        above = [name for name, port in self._port.items() if port == told.interface]
-        return [LinkChanged(interface=name, up=self._carries(name)) for name in (told.interface, *above)]
+        touched = [name for name in self._routed if told.interface in (name, self._port[name])]
+        return [LinkChanged(interface=name, up=self._carries(name)) for name in touched]
 
     def _carries(self, name: str) -> bool:
         return self._up[name] and self._up.get(self._port[name], True)
