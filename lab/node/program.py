@@ -55,7 +55,7 @@ from lab.messages import (
     SessionReset,
 )
 from lab.netlink import LinkEvent, LinkMonitor, Netlink
-from lab.node import bfd, interfaces, nat, speaker
+from lab.node import bfd, interfaces, marking, nat, packet_limits, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -80,6 +80,8 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
         else:
             interfaces.configure(node)
             nat.configure(node)
+            marking.configure(node.name, node.marking)
+            packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return
@@ -148,6 +150,7 @@ class _Program:
         self._supervisor = supervisor
         self._bfd = running_bfd
         self._router = Router(node)
+        self._marking = node.marking
         self._sessions = {session.name: session for session in node.bgp.sessions} if node.bgp else {}
         self._decoder = speaker.Decoder(self._sessions.values())
         self._netlink = Netlink()
@@ -287,7 +290,10 @@ class _Program:
                 self._supervisor.send(ChangesReported())
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
-            case ConfigureRouter(bgp=bgp):
+            case ConfigureRouter(bgp=bgp, marking=rules):
+                if rules != self._marking:
+                    marking.change(self._node.name, rules)
+                    self._marking = rules
                 self._to_try += self._held_down
                 self._held_down.clear()
                 self._handle(Reconfigured(bgp=bgp))
