@@ -1,0 +1,28 @@
+"""What is looked at while a lab runs, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.report.json_parts import document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedAt:
+    """How many frames of an interface are in a capture, and how many were lost to it."""
+
+    interface: str
+    frames: int
+    lost: int
+
+
+def captured(file: str, interfaces: Sequence[CapturedAt], *, ended: str, problem: str) -> str:
+    """A capture that has ended."""
+    return document(
+        "capture",
+        file=file,
+        ended=ended,
+        problem=problem or None,
+        interfaces=[{"name": one.interface, "frames": one.frames, "lost": one.lost} for one in interfaces],
+    )
