@@ -21,6 +21,7 @@ class Echo:
     """An echo request or reply: what its IP header says of its way."""
 
     source: Address
+    target: Address
     is_reply: bool
     ttl: int
     dscp: int
@@ -50,14 +51,15 @@ def read_echo(frame: bytes) -> Echo | None:
     if kind == _IPV4 and len(packet) > _IPV4_HEADER and packet[9] == _ICMP:
         ttl, dscp, message = packet[8], packet[1] >> 2, packet[4 * (packet[0] & 0x0F)]
         source: Address = IPv4Address(packet[12:16])
+        target: Address = IPv4Address(packet[16:20])
     elif kind == _IPV6 and len(packet) > _IPV6_HEADER and packet[6] == _ICMPV6:
         ttl, dscp, message = packet[7], (packet[0] << 8 | packet[1]) >> 6 & 0x3F, packet[_IPV6_HEADER]
-        source = IPv6Address(packet[8:24])
+        source, target = IPv6Address(packet[8:24]), IPv6Address(packet[24:40])
     else:
         return None
     if message not in (_REQUEST_OF[kind], _REPLY_OF[kind]):
         return None
-    return Echo(source=source, is_reply=message == _REPLY_OF[kind], ttl=ttl, dscp=dscp)
+    return Echo(source=source, target=target, is_reply=message == _REPLY_OF[kind], ttl=ttl, dscp=dscp)
 
 
 def checksum(octets: bytes) -> int:

@@ -217,6 +217,16 @@ class RouterTablesRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportChanges:
+    """Answered by ChangesReported, behind a NodeReport of all that has changed and was not told yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesReported:
+    """All has been told that the node knew of when it was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureRouter:
     """Take the policies, rules and networks of a plan. Answered by Configured when they are in force."""
 
@@ -266,6 +276,7 @@ Message = (
     Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
     | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
+    | ReportChanges | ChangesReported
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
 )  # fmt: skip
 """Everything that crosses a channel."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lab.bfd import negotiated
+from lab.checks import Evidence, flows_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -19,6 +20,8 @@ from lab.events import (
     UpdateReceived,
     Withdraw,
 )
+from lab.expectations import Expectation
+from lab.forwarding import predict_flow
 from lab.plan import Plan, SessionPlan
 from lab.router import Router
 from lab.tables import ClosedSession, LabTables
@@ -63,6 +66,16 @@ def predict(plan: Plan) -> Prediction:
     if not model.settle(model.deliver_in_order) or not model.try_closed_sessions():
         raise LabBroken(_why_it_does_not_settle(plan))
     return Prediction(routers=model.routers, tables=model.tables(), closed=tuple(model.closed.values()))
+
+
+def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterable[Expectation]) -> Evidence:
+    """What the model says to all that the expectations ask."""
+    flows = dict.fromkeys(flow for one in expectations for flow in flows_of(one, plan))
+    return Evidence(
+        plan=plan,
+        tables=prediction.tables,
+        flows={flow: predict_flow(plan, prediction.tables, flow) for flow in flows},
+    )
 
 
 def _why_it_does_not_settle(plan: Plan) -> str:

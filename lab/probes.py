@@ -24,7 +24,7 @@ from lab.bgp import Address, Family, Prefix
 from lab.channel import Channel, ChannelClosed
 from lab.echo import echo_request, read_echo
 from lab.errors import LabBroken
-from lab.forwarding import Flow, FlowResult
+from lab.forwarding import Crossing, Flow, FlowResult, Seen
 from lab.messages import Fibs, Message, Observe, Probe, Probed, ReadFibs
 from lab.packet_filter import ECHOES, NOTHING
 from lab.plan import NodePlan, Plan
@@ -65,6 +65,7 @@ class Sighting:
     ttl: int
     dscp: int
     source: Address
+    target: Address
     says: str = ""
 
 
@@ -268,6 +269,7 @@ def _read(frame: bytes, node: str, interface: str, *, outgoing: bool) -> Sightin
             ttl=echo.ttl,
             dscp=echo.dscp,
             source=echo.source,
+            target=echo.target,
         )
     from scapy.layers.inet import IP
     from scapy.layers.inet6 import IPv6
@@ -285,6 +287,7 @@ def _read(frame: bytes, node: str, interface: str, *, outgoing: bool) -> Sightin
         ttl=header.ttl if is_ipv4 else header.hlim,
         dscp=(header.tos if is_ipv4 else header.tc) >> 2,
         source=ip_address(header.src),
+        target=ip_address(header.dst),
         says=says,
     )
 
@@ -308,8 +311,6 @@ def _result(asked: _Asked, plan: Plan) -> FlowResult:
     sent = any(one.node == flow.source and one.outgoing for one in requests)
     arrivals = [one for one in requests if one.node == flow.destination and not one.outgoing]
     answered = any(one.node == flow.source and not one.outgoing for one in replies)
-    forward = _path(requests, flow.source)
-    entering = {one.node: one for one in requests if not one.outgoing}
     stopped = ""
     if not sent:
         stopped = asked.refused or "the packet was not seen leaving"
@@ -322,21 +323,26 @@ def _result(asked: _Asked, plan: Plan) -> FlowResult:
         sent=sent,
         arrived=bool(arrivals),
         answered=answered,
-        forward=forward,
-        backward=_path(replies, flow.destination),
-        dscp=arrivals[0].dscp if arrivals else None,
-        marks=tuple((node, entering[node].dscp) for node in forward[1:]),
-        sources=tuple((node, entering[node].source) for node in forward[1:]),
+        there=_crossings(requests, flow.source),
+        back=_crossings(replies, flow.destination),
         stopped=stopped,
     )
 
 
-def _path(sightings: list[Sighting], start: str) -> tuple[str, ...]:
-    """The nodes that a packet entered, in the order in which its TTL fell, behind the one that sent it."""
-    if not any(one.node == start and one.outgoing for one in sightings):
+def _crossings(sightings: list[Sighting], start: str) -> tuple[Crossing, ...]:
+    """The nodes that a packet crossed, in the order in which its TTL fell, behind the one that sent it."""
+    left = {one.node: one for one in sightings if one.outgoing}
+    if start not in left:
         return ()
-    entered = {one.node: one.ttl for one in sightings if not one.outgoing}
-    return (start, *sorted(entered, key=lambda node: -entered[node]))
+    entered = {one.node: one for one in sightings if not one.outgoing}
+    path = [start, *sorted(entered, key=lambda node: -entered[node].ttl)]
+    return tuple(Crossing(node=node, entered=_seen(entered.get(node)), left=_seen(left.get(node))) for node in path)
+
+
+def _seen(one: Sighting | None) -> Seen | None:
+    if one is None:
+        return None
+    return Seen(interface=one.interface, dscp=one.dscp, source=one.source, target=one.target)
 
 
 def _where_it_ended(sightings: list[Sighting], asked: _Asked, plan: Plan) -> str:

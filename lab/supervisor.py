@@ -30,6 +30,7 @@ from lab.messages import (
     Broken,
     Build,
     Built,
+    ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
@@ -51,6 +52,7 @@ from lab.messages import (
     ReadTables,
     Refresh,
     Refreshed,
+    ReportChanges,
     RequestRoutes,
     RouterTablesRead,
     Status,
@@ -367,6 +369,8 @@ class Supervisor:
             routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
         finally:  # or the next one to ask the prober would get this answer
             found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
+        # The kernels were read at another time than the routers: a change in between has to be heard of.
+        self._ask_routers(dict.fromkeys(names, ReportChanges()), ChangesReported)
         fibs = {fib.router: fib.entries for fib in found}
         tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
         pending = self._pending(self._closed)

@@ -22,6 +22,7 @@ from lab.bgp import (
 )
 from lab.expectations import Expectation
 from lab.policy import NO_RULES, SessionRules
+from lab.shaping import Impairment, QueueClass
 
 
 class ConnectivityModel(Enum):
@@ -395,6 +396,43 @@ class Azure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitLink:
+    """A link of a circuit, by the circuit's name."""
+
+    circuit: str
+    link: Link
+
+
+class Side(Enum):
+    """One of the two ends of a circuit's link."""
+
+    CUSTOMER = "customer"
+    MICROSOFT = "microsoft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpairedWire:
+    """A wire that is worse than others: that of a circuit's link at the customer's side, or that of two nodes.
+
+    It is so towards one of its two ends, or both ways where `towards` is None.
+    """
+
+    wire: CircuitLink | tuple[str, str]
+    impairment: Impairment
+    towards: Side | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuesTowards:
+    """The queues of a router at its interface towards another node."""
+
+    router: str
+    towards: str
+    rate_bps: int
+    classes: tuple[QueueClass, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     """One experiment: circuits, both their ends, and what must hold.
 
@@ -411,3 +449,5 @@ class Topology:
     other_customers: tuple[Customer, ...] = ()
     global_reach: tuple[GlobalReach, ...] = ()
     assumed: tuple[tuple[str, str], ...] = ()
+    impairments: tuple[ImpairedWire, ...] = ()
+    queues: tuple[QueuesTowards, ...] = ()

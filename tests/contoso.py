@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 
 from builders import set_to
 from lab.bgp import Asn, Prefix, Route, parse_prefix
 from lab.checks import Evidence, flows_of
 from lab.expectations import Expectation
-from lab.forwarding import Flow, FlowResult, predict_flow
+from lab.forwarding import Crossing, Flow, FlowResult, Seen, predict_flow
 from lab.plan import NodePlan, Plan, SessionPlan
 from lab.plan.of_topology import plan
 from lab.policy import Asked, Change, Fate, Match, Policy, PrefixList, PrefixRange, SessionRules, Term
@@ -198,6 +199,14 @@ def with_flow(evidence: Evidence, flow: Flow, **changes: object) -> Evidence:
     """The evidence, with the result of a flow changed."""
     result: FlowResult = replace(evidence.flows[flow], **changes)  # type: ignore[arg-type]  # mypy checks no **kwargs
     return replace(evidence, flows={**evidence.flows, flow: result})
+
+
+def crossings(*nodes: str, marks: tuple[int, ...] = ()) -> tuple[Crossing, ...]:
+    """A way of IPv4 packets from hq to hub by these nodes, with the marks on entering those behind the first."""
+    first, *others = nodes
+    source, target = IPv4Address("10.10.0.10"), IPv4Address("10.100.0.4")
+    entered = (Seen(interface="eth0", dscp=mark, source=source, target=target) for mark in (*marks, *[0] * len(others)))
+    return (Crossing(node=first), *(Crossing(node=node, entered=one) for node, one in zip(others, entered)))  # noqa: B905
 
 
 # other labs

@@ -10,7 +10,7 @@ from lab.bgp import Prefix, Route, VpnPrefix, family_of, text_of, title_of
 from lab.causes.setters import NEVER_LEAVE, NEVER_LEAVE_BY_EBGP, Crossing
 from lab.causes.stages import STAGE_OF, Cause, Stage
 from lab.causes.ways import Holder, Ways
-from lab.checks import mismatches, named, routes_in
+from lab.checks.routes import mismatches, named, routes_in
 from lab.expectations import RouteExpectation, Table
 from lab.explanation import Candidate, Export
 from lab.plan import SessionPlan

@@ -283,13 +283,13 @@ def probe(arguments: argparse.Namespace) -> int:
         )
         results = lab.channel.ask(question, Probed, deadline_s=arguments.timeout + ANSWER_DEADLINE_S).results
     if arguments.format == "json":
-        from lab.report import as_json
+        from lab.report import probes_json
 
-        print(as_json.probes(results))
+        print(probes_json.probes(results))
     else:
-        from lab.report import as_text
+        from lab.report import probes_text
 
-        print(as_text.probes(results))
+        print(probes_text.probes(results))
     overflowed = _say_what_overflowed(neighbors)
     if all(one.answered for one in results):
         return 0

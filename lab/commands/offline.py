@@ -64,18 +64,13 @@ def check(arguments: argparse.Namespace) -> int:
 def predict(arguments: argparse.Namespace) -> int:
     """Show the predicted tables, and each expectation that the model contradicts; 1 where there is one."""
     from lab.causes import verdicts
-    from lab.checks import Evidence, Outcome, flows_of
-    from lab.forwarding import predict_flow
+    from lab.checks import Outcome
     from lab.predict import predict as run_model
+    from lab.predict import predicted_evidence
 
     topology, plan = load(arguments.file)
     prediction = run_model(plan)
-    flows = {
-        flow: predict_flow(plan, prediction.tables, flow)
-        for one in topology.expectations
-        for flow in flows_of(one, plan)
-    }
-    evidence = Evidence(plan=plan, tables=prediction.tables, flows=flows)
+    evidence = predicted_evidence(prediction, plan, topology.expectations)
     answers = verdicts(topology.expectations, prediction, evidence, evidence)
     if arguments.format == "json":
         from lab.report import as_json

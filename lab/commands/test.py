@@ -14,11 +14,9 @@ from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
 from lab.errors import InputError
-from lab.messages import Build, Built, Probe, Probed, ReadStatus, Status
+from lab.messages import Build, Built, ReadStatus, Status
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
-
-PROBE_DEADLINE_S = 1.0
 
 
 def test(arguments: argparse.Namespace) -> int:
@@ -27,9 +25,9 @@ def test(arguments: argparse.Namespace) -> int:
     with _lab(arguments.lab) as lab, Progress() as progress:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
-        from lab.checks import Evidence, Report, flows_of
-        from lab.forwarding import predict_flow
-        from lab.predict import predict
+        from lab.checks import Report
+        from lab.commands.observing import observe
+        from lab.predict import predict, predicted_evidence
         from lab.tables import differences
 
         progress.says("reading the topology")
@@ -48,18 +46,10 @@ def test(arguments: argparse.Namespace) -> int:
         progress.says("waiting for sessions and routes to settle")
         settled, seen = read_settled(lab, closed, arguments.timeout)
         notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in seen.pending]
-        progress.says("sending packets")
-        flows = tuple(dict.fromkeys(flow for one in topology.expectations for flow in flows_of(one, plan)))
-        probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
-        probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
+        observed = observe(lab, plan, seen.tables, topology.expectations, progress)
         verdict_s = time.monotonic()
     overflows = neighbors.overflows()
-    predicted = Evidence(
-        plan=plan,
-        tables=prediction.tables,
-        flows={flow: predict_flow(plan, prediction.tables, flow) for flow in flows},
-    )
-    observed = Evidence(plan=plan, tables=seen.tables, flows={one.flow: one for one in probed.results})
+    predicted = predicted_evidence(prediction, plan, topology.expectations)
     timings = [("built", built_s)]
     if arguments.lab is None:
         after = (("established", settled.established_s), ("converged", settled.converged_s))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.load.cases import CasesFile, cases_of
 from lab.load.edges import check_chains
+from lab.load.impairments import check_wires
 from lab.load.library import Library
 from lab.load.policies import check_policies, to_policies
 from lab.load.policy_documents import PolicyFileDocument
@@ -71,4 +72,8 @@ def _topology(source: SourceFile) -> Topology:
     mistakes = [*reading.mistakes, *library.mistakes, *together, *chains]
     if mistakes or reading.whole is None:
         raise refusal(source, mistakes)
-    return to_topology(reading.whole, source, library.policies)
+    topology = to_topology(reading.whole, source, library.policies)
+    on_wires = [*islice(check_wires(source, topology), MOST_MISTAKES)]
+    if on_wires:
+        raise refusal(source, on_wires)
+    return topology

@@ -10,6 +10,7 @@ from lab.expressroute.services import BY_NAME
 from lab.load.customer_documents import SiteDocument
 from lab.load.edges import to_edge_bgp, to_session_rules
 from lab.load.expectations import to_expectation
+from lab.load.impairments import to_impairments
 from lab.load.peering_documents import (
     BfdDocument,
     MicrosoftPeeringDocument,
@@ -78,6 +79,7 @@ def to_topology(document: TopologyDocument, source: SourceFile, policies: Polici
             for one in document.global_reach or ()
         ),
         assumed=tuple((document.assume or {}).items()),
+        impairments=to_impairments(document.impairments),
     )
 
 

@@ -12,6 +12,7 @@ from lab.expressroute.services import BY_NAME
 from lab.load.circuit_rules import check_circuits
 from lab.load.edges import check_edges
 from lab.load.expectations import check_expectation
+from lab.load.impairments import check_impairments
 from lab.load.models import check_model
 from lab.load.names import LINKS, names_of
 from lab.load.node_names import check_node_names
@@ -42,6 +43,7 @@ def check_topology(reading: TopologyReading, policies: Collection[str] | None) -
     yield from _prefixes(reading)
     yield from _region(reading)
     yield from check_edges(reading, names, policies)
+    yield from check_impairments(reading)
     for index in range(reading.count("expect")):
         item = reading.part("expect", index)
         if item is not None:

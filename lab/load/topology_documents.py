@@ -28,6 +28,7 @@ from lab.load.forms import (
 )
 from lab.load.peering_documents import PeeringsDocument
 from lab.load.scalars import choice, name_of, parsed, whole
+from lab.load.shaping_documents import ImpairmentDocument
 from lab.plan.naming import CIRCUIT_NAME_LENGTH
 from lab.topology import (
     ConnectivityModel,
@@ -218,6 +219,10 @@ class TopologyDocument(Document):
     )
     assume: dict[Reference, Annotated[str, parsed(str, numeric=True)]] | None = Field(
         None, description="answers to what Microsoft does not document, by assumption: see `erlab assumptions`"
+    )
+    impairments: OneOrMore[ImpairmentDocument] | None = Field(
+        None,
+        description="wires that are worse than others: {link: primary, delay: 10 ms, loss: 1 %}, or a list of such",
     )
     policies: list[Reference] = Field(default=[], description="the policy files, relative to this one")
     expect: list[ExpectDocument] = Field(default=[], description="what must hold")

@@ -35,6 +35,7 @@ from lab.events import (
 from lab.messages import (
     BfdReport,
     Broken,
+    ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
@@ -46,6 +47,7 @@ from lab.messages import (
     ReadRouterTables,
     Refresh,
     Refreshed,
+    ReportChanges,
     RouterTablesRead,
     SessionReport,
 )
@@ -242,9 +244,11 @@ class _Program:
     def _answer(self, message: Message) -> None:
         match message:
             case ReadRouterTables():
-                if self._changed:
-                    self._report()  # first: the supervisor must not take the tables for those of its last report
+                self._report_changes()  # first: the supervisor must not take the tables for those of its last report
                 self._supervisor.send(RouterTablesRead(tables=self._router.tables()))
+            case ReportChanges():
+                self._report_changes()
+                self._supervisor.send(ChangesReported())
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
             case ConfigureRouter(bgp=bgp):
@@ -319,6 +323,10 @@ class _Program:
         for command in speaker.commands(effect, self._sessions):
             self._decoder.sent(command)
             self._commands.append(command)
+
+    def _report_changes(self) -> None:
+        if self._changed:
+            self._report()
 
     def _report(self) -> None:
         reports = []

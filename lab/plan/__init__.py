@@ -30,6 +30,7 @@ from lab.bgp import (
     within,
 )
 from lab.policy import NO_RULES, SessionRules
+from lab.shaping import UNIMPAIRED, Impairment, Queues
 from lab.topology import Secret
 
 InterfaceAddress = IPv4Interface | IPv6Interface
@@ -245,6 +246,7 @@ class NodePlan:
     static_routes: tuple[StaticRoute, ...] = ()
     nat: tuple[SourceNat, ...] = ()
     source_filters: tuple[SourceFilter, ...] = ()
+    queues: tuple[Queues, ...] = ()
 
     @property
     def is_switch(self) -> bool:
@@ -280,10 +282,16 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """A point-to-point wire between two interfaces."""
+    """A point-to-point wire between two interfaces. `impairments` are those of what each of the two ends sends."""
 
     name: str
     ends: tuple[Endpoint, Endpoint]
+    impairments: tuple[Impairment, Impairment] = (UNIMPAIRED, UNIMPAIRED)
+
+    @property
+    def impaired(self) -> bool:
+        """Whether it does anything to what crosses it."""
+        return self.impairments != (UNIMPAIRED, UNIMPAIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,11 +75,11 @@ class _Links:
 
         A VRF of Microsoft's edge has no port of its own: that of the first peering's is the device's.
         """
-        draft, circuit, first = self.draft, self.circuit, self._first_at_ports()
+        draft, circuit, first = self.draft, self.circuit, _first_at_ports(self.topology, self.circuit)
         ours = draft.port(self._facing(link), port(first.name, link), f"{link.value} link")
         device = microsoft_edge(first.name, link, first.peerings[0].domain)
         theirs = draft.port(device, port(first.name, link), f"{link.value} link")
-        name = of_circuit(first.name, link.value)
+        name = wire_of_link(self.topology, circuit, link)
         if not isinstance(circuit.carrier, Layer2):
             draft.wire(name, ours, theirs)
         else:
@@ -87,13 +87,6 @@ class _Links:
             draft.wire(name, ours, customer_port)
             draft.wire(f"{name}-microsoft", microsoft_port, theirs)
         return ours, theirs
-
-    def _first_at_ports(self) -> Circuit:
-        """The first of the circuits that share a port pair: those of ExpressRoute Direct at the same routers."""
-        if not isinstance(self.circuit.carrier, DirectPort):
-            return self.circuit
-        sharing = (one for one in self.topology.circuits if isinstance(one.carrier, DirectPort))
-        return next(one for one in sharing if one.routers == self.circuit.routers)
 
     def _switch_ports(self, link: Link) -> tuple[Endpoint, Endpoint]:
         """The two ports of the provider's switch on a link."""
@@ -163,6 +156,19 @@ class _Links:
                 bfd=None if peering.bfd is None else _bfd(peering.bfd),
             ),
         )
+
+
+def wire_of_link(topology: Topology, circuit: Circuit, link: Link) -> str:
+    """The name of a link's wire at the router that faces Microsoft, its first end."""
+    return of_circuit(_first_at_ports(topology, circuit).name, link.value)
+
+
+def _first_at_ports(topology: Topology, circuit: Circuit) -> Circuit:
+    """The first of the circuits that share a port pair: those of ExpressRoute Direct at the same routers."""
+    if not isinstance(circuit.carrier, DirectPort):
+        return circuit
+    sharing = (one for one in topology.circuits if isinstance(one.carrier, DirectPort))
+    return next(one for one in sharing if one.routers == circuit.routers)
 
 
 def _bfd(bfd: Bfd) -> BfdPlan:

@@ -15,6 +15,7 @@ from lab.plan.draft import HOLD_TIME_S, Draft
 from lab.plan.faults import faults
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH
 from lab.plan.microsoft_sessions import facing_asn
+from lab.plan.shaping import shaped
 from lab.plan.sites import plan_access, plan_ibgp, plan_site
 from lab.plan.vpns import VPN_FIDELITY, plan_vpns
 from lab.topology import ConnectivityModel, Layer3, RoutingDomain, Site, Topology
@@ -43,7 +44,7 @@ def plan(topology: Topology) -> Plan:
             plan_vpns(draft, topology, circuit.carrier)
     plan_private(draft, topology)
     plan_public(draft, topology)
-    planned = draft.plan(topology.name, _fidelity(topology))
+    planned = shaped(draft.plan(topology.name, _fidelity(topology)), topology)
     found = faults(planned)
     if found:
         more = f"; and {len(found) - _MOST_FAULTS} more" if len(found) > _MOST_FAULTS else ""

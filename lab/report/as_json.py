@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from lab.bfd import BfdStatus
 from lab.bgp import Address, Route
-from lab.checks import Finding, Outcome, Report, Verdict
+from lab.checks import Finding, Outcome, Report, Verdict, key_of
 from lab.errors import InputError, LabError, Mistake
-from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
-from lab.forwarding import FlowResult
 from lab.messages import Status
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.policy import SessionRules
@@ -48,23 +46,13 @@ def report(report: Report) -> str:
 def _verdict(verdict: Verdict) -> Object:
     return {
         "where": verdict.expectation.where,
-        "kind": _kind(verdict.expectation),
+        "kind": key_of(verdict.expectation),
         "outcome": verdict.outcome.value,
         "expected": verdict.expected,
         "predicted": _finding(verdict.predicted),
         "observed": _finding(verdict.observed),
         "cause": verdict.cause or None,
     }
-
-
-def _kind(expectation: Expectation) -> str:
-    match expectation:
-        case SessionExpectation():
-            return "session"
-        case RouteExpectation(present=present):
-            return "route" if present else "no_route"
-        case ReachabilityExpectation(reachable=reachable):
-            return "reachable" if reachable else "unreachable"
 
 
 def _finding(finding: Finding) -> Object:
@@ -440,29 +428,6 @@ def refreshed(router: str, sessions: Iterable[str], down: Mapping[str, str]) -> 
 def ended(name: str) -> str:
     """The lab that was ended."""
     return document("ended", name=name)
-
-
-def probes(results: Iterable[FlowResult]) -> str:
-    """What became of each packet."""
-    return document("probes", probes=[_probe(one) for one in results])
-
-
-def _probe(result: FlowResult) -> Object:
-    return {
-        "source": result.flow.source,
-        "destination": result.flow.destination,
-        "family": result.flow.family.value,
-        "sent": result.sent,
-        "arrived": result.arrived,
-        "answered": result.answered,
-        "dscp_sent": result.flow.dscp,
-        "dscp_arrived": result.dscp,
-        "marks": [{"node": node, "dscp": dscp} for node, dscp in result.marks],
-        "forward": list(result.forward),
-        "backward": list(result.backward),
-        "source_seen": None if result.source_seen is None else str(result.source_seen),
-        "stopped": result.stopped or None,
-    }
 
 
 # mistakes

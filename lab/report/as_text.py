@@ -2,7 +2,7 @@
 
 from lab.report.explanation_text import explanation
 from lab.report.plan_text import plan, plan_difference
-from lab.report.tables_text import prediction, probes, status, table
+from lab.report.tables_text import prediction, status, table
 from lab.report.verdicts_text import report
 
-__all__ = ["explanation", "plan", "plan_difference", "prediction", "probes", "report", "status", "table"]
+__all__ = ["explanation", "plan", "plan_difference", "prediction", "report", "status", "table"]

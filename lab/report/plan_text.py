@@ -8,6 +8,7 @@ from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan, Tagged
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
+from lab.shaping import UNIMPAIRED
 
 
 def plan(planned: Plan) -> str:
@@ -19,7 +20,7 @@ def plan(planned: Plan) -> str:
     for policy in policies_of(planned):
         lines += hanging(f"  {policy.name}: ", f"{counted(len(policy.terms), 'term')}, {policy.source or 'no source'}")
     lines += ["", "wires"]
-    lines += unheaded([(w.name, str(w.ends[0]), str(w.ends[1])) for w in planned.wires], indent="  ")
+    lines += _wires(planned)
     if planned.cross_connects:
         rows = [(one.name, *map(_tagged, one.ends)) for one in planned.cross_connects]
         lines += ["", "cross connects", *unheaded(rows, indent="  ")]
@@ -82,6 +83,18 @@ def _interfaces(node: NodePlan) -> Iterator[str]:
             yield f"      {_tags(one.vlan)} of {port.interface if port.node == node.name else port}"
         if one.mtu_bytes != USUAL_MTU_BYTES:
             yield f"      MTU {one.mtu_bytes}"
+
+
+def _wires(planned: Plan) -> Iterator[str]:
+    rows = unheaded([(w.name, str(w.ends[0]), str(w.ends[1])) for w in planned.wires], indent="  ")
+    for line, wire in zip(rows, planned.wires, strict=True):
+        yield line
+        both = len(set(wire.impairments)) == 1
+        for sender, one in zip(wire.ends, wire.impairments, strict=True) if wire.impaired else ():
+            if one != UNIMPAIRED:
+                yield f"    {'both ways' if both else f'from {sender.node}'}: {one}"
+            if both:
+                break
 
 
 def _tagged(place: Tagged) -> str:

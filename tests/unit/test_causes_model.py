@@ -31,6 +31,7 @@ from contoso import (
     SAMPLE,
     Contoso,
     contoso,
+    crossings,
     with_flow,
     with_session_plans,
     without_network,
@@ -350,17 +351,17 @@ def test_packets_that_the_model_leads_elsewhere_are_explained(
     ("result", "expected"),
     [
         pytest.param(
-            {"forward": ("hq", "ce1", "ce2", "ce1"), "stopped": "loop at ce1"},
+            {"there": crossings("hq", "ce1", "ce2", "ce1"), "stopped": "loop at ce1"},
             "FIB: packets loop: hq -> ce1 -> ce2 -> ce1",
             id="loop",
         ),
         pytest.param(
-            {"forward": ("hq", "ce1"), "stopped": "nobody answers for 172.16.0.3 at ce1"},
+            {"there": crossings("hq", "ce1"), "stopped": "nobody answers for 172.16.0.3 at ce1"},
             "FIB: nobody answers for 172.16.0.3 at ce1",
             id="a next hop that is nobody's",
         ),
         pytest.param(
-            {"forward": ("hq",), "stopped": "hq has no route to 10.100.0.4"},
+            {"there": crossings("hq"), "stopped": "hq has no route to 10.100.0.4"},
             "FIB: hq has no route to 10.100.0.4",
             id="a host without a route",
         ),

@@ -8,11 +8,13 @@ from ipaddress import ip_address
 import pytest
 
 from asked_of_contoso import FLOW, REACHES, VIA, cause, packet_cause
-from contoso import CE1, CE2, HQ, HUB, REJECT_ALL, SAMPLE, contoso, with_fib, with_flow, without_fib
+from contoso import CE1, CE2, HQ, HUB, REJECT_ALL, SAMPLE, contoso, crossings, with_fib, with_flow, without_fib
 from lab.bgp import Family
 from lab.causes import first_cause
 from lab.expectations import ReachabilityExpectation
 from lab.tables import FibEntry, LabTables
+
+WAY = ("hq", "ce1", "msee1", "gw", "hub")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ from lab.tables import FibEntry, LabTables
             {
                 "arrived": False,
                 "answered": False,
-                "forward": ("hq", "ce1"),
+                "there": crossings("hq", "ce1"),
                 "stopped": "left ce1 by to-msee1 and was seen nowhere behind it",
             },
             "packet: ipv4: left ce1 by to-msee1 and was seen nowhere behind it",
@@ -31,25 +33,25 @@ from lab.tables import FibEntry, LabTables
         ),
         pytest.param(
             replace(REACHES, dscp=46),
-            {"dscp": 0, "marks": (("ce1", 46), ("msee1", 0), ("gw", 0), ("hub", 0))},
+            {"there": crossings(*WAY, marks=(46, 0, 0, 0))},
             "packet: ipv4: DSCP 46 became 0 between ce1 and msee1",
             id="mark changed on the way",
         ),
         pytest.param(
             replace(REACHES, dscp=46),
-            {"dscp": 0, "marks": (("ce1", 0), ("msee1", 0), ("gw", 0), ("hub", 0))},
+            {"there": crossings(*WAY)},
             "packet: ipv4: DSCP 46 became 0 between hq and ce1",
             id="mark changed at once",
         ),
         pytest.param(
             VIA,
-            {"forward": ("hq", "ce1", "ce2", "msee2", "gw", "hub")},
+            {"there": crossings("hq", "ce1", "ce2", "msee2", "gw", "hub")},
             "packet: ipv4: ce1 sent it to ce2, though its FIB leads to msee1",
             id="another way than the FIB's",
         ),
         pytest.param(
             VIA,
-            {"forward": ("hq", "ce1")},
+            {"there": crossings("hq", "ce1")},
             "packet: ipv4: arrived with DSCP 0 by hq ce1",
             id="not seen at all that must be crossed",
         ),
@@ -92,7 +94,7 @@ def test_a_packet_that_arrives_against_the_tables_is_told() -> None:
     )
     expectation = replace(REACHES, reachable=False)
     predicted = rejecting.evidence(expectation)
-    observed = with_flow(predicted, FLOW, arrived=True, forward=("hq", "ce1", "hub"))
+    observed = with_flow(predicted, FLOW, arrived=True, there=crossings("hq", "ce1", "hub"))
 
     says = first_cause(expectation, rejecting.prediction, predicted, observed)
 

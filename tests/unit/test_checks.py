@@ -17,6 +17,7 @@ from contoso import (
     at_router,
     at_session,
     contoso,
+    crossings,
     with_fib,
     with_flow,
     without,
@@ -347,7 +348,7 @@ def test_what_packets_show_decides(
 def test_a_mark_that_was_changed_on_the_way_fails() -> None:
     """A packet that arrives with another DSCP than it was sent with fails the expectation that names one."""
     expectation = replace(REACHES, dscp=46)
-    evidence = with_flow(SAMPLE.evidence(expectation), replace(FLOW, dscp=46), dscp=0)
+    evidence = with_flow(SAMPLE.evidence(expectation), replace(FLOW, dscp=46), there=crossings("hq", "ce1", "hub"))
 
     assert find(expectation, evidence) == Finding(holds=False, text="ipv4: arrived with DSCP 0")
 

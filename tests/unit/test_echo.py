@@ -13,6 +13,7 @@ from lab.echo import INITIAL_TTL, Echo, echo_request, read_echo
 
 PAYLOAD = b"erlab, odd!"
 V4, V6 = ip_address("10.0.1.10"), ip_address("fd10::1")
+V4_TARGET, V6_TARGET = ip_address("10.0.2.10"), ip_address("fd10::2")
 
 
 def test_an_ipv4_request_is_what_scapy_builds() -> None:
@@ -32,13 +33,22 @@ def test_an_ipv6_request_is_what_scapy_builds() -> None:
 @pytest.mark.parametrize(
     ("packet", "echo"),
     [
-        (IP(src="10.0.1.10", ttl=60, tos=46 << 2) / ICMP(type=8), Echo(source=V4, is_reply=False, ttl=60, dscp=46)),
-        (IP(src="10.0.1.10", ttl=1, tos=3) / ICMP(type=0), Echo(source=V4, is_reply=True, ttl=1, dscp=0)),
         (
-            IPv6(src="fd10::1", hlim=255, tc=0xFF) / ICMPv6EchoRequest(),
-            Echo(source=V6, is_reply=False, ttl=255, dscp=63),
+            IP(src="10.0.1.10", dst="10.0.2.10", ttl=60, tos=46 << 2) / ICMP(type=8),
+            Echo(source=V4, target=V4_TARGET, is_reply=False, ttl=60, dscp=46),
         ),
-        (IPv6(src="fd10::1", hlim=2) / ICMPv6EchoReply(), Echo(source=V6, is_reply=True, ttl=2, dscp=0)),
+        (
+            IP(src="10.0.1.10", dst="10.0.2.10", ttl=1, tos=3) / ICMP(type=0),
+            Echo(source=V4, target=V4_TARGET, is_reply=True, ttl=1, dscp=0),
+        ),
+        (
+            IPv6(src="fd10::1", dst="fd10::2", hlim=255, tc=0xFF) / ICMPv6EchoRequest(),
+            Echo(source=V6, target=V6_TARGET, is_reply=False, ttl=255, dscp=63),
+        ),
+        (
+            IPv6(src="fd10::1", dst="fd10::2", hlim=2) / ICMPv6EchoReply(),
+            Echo(source=V6, target=V6_TARGET, is_reply=True, ttl=2, dscp=0),
+        ),
         (IP() / ICMP(type=11), None),
         (IP() / UDP(dport=4789), None),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from contoso import HQ, HUB, OWN_NETWORKS, SAMPLE, contoso, with_fib, without_fib
 from lab.bgp import Family, Prefix, parse_prefix
-from lab.forwarding import Flow, FlowResult, Walk, gateway, longest_match, predict_flow, walks
+from lab.forwarding import Crossing, Flow, Seen, gateway, longest_match, predict_flow, walks
 from lab.plan import StaticRoute
 from lab.policy import SessionRules
 from lab.tables import FibEntry, LabTables
@@ -26,45 +26,47 @@ def by(tables: LabTables, router: str, *next_hops: str) -> LabTables:
 @pytest.mark.parametrize(
     ("tables", "expected"),
     [
-        pytest.param(SAMPLE.tables, (Walk(nodes=("hq", "ce1", "msee1", "gw", "hub")),), id="arrives"),
+        pytest.param(SAMPLE.tables, ((("hq", "ce1", "msee1", "gw", "hub"), ""),), id="arrives"),
         pytest.param(
             without_fib(SAMPLE.tables, "msee1", HUB),
-            (Walk(nodes=("hq", "ce1", "msee1"), stopped="msee1 has no route to 10.100.0.4"),),
+            ((("hq", "ce1", "msee1"), "msee1 has no route to 10.100.0.4"),),
             id="no route",
         ),
         pytest.param(
             by(by(SAMPLE.tables, "ce1", "10.10.0.2"), "ce2", "10.10.0.1"),
-            (Walk(nodes=("hq", "ce1", "ce2", "ce1"), stopped="loop at ce1"),),
+            ((("hq", "ce1", "ce2", "ce1"), "loop at ce1"),),
             id="loop",
         ),
         pytest.param(
             by(SAMPLE.tables, "ce1", "10.10.0.10"),
-            (Walk(nodes=("hq", "ce1", "hq"), stopped="loop at hq"),),
+            ((("hq", "ce1", "hq"), "loop at hq"),),
             id="back to where it came from",
         ),
         pytest.param(
             by(SAMPLE.tables, "gw", "10.100.0.9"),
-            (Walk(nodes=("hq", "ce1", "msee1", "gw", "hub")),),
+            ((("hq", "ce1", "msee1", "gw", "hub"), ""),),
             id="the connected network stands before a route of the same length",
         ),
         pytest.param(
             by(SAMPLE.tables, "ce1", "172.16.0.3"),
-            (Walk(nodes=("hq", "ce1"), stopped="nobody answers for 172.16.0.3 at ce1"),),
+            ((("hq", "ce1"), "nobody answers for 172.16.0.3 at ce1"),),
             id="a next hop that is nobody's",
         ),
         pytest.param(
             by(SAMPLE.tables, "ce1", "10.10.0.2", "172.16.0.2"),
             (
-                Walk(nodes=("hq", "ce1", "ce2", "ce1"), stopped="loop at ce1"),
-                Walk(nodes=("hq", "ce1", "msee1", "gw", "hub")),
+                (("hq", "ce1", "ce2", "ce1"), "loop at ce1"),
+                (("hq", "ce1", "msee1", "gw", "hub"), ""),
             ),
             id="equal paths: each is walked",
         ),
     ],
 )
-def test_a_packet_follows_the_longest_match(tables: LabTables, expected: tuple[Walk, ...]) -> None:
+def test_a_packet_follows_the_longest_match(
+    tables: LabTables, expected: tuple[tuple[tuple[str, ...], str], ...]
+) -> None:
     """A walk goes from next hop to next hop until it arrives, or names what stopped it."""
-    assert walks(SAMPLE.plan, tables, "hq", HUB_HOST) == expected
+    assert tuple((way.nodes, way.stopped) for way in walks(SAMPLE.plan, tables, "hq", HUB_HOST)) == expected
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_a_next_hop_is_reached_by_a_gateway(next_hop: str, expected: str | None)
 def test_a_host_forwards_nothing() -> None:
     """A host that gets a packet for another address ends the walk."""
     (walk,) = walks(SAMPLE.plan, by(SAMPLE.tables, "msee1", "10.10.0.10"), "msee1", HUB_HOST)
-    assert walk == Walk(nodes=("msee1", "hq"), stopped="hq is a host and forwards nothing")
+    assert (walk.nodes, walk.stopped) == (("msee1", "hq"), "hq is a host and forwards nothing")
 
 
 def test_the_longest_match_wins() -> None:
@@ -130,18 +132,23 @@ def test_the_longest_match_wins() -> None:
 
 
 def test_a_predicted_flow_goes_there_and_back() -> None:
-    """A flow's result names both ways, and the mark and the source on entering each node."""
-    assert predict_flow(SAMPLE.plan, SAMPLE.tables, FLOW) == FlowResult(
-        flow=FLOW,
-        sent=True,
-        arrived=True,
-        answered=True,
-        forward=("hq", "ce1", "msee1", "gw", "hub"),
-        backward=("hub", "gw", "msee1", "ce1", "hq"),
-        dscp=46,
-        marks=(("ce1", 46), ("msee1", 46), ("gw", 46), ("hub", 46)),
-        sources=(("ce1", HQ_HOST), ("msee1", HQ_HOST), ("gw", HQ_HOST), ("hub", HQ_HOST)),
-    )
+    """A flow's result has every node of both ways, with the packet as it enters and leaves it."""
+
+    def seen(interface: str, *, back: bool = False) -> Seen:
+        ends = (HUB_HOST, HQ_HOST) if back else (HQ_HOST, HUB_HOST)
+        return Seen(interface=interface, dscp=46, source=ends[0], target=ends[1])
+
+    way = ["hq", "ce1", "msee1", "gw", "hub"]
+    result = predict_flow(SAMPLE.plan, SAMPLE.tables, FLOW)
+
+    assert (result.sent, result.arrived, result.answered, result.stopped) == (True, True, True, "")
+    assert (result.forward, result.backward) == (tuple(way), tuple(way[::-1]))
+    assert result.there[1] == Crossing(node="ce1", entered=seen("to-hq"), left=seen("to-msee1"))
+    assert (result.there[0].entered, result.there[-1].left) == (None, None)
+    assert result.back[-2] == Crossing(node="ce1", entered=seen("to-msee1", back=True), left=seen("to-hq", back=True))
+    assert result.dscp == 46
+    assert result.marks == tuple((node, 46) for node in way[1:])
+    assert result.sources == tuple((node, HQ_HOST) for node in way[1:])
 
 
 def test_an_answer_that_finds_no_way_back_is_told() -> None:

@@ -28,6 +28,7 @@ from contoso import (
     SAMPLE,
     Contoso,
     contoso,
+    crossings,
     of_plan,
     topology,
     with_bgp,
@@ -67,7 +68,7 @@ from lab.policy import (
     Term,
     evaluate,
 )
-from lab.report import as_json, as_text
+from lab.report import as_json, as_text, probes_json, probes_text
 from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
 from lab.report.plan_changes import PlanChange, changes
@@ -191,10 +192,8 @@ PROBES = tuple(
             {
                 "arrived": False,
                 "answered": False,
-                "dscp": None,
-                "forward": ("hq", "ce1"),
-                "backward": (),
-                "marks": (("ce1", 46),),
+                "there": crossings("hq", "ce1", marks=(46,)),
+                "back": (),
                 "stopped": "left ce1 by to-msee1 and was seen nowhere behind it",
             },
         ),
@@ -277,7 +276,7 @@ TEXTS = {
     "status": as_text.status(STATUS),
     "status_unsettled": as_text.status(UNSETTLED),
     "status_shut": as_text.status(replace(STATUS, plan=SHUT.plan)),
-    "probes": as_text.probes(PROBES),
+    "probes": probes_text.probes(PROBES),
 }
 DOCUMENTS = {
     "test_session_lost": as_json.report(SESSION_LOST),
@@ -301,7 +300,7 @@ DOCUMENTS = {
     "status": as_json.status([STATUS, UNSETTLED]),
     "status_shut": as_json.status([replace(STATUS, plan=SHUT.plan)]),
     "ended": as_json.ended("contoso"),
-    "probes": as_json.probes(PROBES),
+    "probes": probes_json.probes(PROBES),
     "check": as_json.mistakes(["contoso.yaml", "gone.yaml"], MISTAKES, ["gone.yaml: no such file"]),
     "error": as_json.error(InputError("2 mistakes", MISTAKES)),
     "error_broken": as_json.error(LabBroken("msee1 died")),

@@ -13,11 +13,11 @@ from lab.checks import Evidence, Finding, describe, find, flows_of
 from lab.codec import plain, typed
 from lab.errors import LabBroken
 from lab.expectations import ReachabilityExpectation
-from lab.forwarding import FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
+from lab.forwarding import Crossing, FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
 from lab.node import nat
 from lab.plan import Plan, SourceNat
 from lab.predict import predict
-from lab.report import as_text
+from lab.report import as_text, probes_text
 from lab.tables import FibEntry
 from translating import (
     FLOW,
@@ -52,6 +52,17 @@ def evidence(plan: Plan, result: FlowResult | None = None) -> Evidence:
 def cause(plan: Plan, expectation: ReachabilityExpectation = FROM_POOL, seen: FlowResult | None = None) -> str:
     """The first cause why an expectation does not hold."""
     return str(first_cause(expectation, predict(plan), evidence(plan), evidence(plan, seen)))
+
+
+def with_sources(result: FlowResult, sources: list[Source]) -> FlowResult:
+    """The fate of the packet where it has other sources on entering the nodes behind the sender."""
+    first, *others = result.there
+    seen = (
+        replace(one, entered=replace(one.entered, source=source))
+        for one, source in zip(others, sources, strict=True)
+        if one.entered
+    )
+    return replace(result, there=(first, *seen))
 
 
 # the plan
@@ -106,7 +117,7 @@ def test_a_request_gets_a_source_of_the_pool_and_its_answer_loses_it() -> None:
 def test_a_walk_names_its_translation() -> None:
     """A walk tells which router translated which source to which pool."""
     (walk,) = walks(common_pool(), predict(common_pool()).tables, "hq", SERVICE)
-    assert walk == Walk(nodes=THERE, translations=(Translation(router="ce1", source=HOST, pool=PREFIX),))
+    assert (walk.nodes, walk.translations) == (THERE, (Translation(router="ce1", source=HOST, pool=PREFIX),))
 
 
 def test_each_interface_has_its_pool() -> None:
@@ -145,7 +156,7 @@ def test_what_a_router_sends_itself_is_not_translated() -> None:
 def test_an_answer_is_not_translated_anew() -> None:
     """An answer to somebody whom nobody translated leaves the edge with the source that it has."""
     plan = common_pool()
-    request = Walk(nodes=("svc", "ms", "msee1", "ce1", "hq"))
+    request = Walk(crossings=tuple(Crossing(node=name) for name in ("svc", "ms", "msee1", "ce1", "hq")))
     (walk,) = answer_walks(plan, predict(plan).tables, request, SERVICE, HOST)
     assert (walk.stopped, walk.translations) == ("", ())
 
@@ -288,7 +299,7 @@ def test_an_answer_at_another_edge_is_explained() -> None:
 def test_a_router_that_does_not_translate_as_its_plan_says_is_named(sources: list[Source], says: str) -> None:
     """The first router behind which the source is not the predicted one is the cause."""
     plan = common_pool()
-    seen = replace(flow(plan), sources=tuple(zip(THERE[1:], sources, strict=True)))
+    seen = with_sources(flow(plan), sources)
     assert cause(plan, seen=seen) == f"packet: ipv4: {says}"
 
 
@@ -298,7 +309,7 @@ def test_a_router_that_does_not_translate_as_its_plan_says_is_named(sources: lis
 def test_a_result_crosses_a_channel() -> None:
     """Sources are the same behind a channel, be they addresses or pools."""
     predicted = flow(common_pool())
-    observed = replace(predicted, sources=(("ce1", HOST), ("msee1", PREFIX[1])))
+    observed = with_sources(predicted, [HOST, *[PREFIX[1]] * 3])
     assert [typed(FlowResult, plain(one)) for one in (predicted, observed)] == [predicted, observed]
 
 
@@ -309,10 +320,10 @@ def test_a_plan_crosses_a_channel() -> None:
 
 def test_probes_tell_the_source_where_one_was_translated() -> None:
     """The table of probes has a column for the source that was seen, but where nothing was translated."""
-    header, row, _ = as_text.probes([flow(common_pool())]).splitlines()
+    header, row, _ = probes_text.probes([flow(common_pool())]).splitlines()
     assert "source seen" in header
     assert POOL in row
-    assert "source seen" not in as_text.probes([flow(untranslated())])
+    assert "source seen" not in probes_text.probes([flow(untranslated())])
 
 
 def test_a_plan_tells_its_translations() -> None:

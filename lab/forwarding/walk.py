@@ -1,60 +1,15 @@
-"""Where packets go: flows between hosts, what became of them, and the walk that predicts it from tables."""
+"""The walk of packets through tables, and what must become of a flow by it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
-from itertools import pairwise
 
-from lab.bgp import Address, Family, Prefix, family_of
+from lab.bgp import Address, Prefix, family_of
+from lab.forwarding.flows import Crossing, Flow, FlowResult, Seen, Source
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import FibEntry, LabTables
-
-Source = Address | Prefix
-"""The source of packets; in a prediction behind a translation, the pool, for which address is taken is the router's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """A question asked with packets: ICMP echo from one host to another, marked with `dscp` (0 to 63)."""
-
-    source: str
-    destination: str
-    family: Family
-    dscp: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowResult:
-    """What became of a flow's packets.
-
-    `forward` and `backward` name the nodes that a request and its answer were seen at, sender first; switches are not
-    among them. `sent` False means that no packet left the source, so nothing was proven. `stopped` says where and why
-    the packets ended when they did not arrive or were not answered. `dscp` is the mark on arrival, and `marks` and
-    `sources` hold the mark and the source that a request had on entering each node behind the sender.
-    """
-
-    flow: Flow
-    sent: bool
-    arrived: bool
-    answered: bool
-    forward: tuple[str, ...] = ()
-    backward: tuple[str, ...] = ()
-    dscp: int | None = None
-    marks: tuple[tuple[str, int], ...] = ()
-    sources: tuple[tuple[str, Source], ...] = ()
-    stopped: str = ""
-
-    @property
-    def source_seen(self) -> Source | None:
-        """The source on arrival; None where no request arrived."""
-        return self.sources[-1][1] if self.arrived and self.sources else None
-
-    @property
-    def translated(self) -> bool:
-        """Whether a router on the way gave the packets another source."""
-        return any(source != self.sources[0][1] for _, source in self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +25,14 @@ class Translation:
 class Walk:
     """One way that a packet can take: the nodes, and why it ended where the last one is not the destination."""
 
-    nodes: tuple[str, ...]
+    crossings: tuple[Crossing, ...] = ()
     stopped: str = ""
     translations: tuple[Translation, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it crosses, sender first."""
+        return tuple(one.node for one in self.crossings)
 
     def source_seen(self, source: Source) -> Source:
         """The source that packets have at the end of the walk, where they were sent with this one."""
@@ -81,38 +41,59 @@ class Walk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Packet:
-    """A packet on its way, with its addresses as they are now. It has not met its target since `nodes[since]`.
+    """A packet on its way, with its addresses as they are now. It has not met its target since `crossings[since]`.
 
-    `entered` is the interface by which it came to the last of the nodes. `answers` are the translations of the request
-    that it answers: their routers undo them, and translate nothing anew.
+    `answers` are the translations of the request that it answers: their routers undo them, and translate nothing anew.
+    `pool` is the one that the target stands for, where it does.
     """
 
-    nodes: tuple[str, ...]
+    crossings: tuple[Crossing, ...]
     target: Address
     source: Source | None
-    entered: str = ""
+    dscp: int = 0
     translations: tuple[Translation, ...] = ()
     answers: tuple[Translation, ...] | None = None
+    pool: Prefix | None = None
     since: int = 0
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it has crossed, the one that it is at among them."""
+        return tuple(one.node for one in self.crossings)
+
+    def seen(self, interface: str) -> Seen | None:
+        """The packet as it is seen at an interface; None where its sender has no address to send it from."""
+        if self.source is None:
+            return None
+        return Seen(interface=interface, dscp=self.dscp, source=self.source, target=self.pool or self.target)
 
     def ends(self, why: str = "") -> Walk:
         """The packet's walk, where it is over."""
-        return Walk(nodes=self.nodes, stopped=why, translations=self.translations)
+        return Walk(crossings=self.crossings, stopped=why, translations=self.translations)
 
 
-def walks(plan: Plan, tables: LabTables, source: str, target: Address) -> tuple[Walk, ...]:
+def walks(plan: Plan, tables: LabTables, source: str, target: Address, dscp: int = 0) -> tuple[Walk, ...]:
     """Every way that packets from a node to an address can take; several where load is shared."""
     address = plan.node(source).address(family_of(target))
-    return tuple(_walk(plan, tables, _Packet(nodes=(source,), target=target, source=address)))
+    packet = _Packet(crossings=(Crossing(node=source),), target=target, source=address, dscp=dscp)
+    return tuple(_walk(plan, tables, packet))
 
 
 def answer_walks(plan: Plan, tables: LabTables, request: Walk, source: Address, answering: Address) -> tuple[Walk, ...]:
     """Every way that the answers to a request can take that arrived, that `source` had sent, `answering` being asked.
 
-    They go to the source that was seen: the first address of a pool stands for all of it, wherever it leads.
+    They go to the source that was seen: the first address of a pool stands for all of it, wherever it leads. They have
+    the mark that the request arrived with.
     """
-    target = answered_to(request.source_seen(source))
-    answer = _Packet(nodes=request.nodes[-1:], target=target, source=answering, answers=request.translations)
+    seen, entered = request.source_seen(source), request.crossings[-1].entered
+    answer = _Packet(
+        crossings=(Crossing(node=request.nodes[-1]),),
+        target=answered_to(seen),
+        source=answering,
+        dscp=entered.dscp if entered is not None else 0,
+        answers=request.translations,
+        pool=request.translations[-1].pool if request.translations else None,
+    )
     return tuple(_walk(plan, tables, answer))
 
 
@@ -122,7 +103,7 @@ def answered_to(source: Source) -> Address:
 
 
 def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
-    node = plan.node(packet.nodes[-1])
+    node = plan.node(packet.crossings[-1].node)
     packet = _translated_back(packet, node.name)
     target = packet.target
     if any(a.ip == target for i in node.interfaces for a in i.addresses):
@@ -134,7 +115,7 @@ def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
     if not _admitted(packet, node):
         yield packet.ends(f"{node.name} admits no packets from {packet.source}: not among the registered prefixes")
         return
-    if node.role is Role.HOST and len(packet.nodes) > 1:
+    if node.role is Role.HOST and len(packet.crossings) > 1:
         yield packet.ends(f"{node.name} is a host and forwards nothing")
         return
     entry = _lookup(node, tables, target)
@@ -147,9 +128,22 @@ def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
         if owner is None:
             yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
         else:
-            sent = _translated(packet, node, next_hop)
-            entered = _interface_of(plan.node(owner), next_hop)
-            yield from _walk(plan, tables, replace(sent, nodes=(*sent.nodes, owner), entered=entered))
+            yield from _walk(plan, tables, _passed_on(packet, node, next_hop, plan.node(owner)))
+
+
+def _passed_on(packet: _Packet, node: NodePlan, next_hop: Address, to: NodePlan) -> _Packet:
+    """A packet as it enters the node that another one sent it to."""
+    leaves_by = _leaves_by(node, next_hop)
+    sent = _translated(packet, node, leaves_by)
+    *before, at = sent.crossings
+    left = replace(at, left=sent.seen(leaves_by[0]) if leaves_by else None)
+    entered = Crossing(node=to.name, entered=sent.seen(_interface_of(to, next_hop)))
+    return replace(sent, crossings=(*before, left, entered))
+
+
+def _leaves_by(node: NodePlan, next_hop: Address) -> list[str]:
+    """The interfaces that a next hop is on the wire of."""
+    return [i.name for i in node.interfaces for a in i.addresses if next_hop in a.network]
 
 
 def _interface_of(node: NodePlan, address: Address) -> str:
@@ -159,15 +153,15 @@ def _interface_of(node: NodePlan, address: Address) -> str:
 
 def _admitted(packet: _Packet, node: NodePlan) -> bool:
     """Whether the node that a packet entered takes its source; the node that sent it has asked nobody."""
-    filters = (one for one in node.source_filters if one.interface == packet.entered)
+    entered = packet.crossings[-1].entered
+    filters = (one for one in node.source_filters if entered is not None and one.interface == entered.interface)
     return all(one.admits(packet.source) for one in filters if packet.source is not None)
 
 
-def _translated(packet: _Packet, node: NodePlan, next_hop: Address) -> _Packet:
+def _translated(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> _Packet:
     """A request as a router forwards it: with another source where the router translates at that interface."""
-    if packet.answers is not None or packet.source is None or len(packet.nodes) == 1:
+    if packet.answers is not None or packet.source is None or len(packet.crossings) == 1:
         return packet
-    leaves_by = [i.name for i in node.interfaces for a in i.addresses if next_hop in a.network]
     nat = next((one for one in node.nat if one.interface in leaves_by and one.translates(packet.source)), None)
     if nat is None:
         return packet
@@ -179,7 +173,8 @@ def _translated_back(packet: _Packet, router: str) -> _Packet:
     """An answer as it enters a router, which gives it back the address that the router itself translated."""
     for one in packet.answers or ():
         if one.router == router and packet.target in one.pool:
-            return replace(packet, target=answered_to(one.source), since=len(packet.nodes) - 1)
+            pool = None if isinstance(one.source, Address) else one.source
+            return replace(packet, target=answered_to(one.source), pool=pool, since=len(packet.crossings) - 1)
     return packet
 
 
@@ -219,31 +214,26 @@ def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
         name = flow.source if source_address is None else flow.destination
         says = f"{name} has no {flow.family.value} address"
         return FlowResult(flow=flow, sent=False, arrived=False, answered=False, stopped=says)
-    forward, backward = _first_that_fails(plan, tables, flow.source, source_address, target_address)
+    forward, backward = _first_that_fails(plan, tables, flow, source_address, target_address)
     arrived = not forward.stopped
     return FlowResult(
         flow=flow,
         sent=True,
         arrived=arrived,
         answered=arrived and not backward.stopped,
-        forward=forward.nodes,
-        backward=backward.nodes,
-        dscp=flow.dscp if arrived else None,
-        marks=tuple((node, flow.dscp) for node in forward.nodes[1:]),
-        sources=tuple(_sources(forward, source_address)),
+        there=forward.crossings,
+        back=backward.crossings,
         stopped=forward.stopped or _why_not_answered(forward, backward),
     )
 
 
-def _first_that_fails(
-    plan: Plan, tables: LabTables, source: str, source_address: Address, target: Address
-) -> tuple[Walk, Walk]:
+def _first_that_fails(plan: Plan, tables: LabTables, flow: Flow, source: Address, target: Address) -> tuple[Walk, Walk]:
     """A way there that fails; else one there and back that does; else the first."""
-    there = walks(plan, tables, source, target)
+    there = walks(plan, tables, flow.source, target, flow.dscp)
     lost = next((walk for walk in there if walk.stopped), None)
     if lost is not None:
-        return lost, Walk(nodes=())
-    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source_address, target)]
+        return lost, Walk()
+    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source, target)]
     return next((ways for ways in both if ways[1].stopped), both[0])
 
 
@@ -252,11 +242,3 @@ def _why_not_answered(forward: Walk, backward: Walk) -> str:
         return ""
     to = f" to {forward.translations[-1].pool}" if forward.translations else ""
     return f"the answer{to}: {backward.stopped}"
-
-
-def _sources(walk: Walk, source: Source) -> Iterator[tuple[str, Source]]:
-    """The source of a request on entering each node behind the sender."""
-    pools = {one.router: one.pool for one in walk.translations}
-    for before, node in pairwise(walk.nodes):
-        source = pools.get(before, source)
-        yield node, source

@@ -1,0 +1,37 @@
+"""What every kind of expectation is able to say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from lab.checks.evidence import Evidence, Finding
+from lab.forwarding import Flow
+from lab.plan import Plan
+
+E = TypeVar("E")
+
+
+def _no_flows(_expectation: object, _plan: Plan) -> tuple[Flow, ...]:
+    return ()
+
+
+def _by_presence(_expectation: object) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[E]):
+    """The functions of one kind.
+
+    `key` is its name in a topology file, `describe` says what must hold in a few words, `flows` are the packets that it
+    takes, and `find` reads the evidence. `by_absence` says whether an expectation holds by what did not come, so that
+    anything which is lost would make it hold.
+    """
+
+    key: Callable[[E], str]
+    describe: Callable[[E], str]
+    find: Callable[[E, Evidence], Finding]
+    flows: Callable[[E, Plan], tuple[Flow, ...]] = _no_flows
+    by_absence: Callable[[E], bool] = _by_presence

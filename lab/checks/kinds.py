@@ -1,0 +1,44 @@
+"""The kinds of expectations, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.checks import reachability, routes, sessions
+from lab.checks.evidence import Evidence, Finding
+from lab.checks.kind import Kind
+from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
+from lab.forwarding import Flow
+from lab.plan import Plan
+
+KINDS: Mapping[type[Expectation], Kind[Any]] = {
+    SessionExpectation: sessions.KIND,
+    RouteExpectation: routes.KIND,
+    ReachabilityExpectation: reachability.KIND,
+}
+
+
+def find(expectation: Expectation, evidence: Evidence) -> Finding:
+    """What `evidence` says of an expectation."""
+    return KINDS[type(expectation)].find(expectation, evidence)
+
+
+def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
+    """The flows that an expectation asks about."""
+    return KINDS[type(expectation)].flows(expectation, plan)
+
+
+def describe(expectation: Expectation) -> str:
+    """What must hold, in a few words."""
+    return KINDS[type(expectation)].describe(expectation)
+
+
+def key_of(expectation: Expectation) -> str:
+    """The key of a topology file that asks for it."""
+    return KINDS[type(expectation)].key(expectation)
+
+
+def holds_by_absence(expectation: Expectation) -> bool:
+    """Whether it holds by what did not come."""
+    return KINDS[type(expectation)].by_absence(expectation)

@@ -1,0 +1,30 @@
+"""Where packets go: flows between hosts, what became of them, and the walk that predicts it from tables."""
+
+from lab.forwarding.flows import Crossing, Flow, FlowResult, Protocol, Seen, Source
+from lab.forwarding.walk import (
+    Translation,
+    Walk,
+    answer_walks,
+    answered_to,
+    gateway,
+    longest_match,
+    predict_flow,
+    walks,
+)
+
+__all__ = [
+    "Crossing",
+    "Flow",
+    "FlowResult",
+    "Protocol",
+    "Seen",
+    "Source",
+    "Translation",
+    "Walk",
+    "answer_walks",
+    "answered_to",
+    "gateway",
+    "longest_match",
+    "predict_flow",
+    "walks",
+]

@@ -1,0 +1,122 @@
+"""Flows between hosts, and what became of their packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from lab.bgp import Address, Family, Prefix
+
+Source = Address | Prefix
+"""An address of packets; in a prediction behind a translation, the pool, for which address is taken is the router's."""
+
+
+class Protocol(Enum):
+    """What a flow's packets are, and what answers them."""
+
+    ICMP = "icmp"
+    """Echo requests (RFC 792, RFC 4443), answered by the destination's kernel."""
+    UDP = "udp"
+    """Datagrams (RFC 768), answered by a responder that is opened for the question."""
+    TCP = "tcp"
+    """A connection (RFC 9293), to a listener that is opened for the question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A question asked with packets from one host to another, marked with `dscp` (0 to 63).
+
+    The ports are those of UDP and TCP; 0 means any. `packet_bytes` is the size of the whole IP packet, its header
+    included, and packets of a size are sent not to be fragmented; 0 means as small as can be.
+    """
+
+    source: str
+    destination: str
+    family: Family
+    dscp: int = 0
+    protocol: Protocol = Protocol.ICMP
+    source_port: int = 0
+    destination_port: int = 0
+    packet_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A packet at an interface of a node: its mark (0 to 63) and its addresses there."""
+
+    interface: str
+    dscp: int
+    source: Source
+    target: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """A node that a packet crossed. The sender has no `entered`; the receiver, and where a packet ended, no `left`.
+
+    A mark that differs between `left` of one crossing and `entered` of the next was changed by what joins the two.
+    """
+
+    node: str
+    entered: Seen | None = None
+    left: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowResult:
+    """What became of a flow's packets.
+
+    `there` and `back` are the nodes that a request and its answer were seen at, sender first; switches are not among
+    them. `sent` False means that no packet left the source, so nothing was proven. `stopped` says where and why the
+    packets ended when they did not arrive or were not answered. `round_trip_s` is the time from the request's leaving
+    to the answer's entering, by the kernel's clock; a prediction has none.
+    """
+
+    flow: Flow
+    sent: bool
+    arrived: bool
+    answered: bool
+    there: tuple[Crossing, ...] = ()
+    back: tuple[Crossing, ...] = ()
+    stopped: str = ""
+    round_trip_s: float | None = None
+
+    @property
+    def forward(self) -> tuple[str, ...]:
+        """The nodes that a request was seen at."""
+        return tuple(one.node for one in self.there)
+
+    @property
+    def backward(self) -> tuple[str, ...]:
+        """The nodes that the answer was seen at."""
+        return tuple(one.node for one in self.back)
+
+    @property
+    def marks(self) -> tuple[tuple[str, int], ...]:
+        """The mark that a request had on entering each node behind the sender."""
+        return tuple((node, seen.dscp) for node, seen in _entering(self.there))
+
+    @property
+    def sources(self) -> tuple[tuple[str, Source], ...]:
+        """The source that a request had on entering each node behind the sender."""
+        return tuple((node, seen.source) for node, seen in _entering(self.there))
+
+    @property
+    def dscp(self) -> int | None:
+        """The mark on arrival; None where no request arrived."""
+        return self.marks[-1][1] if self.arrived and self.marks else None
+
+    @property
+    def source_seen(self) -> Source | None:
+        """The source on arrival; None where no request arrived."""
+        return self.sources[-1][1] if self.arrived and self.sources else None
+
+    @property
+    def translated(self) -> bool:
+        """Whether a router on the way gave the packets another source."""
+        return any(source != self.sources[0][1] for _, source in self.sources)
+
+
+def _entering(crossings: Iterable[Crossing]) -> Iterable[tuple[str, Seen]]:
+    return ((one.node, one.entered) for one in crossings if one.entered is not None)

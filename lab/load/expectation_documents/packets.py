@@ -1,0 +1,43 @@
+"""The shape of an expectation about packets that arrive, or do not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lab.load import values
+from lab.load.forms import (
+    Document,
+    FamilyName,
+    HostPrefix,
+    Reference,
+)
+
+
+class PacketsDocument(Document):
+    """Packets from the host of one network to that of another."""
+
+    from_: Reference = Field(alias="from", description="the network that the packets leave")
+    to: Reference = Field(description="the network that they are for")
+    family: FamilyName | None = Field(None, description="ipv4 or ipv6; every one that both ends have if left out")
+    dscp: Annotated[int, values.DSCP] | None = Field(None, description="the DSCP that is sent: ef, af41 ... or 0 to 63")
+
+
+class UnreachableDocument(PacketsDocument):
+    """Two networks whose hosts do not reach each other."""
+
+    stopped_at: Reference | None = Field(
+        None, description="the router that the packets have to be seen at last; any if left out"
+    )
+
+
+class ReachableDocument(PacketsDocument):
+    """Two networks whose hosts reach each other."""
+
+    source_in: HostPrefix | None = Field(
+        None, description="the prefix that the source seen at the far end is in, such as a pool of translation"
+    )
+    via: list[Reference] | None = Field(
+        None, description="all customer, provider and Microsoft edges on the way, in order"
+    )

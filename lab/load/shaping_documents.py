@@ -1,0 +1,80 @@
+"""The shape of what a topology file says of wires that are worse than others."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from lab.load import values
+from lab.load.forms import Document, Reference
+from lab.load.scalars import Wrong, choice, parsed, shown
+from lab.shaping import LEAST_RATE_BPS
+from lab.topology import Link
+
+_NUMBER = r"(0|[1-9][0-9]{0,5})(?:\.([0-9]{1,3}))?"
+_UNITS = {"kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9}
+_RATE = re.compile(rf"({_NUMBER}) ?(kbps|Mbps|Gbps)", re.ASCII)
+_TIME = re.compile(rf"({_NUMBER}) ?ms", re.ASCII)
+_PART = re.compile(rf"({_NUMBER}) ?%", re.ASCII)
+_MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 10_000
+
+
+def rate(value: str) -> int:
+    """A rate in bits a second."""
+    found = _RATE.fullmatch(value)
+    if not found:
+        raise Wrong(f"{shown(value)} is not a rate", "write the unit too, such as 20 Mbps or 64 kbps")
+    rate_bps = round(float(found[1]) * _UNITS[found[4]])
+    if not LEAST_RATE_BPS <= rate_bps <= _MOST_RATE_BPS:
+        raise Wrong(f"{shown(value)} is out of range", "from 8 kbps to 100 Gbps")
+    return rate_bps
+
+
+def milliseconds(value: str) -> float:
+    """A time in milliseconds, of which there may be parts."""
+    found = _TIME.fullmatch(value)
+    if not found:
+        raise Wrong(f"{shown(value)} is not a time in milliseconds", "write the unit too, such as 20 ms or 0.5 ms")
+    if float(found[1]) > _LONGEST_MS:
+        raise Wrong(f"{shown(value)} is out of range", f"{_LONGEST_MS} ms at most")
+    return float(found[1])
+
+
+def percent(value: str) -> float:
+    """A part of all packets."""
+    found = _PART.fullmatch(value)
+    if not found:
+        raise Wrong(f"{shown(value)} is not a part of the packets", "write it in percent, such as 1 % or 0.1 %")
+    if float(found[1]) > 100:
+        raise Wrong(f"{shown(value)} is out of range", "from 0 % to 100 %")
+    return float(found[1])
+
+
+RATE = Annotated[int, parsed(rate, pattern=r"^[0-9.]+ ?(kbps|Mbps|Gbps)$", examples=["20 Mbps", "64 kbps"])]
+MILLISECONDS = Annotated[float, parsed(milliseconds, pattern=r"^[0-9.]+ ?ms$", examples=["20 ms", "0.5 ms"])]
+PERCENT = Annotated[float, parsed(percent, pattern=r"^[0-9.]+ ?%$", examples=["1 %", "0.1 %"])]
+
+
+class ImpairmentDocument(Document):
+    """A wire, and what it does to what crosses it."""
+
+    link: Annotated[Link, choice(Link, "link")] | None = Field(
+        None, description="a circuit's link, at the customer's side of a provider: primary or secondary"
+    )
+    circuit: Reference | None = Field(None, description="the circuit of the link, where there are several")
+    between: Annotated[tuple[str, str], values.BETWEEN] | None = Field(
+        None, description="the two nodes at any other wire, such as ce1 - hq or msee1 - gw"
+    )
+    towards: Reference | None = Field(
+        None,
+        description="only what goes this way: customer or microsoft of a link, else one of the two nodes; "
+        "both ways if left out",
+    )
+    delay: MILLISECONDS | None = Field(None, description="how long a packet takes, such as 10 ms")
+    jitter: MILLISECONDS | None = Field(
+        None, description="how much longer or shorter it may take; packets may overtake one another"
+    )
+    loss: PERCENT | None = Field(None, description="the part of the packets that is lost, each by itself, such as 1 %")
+    rate: RATE | None = Field(None, description="how much it carries of whole frames, such as 50 Mbps")
