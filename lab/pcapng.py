@@ -20,7 +20,9 @@ _NANOSECONDS = b"\x09"
 _FLAGS, _INBOUND, _OUTBOUND = 2, 1, 2  # §4.3
 _RECEIVED, _DROPPED = 4, 5  # §4.6
 _PACKET_HEAD = struct.Struct("<IIIIIII")
-_PACKET_TAILS = {outgoing: struct.pack("<HHIHH", _FLAGS, 4, outgoing and _OUTBOUND or _INBOUND, 0, 0) for outgoing in (False, True)}
+_PACKET_TAILS = {
+    outgoing: struct.pack("<HHIHH", _FLAGS, 4, _OUTBOUND if outgoing else _INBOUND, 0, 0) for outgoing in (False, True)
+}
 _LENGTH = struct.Struct("<I")
 
 

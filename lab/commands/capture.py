@@ -86,9 +86,7 @@ def _report(arguments: argparse.Namespace, captured: Sequence[CapturedAt], why: 
 def _rings(lab: Lab, points: CapturePoints) -> list[Ring]:
     from lab.runtimes.namespaces import enter_network_namespace, open_networks
 
-    located = [
-        lab.channel.ask(Locate(node=end.node), Located, deadline_s=ANSWER_DEADLINE_S).fd for end in points.ends
-    ]
+    located = [lab.channel.ask(Locate(node=end.node), Located, deadline_s=ANSWER_DEADLINE_S).fd for end in points.ends]
     namespaces = open_networks(lab.supervisor_pid, located)
     rings = []
     for number, (end, namespace) in enumerate(zip(points.ends, namespaces, strict=True)):
@@ -102,7 +100,7 @@ def _rings(lab: Lab, points: CapturePoints) -> list[Ring]:
 def _interrupts() -> Iterator[socket.socket]:
     """A socket that can be read once somebody wants an end: Ctrl-C, or a SIGTERM as `timeout` sends it."""
     heard, hears = socket.socketpair()
-    hears.setblocking(False)
+    hears.settimeout(0)
 
     def nothing(_signal: int, _frame: FrameType | None) -> None:
         """The wake-up is all."""
@@ -172,8 +170,8 @@ class _Capture:
         """Write frames, and say why there are no more. The two files can be read when the lab, or the user, ends it."""
         end_s = math.inf if seconds is None else time.monotonic() + seconds
         ready = select.poll()
-        for one in (*self._rings, supervisor, interrupt):
-            ready.register(one, select.POLLIN)
+        for fd in (*(ring.fileno() for ring in self._rings), supervisor, interrupt):
+            ready.register(fd, select.POLLIN)
         while True:
             wait_s = min(HANDED_OVER_MS / 1000 if self._waiting else math.inf, end_s - time.monotonic())
             fds = {fd for fd, _ in ready.poll(None if wait_s == math.inf else max(0.0, wait_s) * 1000)}

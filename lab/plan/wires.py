@@ -27,7 +27,7 @@ class CapturePoints:
 
 
 def capture_points(plan: Plan, link: str, circuit: str | None = None) -> CapturePoints:
-    """The interfaces of a link: a wire's name, `primary` or `secondary`, `NODE - NODE`, `NODE NODE` or `NODE:INTERFACE`.
+    """The interfaces of a link: a wire's name, `primary`, `secondary`, `NODE - NODE`, `NODE NODE` or `NODE:INTERFACE`.
 
     Raises InputError where the plan has no such link, with the names that it has.
     """

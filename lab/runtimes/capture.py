@@ -67,7 +67,9 @@ class Ring:
 
     def read(self) -> Iterator[Frame]:
         """The frames that have been handed over, in order."""
-        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # of an interface that went down; or poll repeats it
+        self._socket.getsockopt(
+            socket.SOL_SOCKET, socket.SO_ERROR
+        )  # of an interface that went down; or poll repeats it
         for _ in range(_BLOCKS):  # and no more: other interfaces want their turn
             start = self._next_block * _BLOCK_BYTES
             status, count, first = _BLOCK.unpack_from(self._ring, start)

@@ -56,7 +56,7 @@ def tag_taken_out(status: int, tci: int, tpid: int) -> bytes:
 
 
 def on_the_wire(frame: Octets, tag: bytes) -> bytes:
-    """The octets of a frame as a wire carries them: with the tag that was taken out and the checksum that is left to do.
+    """The octets of a frame as on a wire: with the tag that was taken out, and the checksum that is left to do.
 
     A checksum that is left to do counts from a place to the end, what its own field holds being that of the
     pseudo-header (linux/virtio_net.h, RFC 1071).

@@ -14,6 +14,11 @@ TIME_NS = 1_795_869_109_709_566_943
 OCTETS = bytes(range(61))
 
 
+def frame(time_ns: int, interface: int, octets: bytes, length_bytes: int = 61, *, outgoing: bool = False) -> Frame:
+    """A captured frame."""
+    return Frame(time_ns, interface, outgoing, length_bytes, octets)
+
+
 def read(octets: bytes) -> list[tuple[bytes, Any]]:
     """The frames of a file as scapy reads them, each with what it knows of it."""
     with RawPcapNgReader(io.BytesIO(octets)) as reader:
@@ -22,7 +27,7 @@ def read(octets: bytes) -> list[tuple[bytes, Any]]:
 
 def test_a_frame_is_read_back() -> None:
     """A frame keeps its octets, its time to the nanosecond, its interface, its direction and the length that it had."""
-    frames = [Frame(TIME_NS, 0, False, 61, OCTETS), Frame(TIME_NS + 1, 1, True, 1514, OCTETS[:60])]
+    frames = [frame(TIME_NS, 0, OCTETS), frame(TIME_NS + 1, 1, OCTETS[:60], 1514, outgoing=True)]
 
     (first, at_first), (second, at_second) = read(opening("erlab", "a lab", PORTS) + b"".join(map(packet, frames)))
 
@@ -46,6 +51,6 @@ def test_the_end_of_a_file_says_what_is_missing() -> None:
 
 def test_frames_are_sorted_by_their_times() -> None:
     """Frames of several interfaces are in the order in which they came."""
-    late, early = Frame(2, 0, False, 61, OCTETS), Frame(1, 1, True, 61, OCTETS)
+    late, early = frame(2, 0, OCTETS), frame(1, 1, OCTETS)
 
     assert sorted([late, early]) == [early, late]
