@@ -148,6 +148,13 @@ def parser() -> argparse.ArgumentParser:
     capture.add_argument("--for", type=_positive, metavar="SECONDS", dest="seconds", help="end after this time")
     capture.set_defaults(run=_capture)
 
+    watch = live(command("watch", "Watch sessions, routes and a stream of probes of a running lab."))
+    watch.add_argument("hosts", metavar="HOST", nargs="*", help="two hosts: probes go from the first to the second")
+    watch.add_argument("--every", type=_positive, default=1.0, metavar="SECONDS", help="how often to ask (default 1)")
+    watch.add_argument("--for", type=_positive, metavar="SECONDS", dest="seconds", help="end after this time")
+    watch.add_argument("--plain", action="store_true", help="a line for each change, on a terminal too")
+    watch.set_defaults(run=_watch)
+
     shell = live(command("shell", "Run a shell, or a command, in a node of a running lab.", formats=False))
     shell.add_argument("node", metavar="NODE")
     shell.add_argument("argv", metavar="COMMAND", nargs=argparse.REMAINDER, help="default: $SHELL; put -- before it")
@@ -228,6 +235,12 @@ def _capture(arguments: argparse.Namespace) -> int:
     from lab.commands.capture import capture
 
     return capture(arguments)
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from lab.commands.watch import watch
+
+    return watch(arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

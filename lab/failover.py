@@ -189,9 +189,7 @@ class FailoverRun:
     @property
     def duplicated(self) -> int:
         """The packets that came again, of the whole run."""
-        return sum(
-            phase.duplicated for one in (self.there, self.back) for phase in (one.before, one.during, one.after)
-        )
+        return sum(phase.duplicated for one in (self.there, self.back) for phase in (one.before, one.during, one.after))
 
     @property
     def reordered(self) -> int:

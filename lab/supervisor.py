@@ -48,6 +48,7 @@ from lab.messages import (
     Probed,
     ReadFibs,
     ReadRouterTables,
+    ReadSessions,
     ReadStatus,
     ReadTables,
     Refresh,
@@ -55,6 +56,7 @@ from lab.messages import (
     ReportChanges,
     RequestRoutes,
     RouterTablesRead,
+    Sessions,
     Status,
     Stop,
     Tables,
@@ -278,6 +280,8 @@ class Supervisor:
                 client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
             case ReadStatus():
                 client.send(self._status(plan))
+            case ReadSessions():
+                client.send(Sessions(told=self._convergence.told() if self._convergence else ()))
             case Locate(node=node):
                 client.send(Located(fd=self._namespaces[node]))
             case _:

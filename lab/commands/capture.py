@@ -6,19 +6,16 @@ import argparse
 import math
 import os
 import select
-import signal
-import socket
 import stat
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import Enum
-from types import FrameType
 
 from lab import pcapng
 from lab.commands.live import ANSWER_DEADLINE_S
+from lab.commands.signals import ENDING, heard
 from lab.controller import Lab, find_lab
 from lab.errors import InputError, LabBroken
 from lab.messages import Locate, Located, ReadStatus, Status
@@ -53,7 +50,7 @@ def capture(arguments: argparse.Namespace) -> int:
         plan = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan
         points = capture_points(plan, " ".join(arguments.link), arguments.circuit)
         output = _Output(arguments.write)
-        with _interrupts() as interrupt:
+        with heard(ENDING) as interrupt:
             running = _Capture(rings=_rings(lab, points), output=output, most=arguments.count)
             running.begin(lab.name, points)
             sys.stderr.write(f"capturing at {' and '.join(map(str, points.ends))} until {_until(arguments)}\n")
@@ -94,27 +91,6 @@ def _rings(lab: Lab, points: CapturePoints) -> list[Ring]:
         rings.append(Ring(end.interface, number, arrivals_only=points.arrivals_only))
         os.close(namespace)
     return rings
-
-
-@contextmanager
-def _interrupts() -> Iterator[socket.socket]:
-    """A socket that can be read once somebody wants an end: Ctrl-C, or a SIGTERM as `timeout` sends it."""
-    heard, hears = socket.socketpair()
-    hears.settimeout(0)
-
-    def nothing(_signal: int, _frame: FrameType | None) -> None:
-        """The wake-up is all."""
-
-    before = {one: signal.signal(one, nothing) for one in (signal.SIGINT, signal.SIGTERM)}
-    old = signal.set_wakeup_fd(hears.fileno())
-    try:
-        yield heard
-    finally:
-        signal.set_wakeup_fd(old)
-        for one, handler in before.items():
-            signal.signal(one, handler)
-        heard.close()
-        hears.close()
 
 
 class _Output:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.report.json_parts import document
+from lab.watching import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,4 +27,18 @@ def captured(file: str, interfaces: Sequence[CapturedAt], *, ended: str, problem
         ended=ended,
         problem=problem or None,
         interfaces=[{"name": one.interface, "frames": one.frames, "lost": one.lost} for one in interfaces],
+    )
+
+
+def change(change: Change) -> str:
+    """One change of a watched lab, on one line."""
+    return json.dumps(
+        {
+            "schema": "erlab/change/1",
+            "at": change.at.isoformat(timespec="milliseconds"),
+            "subject": change.subject.value,
+            "where": change.where,
+            "before": change.before or None,
+            "after": change.after,
+        }
     )
