@@ -129,6 +129,19 @@ def parser() -> argparse.ArgumentParser:
     refresh.add_argument("neighbor", metavar="NEIGHBOR")
     refresh.set_defaults(run=_live("refresh"))
 
+    for one in (
+        waits(live(command("fail", "Let something fail in a running lab, until it is healed."))),
+        waits(live(command("heal", "End what fails in a running lab."))),
+    ):
+        is_fail = one.prog.endswith("fail")
+        words = "link_down, silent_loss, session_reset, maintenance, peering_disabled or router_killed, and of what"
+        one.add_argument("fault", metavar="FAULT", nargs="+" if is_fail else "*", help=words)
+        one.add_argument(
+            "--circuit", metavar="NAME", help="the circuit of the link or peering, where there are several"
+        )
+        one.add_argument("--towards", metavar="ROUTER", help="of silent_loss: only what goes to this router vanishes")
+        one.set_defaults(run=_failing("fail" if is_fail else "heal"))
+
     probe = live(command("probe", "Send packets from one host of a running lab to another."))
     probe.add_argument("source", metavar="FROM")
     probe.add_argument("destination", metavar="TO")
@@ -221,6 +234,15 @@ def _live(name: str) -> Callable[[argparse.Namespace], int]:
         from lab.commands import live
 
         return int(getattr(live, name)(arguments))
+
+    return run
+
+
+def _failing(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import failing
+
+        return int(getattr(failing, name)(arguments))
 
     return run
 

@@ -10,12 +10,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import reachability, routes, sessions
+from lab.causes import failovers, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
 from lab.checks import Evidence, Outcome, Verdict, describe, find
-from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
+from lab.expectations import (
+    Expectation,
+    FailoverExpectation,
+    ReachabilityExpectation,
+    RouteExpectation,
+    SessionExpectation,
+)
 from lab.predict import Prediction
 
 __all__ = ["CAUSES", "Case", "Cause", "Stage", "first_cause", "verdicts"]
@@ -24,6 +30,7 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     SessionExpectation: sessions.cause,
     RouteExpectation: routes.cause,
     ReachabilityExpectation: reachability.cause,
+    FailoverExpectation: failovers.cause,
 }
 """Who finds the cause for each kind of expectation."""
 

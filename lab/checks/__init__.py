@@ -4,7 +4,19 @@ A check answers three ways: it holds, it does not, or the evidence cannot tell. 
 """
 
 from lab.checks.evidence import Evidence, Finding
-from lab.checks.kinds import KINDS, describe, find, flows_of, key_of
+from lab.checks.kinds import KINDS, describe, drills_of, find, flows_of, key_of
 from lab.checks.verdicts import Outcome, Report, Verdict
 
-__all__ = ["KINDS", "Evidence", "Finding", "Outcome", "Report", "Verdict", "describe", "find", "flows_of", "key_of"]
+__all__ = [
+    "KINDS",
+    "Evidence",
+    "Finding",
+    "Outcome",
+    "Report",
+    "Verdict",
+    "describe",
+    "drills_of",
+    "find",
+    "flows_of",
+    "key_of",
+]

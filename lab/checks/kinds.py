@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import reachability, routes, sessions
+from lab.checks import failovers, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
-from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
+from lab.expectations import (
+    Expectation,
+    FailoverExpectation,
+    ReachabilityExpectation,
+    RouteExpectation,
+    SessionExpectation,
+)
+from lab.failover import Drill
 from lab.forwarding import Flow
 from lab.plan import Plan
 
@@ -16,6 +23,7 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     SessionExpectation: sessions.KIND,
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
+    FailoverExpectation: failovers.KIND,
 }
 
 
@@ -27,6 +35,11 @@ def find(expectation: Expectation, evidence: Evidence) -> Finding:
 def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
     """The flows that an expectation asks about."""
     return KINDS[type(expectation)].flows(expectation, plan)
+
+
+def drills_of(expectation: Expectation, plan: Plan) -> tuple[Drill, ...]:
+    """The faults that have to happen for an expectation."""
+    return KINDS[type(expectation)].drills(expectation, plan)
 
 
 def describe(expectation: Expectation) -> str:

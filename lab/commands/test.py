@@ -26,27 +26,44 @@ def test(arguments: argparse.Namespace) -> int:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
         from lab.checks import Report
-        from lab.commands.observing import observe
+        from lab.commands.observing import drill, observe
         from lab.predict import predict, predicted_evidence
         from lab.tables import differences
 
         progress.says("reading the topology")
         topology, plan = load(arguments.file)
         prediction = predict(plan)
-        notes, closed = [], prediction.closed
+        notes: list[str] = []
+        failed: tuple[str, ...] = ()
+        closed, running = prediction.closed, plan
         progress.says(f"building {len(plan.nodes)} nodes")
         build_s = time.monotonic()
         if arguments.lab is None:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
-        elif (running := lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan) != plan:
-            _refuse_another_lab(running, plan, lab.name, arguments.file)
-            closed = closed_in_the_model(running)
-            notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
+        else:
+            status = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
+            running, failed = status.plan, status.failed
+            notes += [f"in the running lab {fault} is in force" for fault in failed]
+            if running != plan:
+                _refuse_another_lab(running, plan, lab.name, arguments.file)
+                closed = closed_in_the_model(running)
+                notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
         built_s = time.monotonic()
         progress.says("waiting for sessions and routes to settle")
         settled, seen = read_settled(lab, closed, arguments.timeout)
         notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in seen.pending]
         observed = observe(lab, plan, seen.tables, topology.expectations, progress)
+        unready = "; ".join([*seen.pending, *(f"{fault} is in force already" for fault in failed)])
+        failovers = drill(
+            lab,
+            running,
+            topology.expectations,
+            progress,
+            closed=closed,
+            settle_s=arguments.timeout,
+            why_not=unready,
+        )
+        observed = replace(observed, failovers=failovers)
         verdict_s = time.monotonic()
     overflows = neighbors.overflows()
     predicted = predicted_evidence(prediction, plan, topology.expectations)
@@ -67,6 +84,7 @@ def test(arguments: argparse.Namespace) -> int:
         notes=(*notes, *overflows),
         started_s=started_s,
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
+        failovers=tuple(failovers.values()),
     )
     if arguments.format == "json":
         from lab.report import as_json

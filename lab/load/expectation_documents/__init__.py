@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
+from lab.load.expectation_documents.failovers import FailoverDocument
 from lab.load.expectation_documents.packets import ReachableDocument, UnreachableDocument
 from lab.load.expectation_documents.routes import RouteDocument
 from lab.load.expectation_documents.sessions import SessionDocument
@@ -25,6 +26,7 @@ class ExpectDocument(Document):
     no_route: RouteDocument | None = Field(None, description="a router has no route with these attributes")
     reachable: ReachableDocument | None = Field(None, description="packets arrive and are answered")
     unreachable: UnreachableDocument | None = Field(None, description="packets do not arrive")
+    failover: FailoverDocument | None = Field(None, description="a stream of packets outlives a fault")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ExpectDocument:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
+from lab.bgp import Family
 from lab.errors import Mistake
 from lab.expectations import ReachabilityExpectation
 from lab.load.expectation_documents.packets import PacketsDocument, ReachableDocument, UnreachableDocument
@@ -12,7 +14,16 @@ from lab.load.names import Names, unknown
 from lab.load.source import SourceFile
 
 
-def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+class Ends(Protocol):
+    """Packets from the host of one network to that of another."""
+
+    from_: str
+    to: str
+    family: Family | None
+
+
+def check_ends(item: Ends, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+    """Both networks exist, are two, and have a family of addresses in common."""
     ends = ((item.from_, "from"), (item.to, "to"))
     missing = False
     for name, key in ends:
@@ -29,6 +40,10 @@ def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) 
         elif item.family is not None and item.family not in common:
             what = f"family: {item.from_} and {item.to} have no {item.family.value} in common"
             yield source.mistake((*path, "family"), what, families_text(common))
+
+
+def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+    yield from check_ends(item, path, names, source)
     yield from _on_the_way(item, path, names, source)
 
 
