@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
     test = waits(live(command("test", "Run a topology file's lab to one verdict.")))
     test.add_argument("file", metavar="FILE", help="a topology file")
+    test.add_argument("--plots", metavar="DIR", help="draw what failovers and losses measured, as SVG and PNG")
     test.set_defaults(run=_test)
 
     check = command("check", "Find every mistake in topology and policy files; needs no privileges.")
