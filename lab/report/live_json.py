@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.report.json_parts import document
+from lab.report.json_parts import document, document_line
 from lab.watching import Change
 
 
@@ -32,13 +31,11 @@ def captured(file: str, interfaces: Sequence[CapturedAt], *, ended: str, problem
 
 def change(change: Change) -> str:
     """One change of a watched lab, on one line."""
-    return json.dumps(
-        {
-            "schema": "erlab/change/1",
-            "at": change.at.isoformat(timespec="milliseconds"),
-            "subject": change.subject.value,
-            "where": change.where,
-            "before": change.before or None,
-            "after": change.after,
-        }
+    return document_line(
+        "change",
+        at=change.at.isoformat(timespec="milliseconds"),
+        subject=change.subject.value,
+        where=change.where,
+        before=change.before or None,
+        after=change.after,
     )
