@@ -7,6 +7,7 @@ from enum import Enum
 
 from lab.bgp import Family, Prefix
 from lab.failover import Drill
+from lab.packets import Protocol
 
 
 class Table(Enum):
@@ -87,4 +88,64 @@ class FailoverExpectation:
     back_under_ms: float | None = None
 
 
-Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation | FailoverExpectation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MtuExpectation:
+    """The largest packet that gets from one network's host to another's without being fragmented has `packet_bytes`.
+
+    The IP header counts. It is the way there alone that is measured: the way back may have another limit. What is
+    larger has to end at one of `limited_by`, where any are named: a router, a link of a circuit, or the sender itself.
+    `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    packet_bytes: int
+    limited_by: tuple[str, ...] = ()
+    family: Family | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatExpectation:
+    """IPv4 packets from one network arrive at another with a source of `pool`, and are answered.
+
+    One of the routers `at`, or any where none is named, gives them that source, and undoes it for the answer. No answer
+    can come by a router that translates to the same addresses and knows nothing of the packets.
+    """
+
+    where: str
+    source: str
+    destination: str
+    pool: Prefix
+    at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DscpExpectation:
+    """Packets that one network's host sends with the mark `sent` arrive at another's with the mark `arrives` (0 to 63).
+
+    `rewritten_by` names, in order, who changes it on the way: routers, and the switches of a provider's lines; nobody
+    where it is empty, and None leaves open who it is. The way there alone is looked at. The port is the destination's,
+    0 where it does not matter. `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    sent: int
+    arrives: int
+    rewritten_by: tuple[str, ...] | None = None
+    family: Family | None = None
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
+
+
+Expectation = (
+    SessionExpectation
+    | RouteExpectation
+    | ReachabilityExpectation
+    | MtuExpectation
+    | NatExpectation
+    | DscpExpectation
+    | FailoverExpectation
+)

@@ -10,6 +10,7 @@ from lab.explanation import Explanation
 from lab.failover import DirectionRecord, Happening, SteadyStream
 from lab.forwarding import Flow, FlowResult
 from lab.injection import Injection
+from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Endpoint, Plan
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
@@ -69,11 +70,16 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`."""
+    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`.
+
+    With `again` a packet that is neither answered nor refused is sent again meanwhile: what is asked is whether there
+    is a way, and not how many packets are lost on it.
+    """
 
     flows: tuple[Flow, ...]
     deadline_s: float
     count: int = 1
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +106,9 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply:
-    """Give the routers the policies, rules and networks of another plan; answered by Applied when all have them.
+    """Give the routers the policies, rules, networks and marking of another plan.
 
+    Answered by Applied when all have them.
     Everything else in the plan has to be as it is.
     """
 
@@ -347,9 +354,10 @@ class ChangesReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureRouter:
-    """Take the policies, rules and networks of a plan. Answered by Configured when they are in force."""
+    """Take the policies, rules, networks and marking of a plan. Answered by Configured when they are in force."""
 
     bgp: BgpPlan
+    marking: tuple[MarkingRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

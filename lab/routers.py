@@ -183,7 +183,7 @@ class Routers:
     def configure(self, old: Plan, new: Plan) -> None:
         """Give the routers the rules of another plan."""
         changed = {
-            node.name: ConfigureRouter(bgp=node.bgp)
+            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking)
             for node in new.routers
             if node.bgp is not None and node != old.node(node.name) and node.name in self._routers
         }

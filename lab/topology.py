@@ -21,6 +21,7 @@ from lab.bgp import (
     family_of,
 )
 from lab.expectations import Expectation
+from lab.marking import MarkingRule, Remark
 from lab.policy import NO_RULES, SessionRules
 from lab.shaping import Impairment, QueueClass
 
@@ -123,6 +124,28 @@ class Access:
     provider_rules: SessionRules = NO_RULES
 
 
+class Towards(Enum):
+    """Which way a packet crosses a router: to Microsoft or a provider on the way there, or from there."""
+
+    MICROSOFT = "microsoft"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """A rule by which a router marks what it forwards in a direction, None being both."""
+
+    rule: MarkingRule
+    towards: Towards | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterQos:
+    """What one router does for quality of service. Of its markings the first that matches decides."""
+
+    marking: tuple[Marking, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One place of a customer: its AS, its edge routers and their networks.
@@ -137,6 +160,7 @@ class Site:
     networks: tuple[Network, ...]
     bgp: tuple[tuple[str, EdgeBgp], ...] = ()
     access: tuple[Access, ...] = ()
+    qos: tuple[tuple[str, RouterQos], ...] = ()
 
     def router_of(self, link: Link) -> str:
         """The edge router at the customer's end of a link."""
@@ -169,9 +193,13 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer2:
-    """A provider that only carries frames: it puts `s_tag` (1 to 4094) around the customer's at Microsoft's side."""
+    """A provider that only carries frames: it puts `s_tag` (1 to 4094) around the customer's at Microsoft's side.
+
+    It leaves marks alone, or rewrites them as `remark` says, both ways.
+    """
 
     s_tag: int
+    remark: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,12 +207,15 @@ class Layer3:
     """A provider whose routers speak BGP with Microsoft, for the primary and the secondary link.
 
     `distribution` is how the provider's routers tell one another VPN routes; None where it has no VPN between sites.
+    Its routers mark as `qos` says, and what no rule there matches as `remark` does.
     """
 
     s_tag: int
     asn: Asn
     routers: tuple[str, ...]
     distribution: Distribution | None = None
+    remark: Remark | None = None
+    qos: tuple[tuple[str, RouterQos], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

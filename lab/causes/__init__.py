@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import failovers, reachability, routes, sessions
+from lab.causes import dscp, failovers, mtu, nat, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
 from lab.checks import Evidence, Outcome, Verdict, describe, find
 from lab.expectations import (
+    DscpExpectation,
     Expectation,
     FailoverExpectation,
+    MtuExpectation,
+    NatExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
@@ -31,6 +34,9 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     RouteExpectation: routes.cause,
     ReachabilityExpectation: reachability.cause,
     FailoverExpectation: failovers.cause,
+    MtuExpectation: mtu.cause,
+    NatExpectation: nat.cause,
+    DscpExpectation: dscp.cause,
 }
 """Who finds the cause for each kind of expectation."""
 

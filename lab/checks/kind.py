@@ -22,6 +22,10 @@ def _no_drills(_expectation: object, _plan: Plan) -> tuple[Drill, ...]:
     return ()
 
 
+def _no_more(_expectation: object, _evidence: Evidence) -> tuple[Flow, ...]:
+    return ()
+
+
 def _by_presence(_expectation: object) -> bool:
     return False
 
@@ -31,8 +35,9 @@ class Kind(Generic[E]):
     """The functions of one kind.
 
     `key` is its name in a topology file, `describe` says what must hold in a few words, `flows` are the packets that it
-    takes and `drills` the faults, and `find` reads the evidence. `by_absence` says whether an expectation holds by what
-    did not come, so that anything which is lost would make it hold.
+    takes and `drills` the faults, and `find` reads the evidence. `more` are the packets that it still takes once others
+    are known, round by round until there are none. `by_absence` says whether an expectation holds by what did not come,
+    so that anything which is lost would make it hold.
     """
 
     key: Callable[[E], str]
@@ -40,4 +45,5 @@ class Kind(Generic[E]):
     find: Callable[[E, Evidence], Finding]
     flows: Callable[[E, Plan], tuple[Flow, ...]] = _no_flows
     drills: Callable[[E, Plan], tuple[Drill, ...]] = _no_drills
+    more: Callable[[E, Evidence], tuple[Flow, ...]] = _no_more
     by_absence: Callable[[E], bool] = _by_presence

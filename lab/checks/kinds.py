@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import failovers, reachability, routes, sessions
+from lab.checks import dscp, failovers, mtu, nat, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
+    DscpExpectation,
     Expectation,
     FailoverExpectation,
+    MtuExpectation,
+    NatExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
@@ -24,6 +27,9 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
     FailoverExpectation: failovers.KIND,
+    MtuExpectation: mtu.KIND,
+    NatExpectation: nat.KIND,
+    DscpExpectation: dscp.KIND,
 }
 
 
@@ -40,6 +46,11 @@ def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
 def drills_of(expectation: Expectation, plan: Plan) -> tuple[Drill, ...]:
     """The faults that have to happen for an expectation."""
     return KINDS[type(expectation)].drills(expectation, plan)
+
+
+def more_flows(expectation: Expectation, evidence: Evidence) -> tuple[Flow, ...]:
+    """The flows that an expectation asks about beside those that are known."""
+    return tuple(flow for flow in KINDS[type(expectation)].more(expectation, evidence) if flow not in evidence.flows)
 
 
 def describe(expectation: Expectation) -> str:

@@ -202,6 +202,53 @@ BFD_MULTIPLIER = Assumption(
     why="that of the customer's side in every published sample (expressroute-bfd.md, 2023-06-30)",
     mechanism="the BFD multiplier of Microsoft's edge is {answer}",
 )
+UNLISTED_DSCP = Assumption(
+    name="unlisted_dscp",
+    question="What becomes on Microsoft peering of a customer's packets whose DSCP is not in Microsoft's table?",
+    answers={
+        "unchanged": "passed on unchanged",
+        "reset": "passed on with 0",
+        "dropped": "dropped silently at the edge",
+    },
+    default="unchanged",
+    tag=Tag.ASSUMED,
+    why="documented is that the customer has to rewrite it to 0, not what happens otherwise (expressroute-qos.md, "
+    "2023-06-30); a router vendor's note claims that such packets are dropped",
+    mechanism="on Microsoft peering packets with a DSCP other than EF, AF41, AF21, AF11 and CS0 are {answer}",
+)
+GATEWAY_LIMIT = Assumption(
+    name="gateway_packet_limit",
+    question="Which packets may be of 1400 bytes at most to cross a VNet's gateway?",
+    answers={
+        "all": "of every protocol",
+        "tcp_udp": "of TCP and UDP alone",
+        "none": "none, as where FastPath bypasses it",
+    },
+    default="all",
+    tag=Tag.INFERRED,
+    why="documented for TCP and UDP (expressroute-faqs.md, 2026-03-31); of what carries packets to a VNet it is not "
+    "known that it looks at the protocol. FastPath bypasses the gateway",
+    mechanism="packets limited to 1400 bytes at the gateway: {answer}",
+)
+GATEWAY_TOO_LARGE = Assumption(
+    name="gateway_too_large",
+    question="Is the sender of a packet that is too large for a VNet's gateway told so?",
+    answers={"dropped": "dropped, and their sender is not told", "answered": "answered with the size that fits"},
+    default="dropped",
+    tag=Tag.ASSUMED,
+    why="documented is the size, and that fragments are not supported (expressroute-faqs.md, 2026-03-31), not whether "
+    "anybody is told",
+    mechanism="packets too large for the gateway that must not be fragmented are {answer}",
+)
+GATEWAY_FRAGMENTS = Assumption(
+    name="gateway_fragments",
+    question="What becomes of fragments at a VNet's gateway?",
+    answers={"dropped": "dropped", "forwarded": "forwarded"},
+    default="dropped",
+    tag=Tag.INFERRED,
+    why="documented is that the gateway does not support them (expressroute-faqs.md, 2026-03-31)",
+    mechanism="fragments are {answer} at the gateway",
+)
 
 ASSUMPTIONS = (
     CUSTOMER_COMMUNITIES,
@@ -220,6 +267,10 @@ ASSUMPTIONS = (
     MICROSOFT_365,
     EDGE_PATHS,
     BFD_MULTIPLIER,
+    UNLISTED_DSCP,
+    GATEWAY_LIMIT,
+    GATEWAY_TOO_LARGE,
+    GATEWAY_FRAGMENTS,
 )
 """Every question that a file may answer."""
 BY_NAME = {one.name: one for one in ASSUMPTIONS}
@@ -273,7 +324,6 @@ OPEN_QUESTIONS = (
         "both phases are states of the topology, `prepended` and `drained`",
     ),
     OpenQuestion("How is traffic above the bandwidth policed?", "not modelled: what is said of a plan names it"),
-    OpenQuestion("What becomes of a DSCP that is not in the table?", "it passes unchanged"),
     OpenQuestion("Which values may a VNet's community have?", "12076:1 to 12076:65535 (rules ER014, ER015)"),
     OpenQuestion("Does the edge answer pings?", "yes, as every node"),
     OpenQuestion("Which MAC addresses and ARP timers does it have?", "not modelled: the kernel's"),
@@ -408,3 +458,23 @@ class Assumptions:
     def bfd_multiplier(self) -> int:
         """The detection multiplier of an edge's BFD."""
         return self._number(BFD_MULTIPLIER)
+
+    @property
+    def unlisted_dscp(self) -> str:
+        """What becomes of a DSCP that is not in Microsoft's table: the answer."""
+        return self.answer(UNLISTED_DSCP)
+
+    @property
+    def gateway_packet_limit(self) -> str:
+        """Which packets a gateway forwards up to a size only: those of `all` protocols, of `tcp_udp` or `none`."""
+        return self.answer(GATEWAY_LIMIT)
+
+    @property
+    def gateway_too_large(self) -> str:
+        """What a gateway does with what is too large for it: `dropped` or `answered`."""
+        return self.answer(GATEWAY_TOO_LARGE)
+
+    @property
+    def gateway_forwards_fragments(self) -> bool:
+        """Whether fragments cross a gateway."""
+        return self.answer(GATEWAY_FRAGMENTS) == "forwarded"

@@ -1,13 +1,22 @@
-"""The names of DSCP values: CS0 to CS7 (RFC 2474 §4.2.2.2), AF (RFC 2597 §6), EF (RFC 3246 §4)."""
+"""The names of DSCP values: CS0 to CS7 (RFC 2474 §4.2.2.2), AF (RFC 2597 §6), EF (RFC 3246 §4), and Microsoft's table.
+
+On private peering every mark is kept (expressroute-qos.md, 2023-06-30).
+"""
 
 from __future__ import annotations
 
+DSCP_VALUES = range(64)
+"""Every value (RFC 2474 §3)."""
 DSCP_OF = (
     {f"cs{selector}": 8 * selector for selector in range(8)}
     | {f"af{one}{drop}": 8 * one + 2 * drop for one in range(1, 5) for drop in range(1, 4)}
     | {"ef": 46}
 )
 """The value of each name. `default` may be written for cs0."""
+
+MICROSOFT_PEERING_DSCP = tuple(DSCP_OF[name] for name in ("ef", "af41", "af21", "af11", "cs0"))
+"""What Microsoft peering carries: voice, video, application sharing, file transfer and all else (expressroute-qos.md,
+2023-06-30). Microsoft sends no other mark there, and asks the customer to rewrite any other one to 0."""
 
 _NAME_OF = {value: name for name, value in DSCP_OF.items()}
 

@@ -44,6 +44,7 @@ GLOBAL_REACH = Source(document="expressroute-global-reach.md", edition="2019")
 WORKFLOWS = Source(document="expressroute-workflows.md", edition="2023-06-30")
 S2S_BACKUP = Source(document="use-s2s-vpn-as-backup-for-expressroute-privatepeering.md", edition="2022-12-27")
 NAT = Source(document="expressroute-nat.md", edition="2019")
+QOS = Source(document="expressroute-qos.md", edition="2023-06-30")
 LOCATIONS_BY_PROVIDER = Source(document="expressroute-locations-providers.md", edition="2026-04-28")
 CUSTOM_COMMUNITIES = Source(document="how-to-configure-custom-bgp-communities.md", edition="2021-10-18")
 
@@ -59,6 +60,7 @@ PRIVATE_PREFIX_LIMITS = {4: 4000, 6: 100}  # FAQ, CIRCUIT_PEERINGS: of a custome
 PRIVATE_PREFIX_LIMITS_PREMIUM = {4: 10000, 6: 100}  # FAQ, CIRCUIT_PEERINGS
 PUBLIC_PREFIX_LIMITS = {4: 200, 6: 200}  # FAQ, CIRCUIT_PEERINGS: of a customer's session on Microsoft peering
 GATEWAY_PREFIX_LIMITS = {4: 1000, 6: 100}  # FAQ: of a gateway's session with a circuit
+GATEWAY_MOST_BYTES = 1400  # FAQ: of a TCP or UDP packet through a VNet gateway, which takes no fragments
 ECMP_CIRCUITS = 4  # FAQ: the load is shared over at most so many circuits
 CONNECTION_WEIGHTS = range(32001)  # OPTIMIZE_ROUTING: of the connection of a circuit, the highest wins
 

@@ -1,6 +1,6 @@
 """Where packets go: flows between hosts, what became of them, and the walk that predicts it from tables."""
 
-from lab.forwarding.flows import Crossing, Flow, FlowResult, Protocol, Seen, Source
+from lab.forwarding.flows import Crossing, Flow, FlowResult, Refusal, Seen, Source
 from lab.forwarding.walk import (
     Translation,
     Walk,
@@ -11,12 +11,14 @@ from lab.forwarding.walk import (
     predict_flow,
     walks,
 )
+from lab.packets import Protocol
 
 __all__ = [
     "Crossing",
     "Flow",
     "FlowResult",
     "Protocol",
+    "Refusal",
     "Seen",
     "Source",
     "Translation",

@@ -10,6 +10,7 @@ from lab.bgp import Asn
 from lab.load import policy_values, values
 from lab.load.forms import Document, Flag, HostPrefix, NodeName, OneOrMore, Reference, RoutedPrefix, under
 from lab.load.peering_documents import EdgePoliciesDocument, LinkBlock
+from lab.load.qos_documents import RouterQosDocument
 from lab.load.scalars import Wrong, whole
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 
@@ -105,6 +106,9 @@ class SiteDocument(Document):
     )
     access: dict[Reference, AccessDocument] | None = Field(
         None, description="how each customer edge reaches a provider that routes (service layer3)"
+    )
+    qos: dict[Reference, RouterQosDocument] | None = Field(
+        None, description="how single customer edges mark what they forward, by edge"
     )
 
 

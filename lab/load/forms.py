@@ -56,8 +56,8 @@ def under(key: str) -> _ShortForm:
     )
 
 
-def _word(word: str) -> _ShortForm:
-    """A word stands for a mapping with nothing in it."""
+def word_for(word: str, meant: dict[str, str]) -> _ShortForm:
+    """A word stands for a whole mapping, which may have nothing in it."""
 
     def lengthen(value: object) -> object:
         if isinstance(value, dict):
@@ -66,13 +66,13 @@ def _word(word: str) -> _ShortForm:
             raise Wrong(
                 f"{shown(value)} is neither {word} nor a mapping", f"write {word} or a mapping, or leave it out"
             )
-        return {}
+        return meant
 
     return _ShortForm(lengthen=lengthen, short=lambda _: {"enum": [True, "true"] if word == "true" else [word]})
 
 
-SWITCH = _word("true")
-SHIPPED = _word("shipped")
+SWITCH = word_for("true", {})
+SHIPPED = word_for("shipped", {})
 """For what comes with the lab, and needs no more words."""
 
 _ONE = _ShortForm(

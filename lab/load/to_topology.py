@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from lab.bgp import Community, Family, Prefix
 from lab.expressroute.communities import private_peering_community
@@ -18,6 +19,8 @@ from lab.load.peering_documents import (
     PeeringDocument,
     PeeringsDocument,
 )
+from lab.load.places import Path
+from lab.load.qos import to_remark, to_routers_qos
 from lab.load.source import SourceFile
 from lab.load.topology_documents import CircuitDocument, NamedCircuitDocument, ServiceDocument, TopologyDocument
 from lab.policy import NO_RULES, Fate, Policy, SessionRules, Term
@@ -56,14 +59,23 @@ PROVIDER_ACCEPTS = Policy(
 Policies = Mapping[str, Policy]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """The file that a document is of, and the policies that it may name."""
+
+    source: SourceFile
+    policies: Policies
+
+
 def to_topology(document: TopologyDocument, source: SourceFile, policies: Policies) -> Topology:
     """The model of a document in which no check found a mistake."""
-    sites = tuple(_site(name, one, policies) for name, one in _sites(document))
+    file = _File(source=source, policies=policies)
+    sites = tuple(_site(name, one, ("sites", name) if name else ("customer",), file) for name, one in _sites(document))
     return Topology(
         name=document.name,
         connectivity_model=document.connectivity_model,
         circuits=tuple(
-            _circuit(name, circuit, peerings, sites, policies) for name, circuit, peerings in _circuits(document)
+            _circuit(name, circuit, peerings, sites, file) for name, circuit, peerings in _circuits(document)
         ),
         customer=Customer(name=_vpn_name(document), sites=sites),
         azure=_azure(document),
@@ -71,8 +83,7 @@ def to_topology(document: TopologyDocument, source: SourceFile, policies: Polici
             to_expectation(item, source.where(("expect", index))) for index, item in enumerate(document.expect)
         ),
         other_customers=tuple(
-            Customer(name=name, sites=tuple(_site(site, one, policies) for site, one in other.sites.items()))
-            for name, other in (document.other_customers or {}).items()
+            _other_customer(name, other.sites, file) for name, other in (document.other_customers or {}).items()
         ),
         global_reach=tuple(
             GlobalReach(circuits=(one.circuits[0], one.circuits[1]), blocks=tuple(one.subnet))
@@ -106,7 +117,13 @@ def _vpn_name(document: TopologyDocument) -> str:
 # customers
 
 
-def _site(name: str, document: SiteDocument, policies: Policies) -> Site:
+def _other_customer(name: str, sites: Mapping[str, SiteDocument], file: _File) -> Customer:
+    where: Path = ("other_customers", name, "sites")
+    return Customer(name=name, sites=tuple(_site(site, one, (*where, site), file) for site, one in sites.items()))
+
+
+def _site(name: str, document: SiteDocument, path: Path, file: _File) -> Site:
+    policies = file.policies
     return Site(
         name=name,
         asn=document.asn,
@@ -127,6 +144,7 @@ def _site(name: str, document: SiteDocument, policies: Policies) -> Site:
             )
             for edge, line in (document.access or {}).items()
         ),
+        qos=to_routers_qos(document.qos, (*path, "qos"), file.source),
     )
 
 
@@ -138,9 +156,9 @@ def _network(name: str, prefixes: list[Prefix]) -> Network:
 
 
 def _circuit(
-    name: str, document: CircuitDocument, peerings: PeeringsDocument, sites: tuple[Site, ...], policies: Policies
+    name: str, document: CircuitDocument, peerings: PeeringsDocument, sites: tuple[Site, ...], file: _File
 ) -> Circuit:
-    carrier = _carrier(document)
+    carrier = _carrier(document, ("circuits", name) if name else ("circuit",), file.source)
     written = document.routers if isinstance(document, NamedCircuitDocument) else None
     routers = carrier.routers if isinstance(carrier, Layer3) else tuple(written or sites[0].routers)
     facing_policies = PROVIDER_ACCEPTS if isinstance(carrier, Layer3) else None
@@ -153,7 +171,7 @@ def _circuit(
         carrier=carrier,
         routers=routers,
         peerings=tuple(
-            _peering(domain, one, policies, routers, facing_policies) for domain, one in domains if one is not None
+            _peering(domain, one, file.policies, routers, facing_policies) for domain, one in domains if one is not None
         ),
         provisioning=document.provisioning,
         maintenance=(
@@ -164,19 +182,22 @@ def _circuit(
     )
 
 
-def _carrier(document: CircuitDocument) -> Layer2 | Layer3 | DirectPort:
+def _carrier(document: CircuitDocument, path: Path, source: SourceFile) -> Layer2 | Layer3 | DirectPort:
     provider = document.provider
     if provider is None:
         if document.port is None:
             raise ValueError("a circuit without provider and port")
         return DirectPort(encapsulation=document.port.encapsulation, s_tag=document.port.s_tag)
+    remark = to_remark(provider.remark, (*path, "provider", "remark"), source)
     if provider.asn is None or provider.routers is None:
-        return Layer2(s_tag=provider.s_tag)
+        return Layer2(s_tag=provider.s_tag, remark=remark)
     return Layer3(
         s_tag=provider.s_tag,
         asn=provider.asn,
         routers=tuple(provider.routers),
         distribution=provider.vpn.distribution if provider.vpn else None,
+        remark=remark,
+        qos=to_routers_qos(provider.qos, (*path, "provider", "qos"), source),
     )
 
 

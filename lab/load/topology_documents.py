@@ -27,6 +27,7 @@ from lab.load.forms import (
     under,
 )
 from lab.load.peering_documents import PeeringsDocument
+from lab.load.qos_documents import Remarks, RouterQosDocument
 from lab.load.scalars import choice, name_of, parsed, whole
 from lab.load.shaping_documents import ImpairmentDocument
 from lab.plan.naming import CIRCUIT_NAME_LENGTH
@@ -76,6 +77,12 @@ class ProviderDocument(Document):
     )
     vpn: Annotated[VpnDocument, under("name")] | None = Field(
         None, description="the customer's VPN over the provider's network (any_to_any_ipvpn)"
+    )
+    remark: Remarks | None = Field(
+        None, description="what it makes of marks, both ways: {af31: cs0}, or bleach for all to 0; kept if left out"
+    )
+    qos: dict[Reference, RouterQosDocument] | None = Field(
+        None, description="how single routers of it mark what they forward, by router (layer3)"
     )
 
 

@@ -39,6 +39,7 @@ from lab.load.scalars import (
     text,
     within,
 )
+from lab.packets import PortRange
 from lab.policy import PrefixRange
 from lab.topology import Secret
 
@@ -150,6 +151,20 @@ def _hold_time(value: str) -> int:
 
 
 _MILLISECONDS = re.compile(r"([1-9][0-9]{0,5}) ?ms", re.ASCII)
+
+
+_PORTS = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?", re.ASCII)
+
+
+def _ports(value: str) -> PortRange:
+    """A port, or two with a dash between them."""
+    found = _PORTS.fullmatch(value)
+    if not found:
+        raise Wrong(f"{shown(value)} is neither a port nor a range", "write 3478, or 3478-3481")
+    first, last = (within(int(port), 1, 65535) for port in (found[1], found[2] or found[1]))
+    if last < first:
+        raise Wrong(f"the range {value} ends before it begins", f"write {last}-{first}")
+    return PortRange(first=first, last=last)
 
 
 def _bfd_interval(value: str) -> int:
@@ -306,6 +321,7 @@ SERVICE = parsed(_service, enum=["layer2", "layer3"])
 PREFIX_RANGE = parsed(prefix_range, examples=["10.0.0.0/8 ge 16 le 24", "10.0.0.0/8 orlonger"])
 BETWEEN = parsed(between, examples=["ce1 - msee1"])
 NEXT_HOP = Scalar(_next_hop, schema_of(["string", "array"], items={"type": "string"}))
+PORTS = parsed(_ports, numeric=True, examples=["3478-3481", "443"])
 DSCP = parsed(parse_dscp, numeric=True, examples=["default", *DSCP_OF])
 AS_PATH = parsed(as_path, numeric=True, examples=["65010 65020", ""])
 AS_PATH_TEXT = parsed(lambda value: str(as_path(value)), numeric=True, examples=["12076 65010", ""])

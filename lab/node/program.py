@@ -55,7 +55,7 @@ from lab.messages import (
     SessionReset,
 )
 from lab.netlink import LinkEvent, LinkMonitor, Netlink
-from lab.node import bfd, interfaces, nat, speaker
+from lab.node import bfd, interfaces, marking, nat, packet_limits, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -80,6 +80,8 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
         else:
             interfaces.configure(node)
             nat.configure(node)
+            marking.configure(node.name, node.marking)
+            packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return
@@ -115,9 +117,13 @@ def _stopping() -> Iterator[None]:
 
 
 class _Carriers:
-    """Which interfaces can carry packets. A sub-interface cannot while its port does not, whenever it is told so."""
+    """Which interfaces with addresses can carry packets.
+
+    A sub-interface cannot while its port does not: it is not waited for until the kernel says so of it, too.
+    """
 
     def __init__(self, node: NodePlan) -> None:
+        self._routed = [one.name for one in node.interfaces if one.addresses]
         self._port = {
             one.name: one.vlan.port.interface if one.vlan and one.vlan.port.node == node.name else ""
             for one in node.interfaces
@@ -129,8 +135,8 @@ class _Carriers:
         if told.interface not in self._up:
             return []
         self._up[told.interface] = told.up
-        above = [name for name, port in self._port.items() if port == told.interface]
-        return [LinkChanged(interface=name, up=self._carries(name)) for name in (told.interface, *above)]
+        touched = [name for name in self._routed if told.interface in (name, self._port[name])]
+        return [LinkChanged(interface=name, up=self._carries(name)) for name in touched]
 
     def _carries(self, name: str) -> bool:
         return self._up[name] and self._up.get(self._port[name], True)
@@ -144,6 +150,7 @@ class _Program:
         self._supervisor = supervisor
         self._bfd = running_bfd
         self._router = Router(node)
+        self._marking = node.marking
         self._sessions = {session.name: session for session in node.bgp.sessions} if node.bgp else {}
         self._decoder = speaker.Decoder(self._sessions.values())
         self._netlink = Netlink()
@@ -283,7 +290,10 @@ class _Program:
                 self._supervisor.send(ChangesReported())
             case Explain(prefix=prefix):
                 self._supervisor.send(Explained(explanation=self._router.explain(prefix)))
-            case ConfigureRouter(bgp=bgp):
+            case ConfigureRouter(bgp=bgp, marking=rules):
+                if rules != self._marking:
+                    marking.change(self._node.name, rules)
+                    self._marking = rules
                 self._to_try += self._held_down
                 self._held_down.clear()
                 self._handle(Reconfigured(bgp=bgp))

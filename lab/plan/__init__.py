@@ -29,6 +29,8 @@ from lab.bgp import (
     family_of,
     within,
 )
+from lab.marking import MarkingRule, Remark
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
 from lab.shaping import UNIMPAIRED, Impairment, Queues
 from lab.topology import Secret
@@ -236,7 +238,9 @@ class SourceFilter:
 class NodePlan:
     """Everything that one node is. `bgp` is None for hosts and switches.
 
-    Of several translations at one interface the first is in force; an interface has one source filter at most.
+    Of several translations at one interface the first is in force; an interface has one source filter at most. The
+    first rule of `marking` that takes a packet decides over its mark, with the addresses that it has inside of the
+    node's translations. Without a packet limit of its own a router forwards what its interfaces carry.
     """
 
     name: str
@@ -246,7 +250,9 @@ class NodePlan:
     static_routes: tuple[StaticRoute, ...] = ()
     nat: tuple[SourceNat, ...] = ()
     source_filters: tuple[SourceFilter, ...] = ()
+    marking: tuple[MarkingRule, ...] = ()
     queues: tuple[Queues, ...] = ()
+    packet_limit: PacketLimit | None = None
 
     @property
     def is_switch(self) -> bool:
@@ -296,10 +302,14 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossConnect:
-    """What a provider's switch joins: frames that enter at one end leave at the other, with that end's tags."""
+    """What a provider's switch joins: frames that enter at one end leave at the other, with that end's tags.
+
+    What `remark` says becomes of the marks of the IP packets in them, both ways; None leaves them alone.
+    """
 
     name: str
     ends: tuple[Tagged, Tagged]
+    remark: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,7 +361,10 @@ class Plan:
         return tuple(node for node in self.nodes if node.bgp is not None)
 
     def without_rules(self) -> Plan:
-        """The plan without all that can change in a running lab: policies, rules, networks and what is said of them."""
+        """The plan without all that can change in a running lab.
+
+        That is policies, rules, networks, marking, and what is said of them.
+        """
         return replace(self, nodes=tuple(map(_without_rules, self.nodes)), fidelity=())
 
     def owner(self, address: Address, seen_from: str) -> str | None:
@@ -397,6 +410,16 @@ class Plan:
         return tuple(found)
 
     @cached_property
+    def lines(self) -> dict[tuple[Endpoint, Endpoint], tuple[CrossConnect, ...]]:
+        """The cross connects between two sub-interfaces that have some between them, in order from the first."""
+        at = {
+            i.vlan: Endpoint(node=node.name, interface=i.name) for node in self.nodes for i in node.interfaces if i.vlan
+        }
+        joined = _Joined(self)
+        ways = {end: joined.by_lines(place) for place, end in at.items()}
+        return {(end, at[far]): lines for end, (far, lines) in ways.items() if lines and far in at}
+
+    @cached_property
     def _on_link(self) -> dict[str, frozenset[Endpoint]]:
         """For each node with addresses: what is on its links."""
         found: dict[str, set[Endpoint]] = {}
@@ -428,7 +451,7 @@ class _Joined:
 
     def __init__(self, plan: Plan) -> None:
         self._far_end = {wire.ends[i]: wire.ends[1 - i] for wire in plan.wires for i in (0, 1)}
-        self._crossed = {one.ends[i]: one.ends[1 - i] for one in plan.cross_connects for i in (0, 1)}
+        self._crossed = {one.ends[i]: (one, one.ends[1 - i]) for one in plan.cross_connects for i in (0, 1)}
         self._ports = {
             node.name: [Endpoint(node=node.name, interface=i.name) for i in node.interfaces]
             for node in plan.nodes
@@ -454,7 +477,15 @@ class _Joined:
             ports += self._tunnels.get(place.port, ())
         yield from (replace(place, port=port) for port in ports)
         if place in self._crossed:
-            yield self._crossed[place]
+            yield self._crossed[place][1]
+
+    def by_lines(self, place: Tagged) -> tuple[Tagged, tuple[CrossConnect, ...]]:
+        """Where frames from a place end behind a wire and the cross connects that follow, and these."""
+        lines: tuple[CrossConnect, ...] = ()
+        while (place := replace(place, port=self._far_end.get(place.port, place.port))) in self._crossed:
+            line, place = self._crossed[place]
+            lines += (line,)
+        return place, lines
 
 
 def _without_rules(node: NodePlan) -> NodePlan:
@@ -466,4 +497,4 @@ def _without_rules(node: NodePlan) -> NodePlan:
         networks=(),
         sessions=tuple(replace(session, rules=NO_RULES) for session in node.bgp.sessions),
     )
-    return replace(node, bgp=bgp)
+    return replace(node, bgp=bgp, marking=())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.bgp import RFC_4271_BEST_PATH, Address, Asn, BestPathRules, Family, Prefix, family_of, parse_prefix
 from lab.errors import InputError
+from lab.marking import MarkingRule, Remark
 from lab.plan import (
     BfdPlan,
     BgpPlan,
@@ -29,6 +30,7 @@ from lab.plan import (
 from lab.plan.addressing import FABRIC_LINKS, fabric_block, host, link, router_id
 from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.plan.naming import towards
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import EdgeBgp, Network, Secret
 
@@ -75,6 +77,8 @@ class Draft:
     _static_routes: dict[str, list[StaticRoute]] = field(default_factory=lambda: defaultdict(list))
     _nat: dict[str, list[SourceNat]] = field(default_factory=lambda: defaultdict(list))
     _source_filters: dict[str, list[SourceFilter]] = field(default_factory=lambda: defaultdict(list))
+    _marking: dict[str, list[MarkingRule]] = field(default_factory=lambda: defaultdict(list))
+    _packet_limits: dict[str, PacketLimit] = field(default_factory=dict)
     _wires: list[Wire] = field(default_factory=list)
     _cross_connects: list[CrossConnect] = field(default_factory=list)
     _overlays: list[Overlay] = field(default_factory=list)
@@ -126,9 +130,9 @@ class Draft:
         if all(one.name != name for one in self._wires):
             self._wires.append(Wire(name=name, ends=(left, right)))
 
-    def cross_connect(self, name: str, left: Tagged, right: Tagged) -> None:
+    def cross_connect(self, name: str, left: Tagged, right: Tagged, remark: Remark | None = None) -> None:
         """Join two places of a provider's switch."""
-        self._cross_connects.append(CrossConnect(name=name, ends=(left, right)))
+        self._cross_connects.append(CrossConnect(name=name, ends=(left, right), remark=remark))
 
     def fabric_link(self, versions: Iterable[int]) -> list[Prefix]:
         """The blocks of a link of the lab's own, one for each IP version."""
@@ -219,6 +223,14 @@ class Draft:
         """Let a router forward from an interface only what has certain sources."""
         self._source_filters[router].append(source_filter)
 
+    def mark(self, router: str, rules: Iterable[MarkingRule]) -> None:
+        """Let a router rewrite the marks of what it forwards, where no rule that it was given before does."""
+        self._marking[router] += rules
+
+    def limit(self, router: str, packet_limit: PacketLimit) -> None:
+        """Let a router forward packets up to a size only."""
+        self._packet_limits[router] = packet_limit
+
     # the whole
 
     def plan(self, name: str, fidelity: Iterable[str]) -> Plan:
@@ -232,6 +244,7 @@ class Draft:
                 static_routes=tuple(self._static_routes[router]),
                 nat=tuple(self._nat[router]),
                 source_filters=tuple(self._source_filters[router]),
+                packet_limit=self._packet_limits.get(router),
             )
             for index, (router, what) in enumerate(self._routers.items(), start=1)
         ]
@@ -252,7 +265,7 @@ class Draft:
         nodes += [node for node in self._provider_nodes if node.bgp is None]
         return Plan(
             name=name,
-            nodes=tuple(nodes),
+            nodes=tuple(replace(node, marking=tuple(self._marking[node.name])) for node in nodes),
             wires=tuple(self._wires),
             cross_connects=tuple(self._cross_connects),
             overlays=tuple(self._overlays),

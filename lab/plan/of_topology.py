@@ -13,6 +13,7 @@ from lab.plan.azure import plan_private, plan_public
 from lab.plan.circuits import plan_circuit, plan_provider, tags_in_words
 from lab.plan.draft import HOLD_TIME_S, Draft
 from lab.plan.faults import faults
+from lab.plan.marking import plan_marking
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH
 from lab.plan.microsoft_sessions import facing_asn
 from lab.plan.shaping import shaped
@@ -44,6 +45,7 @@ def plan(topology: Topology) -> Plan:
             plan_vpns(draft, topology, circuit.carrier)
     plan_private(draft, topology)
     plan_public(draft, topology)
+    plan_marking(draft, topology)
     planned = shaped(draft.plan(topology.name, _fidelity(topology)), topology)
     found = faults(planned)
     if found:

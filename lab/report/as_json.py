@@ -14,11 +14,13 @@ from lab.errors import InputError, LabError, Mistake
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.messages import Status
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
 from lab.report.failover_json import failover_object
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
+from lab.report.qos_json import marking, remark
 from lab.rib import Because, Decision, Path
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
@@ -177,7 +179,8 @@ def plan(planned: Plan) -> str:
         policies=[{"name": p.name, "terms": len(p.terms), "source": p.source or None} for p in policies_of(planned)],
         wires=[{"name": one.name, "ends": [str(end) for end in one.ends]} for one in planned.wires],
         cross_connects=[
-            {"name": one.name, "ends": [_tagged(end) for end in one.ends]} for one in planned.cross_connects
+            {"name": one.name, "ends": [_tagged(end) for end in one.ends], "remark": remark(one.remark)}
+            for one in planned.cross_connects
         ],
         overlays=[_overlay(one) for one in planned.overlays],
         fidelity=list(planned.fidelity),
@@ -223,7 +226,18 @@ def _node(node: NodePlan) -> Object:
             {"interface": one.interface, "admitted": [str(prefix) for prefix in one.admitted]}
             for one in node.source_filters
         ],
+        "marking": marking(node.marking),
+        "packet_limit": None if node.packet_limit is None else _packet_limit(node.packet_limit),
         "bgp": None if node.bgp is None else _bgp(node.bgp),
+    }
+
+
+def _packet_limit(limit: PacketLimit) -> Object:
+    return {
+        "most_bytes": limit.most_bytes,
+        "too_large": limit.too_large.value,
+        "protocols": list(limit.protocols),
+        "forwards_fragments": limit.forwards_fragments,
     }
 
 

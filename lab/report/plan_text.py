@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.plan import BfdPlan, NodePlan, Plan, SessionPlan, Tagged
+from lab.plan import BfdPlan, BgpPlan, CrossConnect, NodePlan, Plan, SessionPlan, Tagged
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
@@ -22,7 +23,7 @@ def plan(planned: Plan) -> str:
     lines += ["", "wires"]
     lines += _wires(planned)
     if planned.cross_connects:
-        rows = [(one.name, *map(_tagged, one.ends)) for one in planned.cross_connects]
+        rows = [(one.name, *map(_tagged, one.ends), _remark(one)) for one in planned.cross_connects]
         lines += ["", "cross connects", *unheaded(rows, indent="  ")]
     for overlay in planned.overlays:
         lines += ["", f"overlay {overlay.name}, label {overlay.label}"]
@@ -49,29 +50,46 @@ def _node(node: NodePlan) -> Iterator[str]:
     yield from _interfaces(node)
     for route in node.static_routes:
         yield f"  static route {route.prefix} via {route.next_hop}{f' metric {route.metric}' if route.metric else ''}"
+    yield from _forwarding(node)
+    if node.bgp is not None:
+        yield from _bgp(node.bgp)
+
+
+def _bgp(bgp: BgpPlan) -> Iterator[str]:
+    if bgp.vrf is not None:
+        vrf = bgp.vrf
+        imported, exported = (", ".join(targets) or "nothing" for targets in (vrf.import_targets, vrf.export_targets))
+        yield from hanging("  VRF ", f"{vrf.rd}, label {vrf.label}, imports {imported}, exports {exported}")
+    yield from hanging("  networks ", ", ".join(map(str, bgp.networks)) or "none")
+    for leaked in bgp.leaked_networks:
+        yield f"  network {leaked.prefix} of VRF {leaked.vrf}"
+    for aggregate in bgp.aggregates:
+        flags = [name for name in ("summary_only", "as_set") if getattr(aggregate, name)]
+        yield " ".join(["  aggregate", str(aggregate.prefix), *flags])
+    chosen = [name for name in _BEST_PATH if getattr(bgp.best_path, name)]
+    if chosen:
+        yield f"  best path {' '.join(chosen)}"
+    yield "  sessions"
+    yield from _sessions(bgp.sessions)
+
+
+def _forwarding(node: NodePlan) -> Iterator[str]:
+    """What happens to what it forwards."""
     for nat in node.nat:
         but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
         yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
     for one in node.source_filters:
         yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
-    if node.bgp is not None:
-        if node.bgp.vrf is not None:
-            vrf = node.bgp.vrf
-            imported, exported = (
-                ", ".join(targets) or "nothing" for targets in (vrf.import_targets, vrf.export_targets)
-            )
-            yield from hanging("  VRF ", f"{vrf.rd}, label {vrf.label}, imports {imported}, exports {exported}")
-        yield from hanging("  networks ", ", ".join(map(str, node.bgp.networks)) or "none")
-        for leaked in node.bgp.leaked_networks:
-            yield f"  network {leaked.prefix} of VRF {leaked.vrf}"
-        for aggregate in node.bgp.aggregates:
-            flags = [name for name in ("summary_only", "as_set") if getattr(aggregate, name)]
-            yield " ".join(["  aggregate", str(aggregate.prefix), *flags])
-        chosen = [name for name in _BEST_PATH if getattr(node.bgp.best_path, name)]
-        if chosen:
-            yield f"  best path {' '.join(chosen)}"
-        yield "  sessions"
-        yield from _sessions(node.bgp.sessions)
+    for rule in node.marking:
+        yield from hanging("  marking ", f"{rule} ({rule.source})" if rule.source else str(rule))
+    if node.packet_limit is not None:
+        yield from hanging("  forwards ", _limit(node.packet_limit))
+
+
+def _limit(limit: PacketLimit) -> str:
+    protocols = f" of IP protocols {' and '.join(map(str, limit.protocols))}" if limit.protocols else ""
+    but = "" if limit.forwards_fragments else ", and no fragments"
+    return f"packets{protocols} of at most {limit.most_bytes} bytes{but}; larger ones are {limit.too_large.value}"
 
 
 def _interfaces(node: NodePlan) -> Iterator[str]:
@@ -83,6 +101,10 @@ def _interfaces(node: NodePlan) -> Iterator[str]:
             yield f"      {_tags(one.vlan)} of {port.interface if port.node == node.name else port}"
         if one.mtu_bytes != USUAL_MTU_BYTES:
             yield f"      MTU {one.mtu_bytes}"
+
+
+def _remark(one: CrossConnect) -> str:
+    return f"rewrites {one.remark}" if one.remark else ""
 
 
 def _wires(planned: Plan) -> Iterator[str]:

@@ -21,8 +21,9 @@ _MOST_TAGS = 3
 """One more than any place has: enough to see that a frame has too many."""
 _HEADER_LENGTH_AT, _CHECKSUM_AT = 2, 6
 _NEEDS_CHECKSUM = 1
-_U16 = struct.Struct("=H")
+_U16, _BIG_U16 = struct.Struct("=H"), struct.Struct(">H")
 _CHECKSUM = struct.Struct("=HH")
+_IPV4, _IPV6, _IPV4_HEADER_BYTES = b"\x08\x00", b"\x86\xdd", 20
 _AUXDATA = struct.Struct("=IIIHHHH")
 _TAG_VALID, _TPID_VALID = 0x10, 0x40
 SOL_PACKET, PACKET_AUXDATA = 263, 8
@@ -96,6 +97,26 @@ def retagged(frame: Octets, within: int, tags: bytes) -> tuple[Octets, Octets, b
     if shift:
         header = _moved(header, shift)
     return header, frame[VNET_HEADER_BYTES:_TYPE_AT], tags, frame[_TYPE_AT + within :]
+
+
+def remark(frame: memoryview, within: int, marks: bytes) -> None:
+    """Rewrite the mark of the IP packet in a frame with `within` bytes of tags, by a table of 64 marks (RFC 2474 §3).
+
+    The checksum of an IPv4 header is brought up to date (RFC 1624 §3); one of IPv6 has none. Other frames stay.
+    """
+    at = _TYPE_AT + within
+    ethertype = frame[at : at + 2]
+    if ethertype == _IPV4 and len(frame) >= at + 2 + _IPV4_HEADER_BYTES:
+        before = frame[at + 3]
+        after = marks[before >> 2] << 2 | before & 0x03  # the other two bits are ECN's (RFC 3168 §5)
+        if after != before:
+            frame[at + 3] = after
+            total = (~_BIG_U16.unpack_from(frame, at + 12)[0] & 0xFFFF) + (~before & 0xFFFF) + after
+            total = (total & 0xFFFF) + (total >> 16)
+            _BIG_U16.pack_into(frame, at + 12, ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+    elif ethertype == _IPV6 and len(frame) >= at + 4:
+        (word,) = _BIG_U16.unpack_from(frame, at + 2)  # version, traffic class, and a part of the flow label
+        _BIG_U16.pack_into(frame, at + 2, word & 0xF03F | marks[word >> 6 & 0x3F] << 6)
 
 
 def _moved(header: Octets, shift: int) -> bytes:

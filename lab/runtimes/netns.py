@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.channel import Channel, compile_messages
 from lab.netlink import LinkEnd, Netlink
@@ -56,8 +56,12 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
     netlink = Netlink()
     trunks = trunk_ports(plan)
     for number, wire in enumerate(plan.wires):
+        measured = any(plan.node(end.node).packet_limit is not None for end in wire.ends)
         one, other = (
-            _link_end(plan, end, namespaces, more_bytes=TAGS_BYTES if end in trunks else 0) for end in wire.ends
+            replace(
+                _link_end(plan, end, namespaces, more_bytes=TAGS_BYTES if end in trunks else 0), one_by_one=measured
+            )
+            for end in wire.ends
         )
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from lab.netlink import LinkMonitor, Netlink
 from lab.plan import Endpoint
-from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, retagged, stripped_tag, tags_within
+from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, remark, retagged, stripped_tag, tags_within
 
 _ETH_P_ALL = 3
 _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 15, 23  # linux/if_packet.h
@@ -30,7 +30,7 @@ class Tagger:
 
     def __init__(self) -> None:
         self._sockets: dict[int, socket.socket] = {}
-        self._ways: dict[int, dict[bytes, tuple[socket.socket, bytes]]] = {}
+        self._ways: dict[int, dict[bytes, tuple[socket.socket, bytes, bytes]]] = {}
         self._monitors: dict[int, tuple[str, LinkMonitor]] = {}
         self._on_port: dict[Endpoint, list[str]] = defaultdict(list)
         self._buffer = memoryview(bytearray(_MOST_OCTETS))
@@ -50,10 +50,13 @@ class Tagger:
         self._ways[one.fileno()] = {}
         return one.fileno()
 
-    def join(self, one: tuple[int, bytes], other: tuple[int, bytes]) -> None:
-        """Frames with these tags at one interface leave by the other with the tags there, and the other way round."""
+    def join(self, one: tuple[int, bytes], other: tuple[int, bytes], marks: bytes = b"") -> None:
+        """Frames with these tags at one interface leave by the other with the tags there, and the other way round.
+
+        `marks` are what becomes of the 64 marks of packets, where it is not empty.
+        """
         for (entry, tags), (exit_, new_tags) in ((one, other), (other, one)):
-            self._ways[entry][tags] = self._sockets[exit_], new_tags
+            self._ways[entry][tags] = self._sockets[exit_], new_tags, marks
 
     def watch(self, node: str) -> None:
         """Hear of the carriers in the namespace that the calling thread is in, which is that node's."""
@@ -110,7 +113,9 @@ class Tagger:
             way = ways.get(stripped_tag(control[0][2]) + within)
             if way is None:
                 continue  # nobody wants these tags
-            exit_, tags = way
+            exit_, tags, marks = way
+            if marks:
+                remark(frame, len(within), marks)
             try:
                 exit_.sendmsg(retagged(frame, len(within), tags))
             except OSError:

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.errors import LabBroken
+from lab.expressroute.dscp import DSCP_VALUES
 from lab.logs import Logs
+from lab.marking import Remark
 from lab.netlink import LinkEnd, Netlink
-from lab.node import interfaces
+from lab.node import interfaces, marking, nft
 from lab.plan import Endpoint, Plan, Tagged
 from lab.runtimes.frames import each_tag, tags_of
 from lab.runtimes.namespaces import (
@@ -103,7 +105,8 @@ def _start_tagger(plan: Plan, namespaces: dict[str, int], index: int, log: int) 
         tagger.follow(place.port, lower_ends[end])
     for cross_connect in plan.cross_connects:
         one, other = ((ports[end.port], tags_of(end)) for end in cross_connect.ends)
-        tagger.join(one, other)
+        marks = cross_connect.remark
+        tagger.join(one, other, b"" if marks is None else bytes(map(marks.of, DSCP_VALUES)))
     enter_network_namespace(own)
     pid = start_part(TAGGER, log, tagger.run)
     tagger.close()
@@ -141,8 +144,8 @@ class _Devices:
         interfaces.set_defaults()
         self._device(LinkEnd(name=end.interface, namespace=self.namespaces[end.node]), place)
 
-    def cross_connect(self, bridge: str, ends: tuple[Tagged, Tagged]) -> None:
-        """Make the devices of both ends and a bridge between them."""
+    def cross_connect(self, bridge: str, ends: tuple[Tagged, Tagged], remark: Remark | None) -> None:
+        """Make the devices of both ends and a bridge between them, which rewrites marks where it has to."""
         enter_network_namespace(self.namespaces[ends[0].port.node])
         interfaces.silence()
         names = [f"{bridge}.{number}" for number in (1, 2)]
@@ -154,6 +157,8 @@ class _Devices:
             netlink.up(bridge)
             for name in names:
                 netlink.enslave(name, bridge)
+        if remark is not None:
+            nft.write(marking.line_ruleset(bridge, (names[0], names[1]), remark), f"the marking of {bridge}")
 
     def _device(self, end: LinkEnd, place: Tagged) -> None:
         """Make the device of a place. The kernel starts and stops it with its port."""
@@ -187,7 +192,7 @@ def _by_kernel(plan: Plan, namespaces: dict[str, int], index: int) -> bool:
         for end, place in _sub_interfaces(plan):
             devices.sub_interface(end, place)
         for number, one in enumerate(plan.cross_connects):
-            devices.cross_connect(f"cross{number}", one.ends)
+            devices.cross_connect(f"cross{number}", one.ends, one.remark)
     except _NoVlanDevices:
         return False
     return True

@@ -15,12 +15,22 @@ from lab.load.forms import (
 )
 
 
-class PacketsDocument(Document):
-    """Packets from the host of one network to that of another."""
+class EndsDocument(Document):
+    """From the host of one network to that of another."""
 
     from_: Reference = Field(alias="from", description="the network that the packets leave")
     to: Reference = Field(description="the network that they are for")
+
+
+class FamilyDocument(EndsDocument):
+    """The same in one family, or in all."""
+
     family: FamilyName | None = Field(None, description="ipv4 or ipv6; every one that both ends have if left out")
+
+
+class PacketsDocument(FamilyDocument):
+    """Packets from the host of one network to that of another."""
+
     dscp: Annotated[int, values.DSCP] | None = Field(None, description="the DSCP that is sent: ef, af41 ... or 0 to 63")
 
 
