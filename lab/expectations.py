@@ -7,6 +7,7 @@ from enum import Enum
 
 from lab.bgp import Family, Prefix
 from lab.failover import Drill
+from lab.packets import Protocol
 
 
 class Table(Enum):
@@ -59,6 +60,7 @@ class ReachabilityExpectation:
     `dscp` (0 to 63) is sent and must arrive. `via` names, in order, the customer and Microsoft edges that must be
     crossed, and no other. The source that is seen at the destination must be in `source_in`. `family` None means every
     family that both ends have, or that of `source_in`. Packets that do not arrive must be seen at `stopped_at` last.
+    The port is the destination's, 0 where it does not matter.
     """
 
     where: str
@@ -70,6 +72,8 @@ class ReachabilityExpectation:
     source_in: Prefix | None = None
     reachable: bool = True
     stopped_at: str | None = None
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,4 +124,106 @@ class LossExpectation:
     jitter_under_ms: float | None = None
 
 
-Expectation = SessionExpectation | RouteExpectation | ReachabilityExpectation | FailoverExpectation | LossExpectation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MtuExpectation:
+    """The largest packet that gets from one network's host to another's without being fragmented has `packet_bytes`.
+
+    The IP header counts. It is the way there alone that is measured: the way back may have another limit. What is
+    larger has to end at one of `limited_by`, where any are named: a router, a link of a circuit, or the sender itself.
+    `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    packet_bytes: int
+    limited_by: tuple[str, ...] = ()
+    family: Family | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatExpectation:
+    """IPv4 packets from one network arrive at another with a source of `pool`, and are answered.
+
+    One of the routers `at`, or any where none is named, gives them that source, and undoes it for the answer. No answer
+    can come by a router that translates to the same addresses and knows nothing of the packets.
+    """
+
+    where: str
+    source: str
+    destination: str
+    pool: Prefix
+    at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DscpExpectation:
+    """Packets that one network's host sends with the mark `sent` arrive at another's with the mark `arrives` (0 to 63).
+
+    `rewritten_by` names, in order, who changes it on the way: routers, and the switches of a provider's lines; nobody
+    where it is empty, and None leaves open who it is. The way there alone is looked at. The port is the destination's,
+    0 where it does not matter. `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    sent: int
+    arrives: int
+    rewritten_by: tuple[str, ...] | None = None
+    family: Family | None = None
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathExpectation:
+    """Packets between two networks' hosts cross these customer, provider and Microsoft edges, in order, and no other.
+
+    `there` and `back` are the two directions, and None leaves one open; both have to cross the `link`, where one is
+    named. It has to hold for `flows` flows, each from a source port of its own, and for every way that the tables have
+    for them. The port is the destination's, 0 where it does not matter. `family` None means every family that both
+    ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    there: tuple[str, ...] | None = None
+    back: tuple[str, ...] | None = None
+    link: str | None = None
+    flows: int = 1
+    family: Family | None = None
+    protocol: Protocol = Protocol.UDP
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymmetricExpectation:
+    """Packets between two networks' hosts come back by the nodes that they went by, whichever flow they are of.
+
+    `flows` flows are sent, each from a source port of its own, and no way of the tables may be another. The port is the
+    destination's, 0 where it does not matter. `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    flows: int = 1
+    family: Family | None = None
+    protocol: Protocol = Protocol.UDP
+    port: int = 0
+
+
+Expectation = (
+    SessionExpectation
+    | RouteExpectation
+    | ReachabilityExpectation
+    | MtuExpectation
+    | NatExpectation
+    | DscpExpectation
+    | PathExpectation
+    | SymmetricExpectation
+    | FailoverExpectation
+    | LossExpectation
+)

@@ -40,14 +40,22 @@ class PacketMatch:
 
     def __str__(self) -> str:
         parts = [
-            self.protocol.value if self.protocol else "",
             _words("from", self.sources),
             _words("from port", self.source_ports),
             _words("to", self.destinations),
             _words("to port", self.destination_ports),
-            _words("marked", map(dscp_text, self.dscps)),
+            _marks(self.dscps),
         ]
-        return " ".join(filter(None, parts)) or "everything"
+        about = " ".join(filter(None, parts))
+        kind = f"{self.protocol.value} packets" if self.protocol else "packets"
+        return f"{kind} {about}" if about else kind if self.protocol else "every packet"
+
+
+def _marks(dscps: tuple[int, ...]) -> str:
+    others = [one for one in DSCP_VALUES if one not in dscps]
+    if len(others) < len(dscps):
+        return _words("with any mark but", map(dscp_text, others))
+    return _words("with", map(dscp_text, dscps))
 
 
 def _one_holds(address: Address | Prefix, prefixes: tuple[Prefix, ...]) -> bool:
@@ -86,9 +94,9 @@ class MarkingRule:
         )
 
     def __str__(self) -> str:
-        does = "drops it" if self.dscp is None else f"sets {dscp_text(self.dscp)}"
+        does = "drops" if self.dscp is None else f"sets {dscp_text(self.dscp)} on"
         ways = [_words("entering by", self.enters_by), _words("leaving by", self.leaves_by)]
-        return " ".join(filter(None, (str(self.match), *ways, does)))
+        return " ".join(filter(None, (does, str(self.match), *ways)))
 
 
 def first_match(rules: Iterable[MarkingRule], header: Header, *, enters_by: str, leaves_by: str) -> MarkingRule | None:

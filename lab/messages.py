@@ -71,11 +71,16 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`."""
+    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`.
+
+    With `again` a packet that is neither answered nor refused is sent again meanwhile: what is asked is whether there
+    is a way, and not how many packets are lost on it.
+    """
 
     flows: tuple[Flow, ...]
     deadline_s: float
     count: int = 1
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,18 @@ class Status:
     up_s: float
     memory_kib: dict[str, int]
     failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSessions:
+    """Answered by Sessions at once: it is what the routers have told, and none of them is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Every session that its router has told of, with the router."""
+
+    told: tuple[tuple[str, SessionReport], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +308,10 @@ class Connect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionReport:
-    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up."""
+    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up.
+
+    `routes_in` and `routes_out` count the routes of its Adj-RIB-In and Adj-RIB-Out.
+    """
 
     session: str
     established: bool
@@ -301,6 +321,8 @@ class SessionReport:
     updates_received: int
     why_down: str
     bfd: BfdStatus | None
+    routes_in: int = 0
+    routes_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,7 +428,7 @@ class Fibs:
 
 Message = (
     Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
-    | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
+    | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported
     | SendStreams | StreamsSent

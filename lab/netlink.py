@@ -41,10 +41,12 @@ _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
 _METRIC = struct.pack("=I", 2048)  # behind the kernel's connected routes, which an equal one would replace for good
-_RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE = 254, 0
+_RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 254, 0, 253
 _FRA_SRC, _FRA_IIFNAME, _FRA_GOTO, _FRA_PRIORITY, _FR_ACT_GOTO, _FR_ACT_BLACKHOLE = 2, 3, 4, 6, 2, 6  # fib_rules.h
-_ADMITTING, _DROPPING, _MAIN_RULE = 100, 200, 32766
+_FRA_FWMARK, _FRA_TABLE, _FR_ACT_TO_TBL = 10, 15, 1
+_ADMITTING, _DROPPING, _ANSWERING, _MAIN_RULE = 100, 200, 300, 32766
 """The places of rules: behind the kernel's for what is for the node itself, and before its for all else."""
+_RTA_METRICS, _RTAX_LOCK, _RTAX_MTU, _RTA_TABLE = 8, 1, 2, 15
 _RTN_UNSPECIFIED, _RTN_UNICAST, _RTN_BLACKHOLE = 0, 1, 6
 RTPROT_BGP = 186
 """The protocol number that marks the router's own routes in the kernel (linux/rtnetlink.h)."""
@@ -71,7 +73,8 @@ def _ndmsg(family: int, index: int, flags: int) -> bytes:
 
 def _fib_rule(version: int, source_bits: int, action: int, enters_by: str, place: int) -> bytes:
     header = struct.pack("=BxBxxxxBI", _family(version), source_bits, action, 0)
-    return header + _attribute(_FRA_IIFNAME, enters_by) + _attribute(_FRA_PRIORITY, place)
+    by = _attribute(_FRA_IIFNAME, enters_by) if enters_by else b""
+    return header + by + _attribute(_FRA_PRIORITY, place)
 
 
 def _octets(mac: str) -> bytes:
@@ -86,14 +89,14 @@ def _family(version: int) -> int:
 class LinkEnd:
     """An interface to be made, in the network namespace of a file descriptor.
 
-    It sends packets that the kernel has not cut up yet in one piece (GSO), or, with `segments`, frame by frame.
+    With `one_by_one` TCP's packets leave it as a real wire carries them, and not many as one that is cut up later.
     """
 
     name: str
     namespace: int
     mtu_bytes: int = 1500
     hardware_address: str = ""
-    segments: bool = False
+    one_by_one: bool = False
 
     def attributes(self) -> bytes:
         """What the kernel is told of it."""
@@ -102,8 +105,8 @@ class LinkEnd:
             + _attribute(_IFLA_NET_NS_FD, self.namespace)
             + _attribute(_IFLA_MTU, self.mtu_bytes)
             + (_attribute(_IFLA_ADDRESS, _octets(self.hardware_address)) if self.hardware_address else b"")
-            + (_attribute(_IFLA_GSO_MAX_SEGS, 1) if self.segments else b"")
-            + (_attribute(_IFLA_GSO_MAX_SIZE, _ONE_SEGMENT_BYTES) if self.segments else b"")
+            + (_attribute(_IFLA_GSO_MAX_SEGS, 1) if self.one_by_one else b"")
+            + (_attribute(_IFLA_GSO_MAX_SIZE, _ONE_SEGMENT_BYTES) if self.one_by_one else b"")
         )
 
 
@@ -263,6 +266,25 @@ class Netlink:
         for version in (4, 6):
             rule = _fib_rule(version, 0, _FR_ACT_BLACKHOLE, name, _DROPPING)
             self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"drop other IPv{version} sources at {name}")
+
+    def answer_marked(self, version: int, most_bytes: int, name: str) -> None:
+        """Queue a route for the packets with the mark `most_bytes`, by which they are too large if they are longer.
+
+        None of them takes it, since all are longer: by which interface it leads is of no matter. Forwarded IPv6 is held
+        to the MTU of a route only where that is locked (ip6_dst_mtu_maybe_forward).
+        """
+        rule = _fib_rule(version, 0, _FR_ACT_TO_TBL, "", _ANSWERING)
+        rule += _attribute(_FRA_FWMARK, most_bytes) + _attribute(_FRA_TABLE, _ANSWERING)
+        self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"route packets of more than {most_bytes} bytes")
+        metrics = _attribute(_RTAX_LOCK, 1 << _RTAX_MTU) + _attribute(_RTAX_MTU, most_bytes)
+        route = struct.pack(
+            "=BBBBBBBBI",
+            *(_family(version), 0, 0, 0),
+            *(0, RTPROT_STATIC, _RT_SCOPE_LINK if version == 4 else _RT_SCOPE_UNIVERSE, _RTN_UNICAST, 0),
+        )
+        route += _attribute(_RTA_TABLE, _ANSWERING) + _attribute(_RTA_OIF, _index(name))
+        route += _attribute(_RTA_METRICS, metrics)
+        self._add(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_EXCL, route, f"answer packets of more than {most_bytes} bytes")
 
     def flush(self) -> list[tuple[str, int]]:
         """Send what is queued. Returns what failed: the request in words and its errno."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lab.bfd import negotiated
-from lab.checks import Evidence, drills_of, flows_of, trials_of
+from lab.checks import Evidence, drills_of, flows_of, more_flows, trials_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -73,20 +73,18 @@ def predict(plan: Plan) -> Prediction:
 
 def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterable[Expectation]) -> Evidence:
     """What the model says to all that the expectations ask."""
-    flows = dict.fromkeys(flow for one in expectations for flow in flows_of(one, plan))
-    return Evidence(
-        plan=plan,
-        tables=prediction.tables,
-        flows={flow: predict_flow(plan, prediction.tables, flow) for flow in flows},
-        afterwards={
-            drill: found
-            for drill in dict.fromkeys(drill for one in expectations for drill in drills_of(one, plan))
-            if (found := _afterwards(plan, drill)) is not None
-        },
-        forecasts={
-            trial: forecast(plan, prediction.tables, trial) for one in expectations for trial in trials_of(one, plan)
-        },
-    )
+    asked = tuple(expectations)
+    evidence = Evidence(plan=plan, tables=prediction.tables, flows={})
+    flows = {flow for one in asked for flow in flows_of(one, plan)}
+    while flows:
+        answers = {flow: predict_flow(plan, prediction.tables, flow) for flow in flows}
+        evidence = replace(evidence, flows={**evidence.flows, **answers})
+        flows = {flow for one in asked for flow in more_flows(one, evidence)}
+    drills = dict.fromkeys(drill for one in asked for drill in drills_of(one, plan))
+    afterwards = {drill: found for drill in drills if (found := _afterwards(plan, drill)) is not None}
+    trials = dict.fromkeys(trial for one in asked for trial in trials_of(one, plan))
+    forecasts = {trial: forecast(plan, prediction.tables, trial) for trial in trials}
+    return replace(evidence, afterwards=afterwards, forecasts=forecasts)
 
 
 def _afterwards(plan: Plan, drill: Drill) -> FlowResult | None:

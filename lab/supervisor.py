@@ -46,10 +46,10 @@ from lab.messages import (
     NodeReport,
     Observe,
     Probe,
-    Probed,
     ReadCounters,
     ReadFibs,
     ReadRouterTables,
+    ReadSessions,
     ReadStatus,
     ReadTables,
     Refresh,
@@ -58,18 +58,19 @@ from lab.messages import (
     RequestRoutes,
     RouterTablesRead,
     SendStreams,
+    Sessions,
     StartStream,
     Status,
     Stop,
     StopStream,
     Tables,
 )
-from lab.node import nft
+from lab.node import marking, nat, packet_limits
 from lab.plan import NodePlan, Plan, Role
+from lab.prober import Prober
 from lab.processes import how_it_ended
 from lab.routers import ANSWER_DEADLINE_S, Routers, await_end
 from lab.runtimes import impairing, netns, tagging
-from lab.runtimes.namespaces import start_part
 from lab.streaming import Streams
 from lab.tables import ClosedSession, LabTables, RouterTables, SessionTables
 from lab.traffic import Traffic
@@ -114,9 +115,10 @@ class Supervisor:
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
         self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
-        self._prober, self._prober_pid = _start_prober(logs)
-        self._parts = {self._prober_pid: "prober"}
+        self._prober = Prober(logs)
+        self._parts = {self._prober.pid: "prober"}
         netns.warm_up()
+        self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)
         self._add_client(client)
         if control is not None:
             self._selector.register(control, selectors.EVENT_READ, self._accept)
@@ -179,6 +181,7 @@ class Supervisor:
     def _drop(self, client: Channel) -> None:
         """Forget a client that is gone; the lab ends with it where nobody could use it any more."""
         self._selector.unregister(client)
+        self._prober.forget(client)
         client.close()
         self._waits = [wait for wait in self._waits if wait.client is not client]
         self._traffic.forget(client)
@@ -214,6 +217,17 @@ class Supervisor:
         if self._broken is None:
             self.breaks(f"the router process of {router} closed its channel", router)
 
+    def _from_prober(self) -> None:
+        if not self._prober.channel.wait(0):
+            return  # a request of the same turn has read it already
+        try:
+            self._prober.hear()
+        except ChannelClosed:
+            self._selector.unregister(self._prober.channel)
+            await_end(self._prober.pid)
+            self._reap()
+            self.breaks("the prober closed its channel", "prober")
+
     def _reap(self) -> None:
         """Take note of ended processes: our own are a fault, and those that a shell left behind are only buried."""
         while True:
@@ -234,8 +248,8 @@ class Supervisor:
         """Take note that a part of the lab died: from now on every question is answered with the reason."""
         if self._broken is None:
             self._broken = Broken(reason=reason, log=self._logs.tail(part))
-        for wait in self._waits:
-            _tell(wait.client, self._broken)
+        for client in (*(wait.client for wait in self._waits), *self._prober.waiting()):
+            _tell(client, self._broken)
         self._waits.clear()
 
     # requests
@@ -261,8 +275,7 @@ class Supervisor:
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
-                _tell(self._prober, message)
-                client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
+                self._prober.ask_for(client, message)
             case Explain() | RequestRoutes():
                 client.send(self._ask_one_router(message))
             case Apply(plan=new):
@@ -272,12 +285,19 @@ class Supervisor:
                 client.send(self._answer_about_faults(message))
             case SendStreams() | StartStream() | AwaitQuiet() | StopStream():
                 self._take_on_streams(plan, client, message)
-            case ReadStatus():
-                client.send(self._status(plan))
-            case Locate(node=node):
-                client.send(Located(fd=self._namespaces[node]))
+            case ReadStatus() | ReadSessions() | Locate():
+                client.send(self._what_is_known(plan, message))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _what_is_known(self, plan: Plan, message: ReadStatus | ReadSessions | Locate) -> Message:
+        match message:
+            case ReadStatus():
+                return self._status(plan)
+            case ReadSessions():
+                return Sessions(told=self._convergence.told() if self._convergence else ())
+            case Locate(node=node):
+                return Located(fd=self._namespaces[node])
 
     def _ask_one_router(self, message: Explain | RequestRoutes) -> Message:
         if isinstance(message, Explain):
@@ -289,7 +309,7 @@ class Supervisor:
     ) -> None:
         """Have other processes send; the answer comes when they have done so."""
         if isinstance(message, SendStreams):
-            self._traffic.send(plan, client, message.trial, self._parts.keys() - {self._prober_pid})
+            self._traffic.send(plan, client, message.trial, self._parts.keys() - {self._prober.pid})
         else:
             self._streams.ask(plan, client, message)
 
@@ -310,14 +330,15 @@ class Supervisor:
                 return Counters(packets=packets_entered(interfaces, self._namespaces), at_ns=at_ns)
 
     def _build(self, plan: Plan) -> None:
-        nft.check_program(plan.nodes)
+        nat.check_program(plan.nodes)
+        marking.check_program(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
         self._failing = Failing(plan, self._namespaces, self._routers)
         self._streams = Streams(self._namespaces, self._logs, self._selector)
         self._traffic = Traffic(self._namespaces, self._logs, self._selector)
-        self._fidelity = (_runtime_fidelity(),)
+        self._fidelity = (_runtime_fidelity(), *packet_limits.fidelity(plan.nodes))
         self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
@@ -325,7 +346,7 @@ class Supervisor:
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
         netns.configure_here(others, self._namespaces)
         visible = [node for node in plan.nodes if not node.is_switch]
-        self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+        self._prober.observe(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
     def _impair_wires(self, plan: Plan, index: int) -> int:
         """Make the impaired wires with interfaces from an index on; returns the first one that is free then."""
@@ -345,32 +366,19 @@ class Supervisor:
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
-        nft.check_program(new.nodes)
+        marking.check_program(new.nodes)
         self._routers.refuse_late(node.name for node in new.routers if node != old.node(node.name))
         self._failing.take(new)
         self._plan = new  # what every router is told, whenever it answers
         self._routers.configure(old, new)
 
-    def _hear_prober(self, answer: type[Answer], deadline_s: float) -> Answer:
-        """The prober's answer. A late one breaks the lab: it would be taken for the answer to the next question."""
-        try:
-            return self._prober.expect(answer, deadline_s=deadline_s)
-        except LabBroken as problem:
-            if isinstance(problem, ChannelClosed):
-                await_end(self._prober_pid)
-            self._reap()
-            self.breaks(str(problem), "prober")
-            raise
-
     def _tables(self, plan: Plan) -> Tables:
         names = self._routers.names
         changes = self._changes
         self._routers.refuse_late(names)
-        _tell(self._prober, ReadFibs())
-        try:
-            routers = self._routers.ask(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
-        finally:  # or the next one to ask the prober would get this answer
-            found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
+        asked = self._prober.ask(ReadFibs())
+        routers = self._routers.ask(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
+        found = self._prober.await_answer(asked, Fibs, ANSWER_DEADLINE_S).fibs
         # The kernels were read at another time than the routers: a change in between has to be heard of.
         self._routers.ask(dict.fromkeys(names, ReportChanges()), ChangesReported)
         fibs = {fib.router: fib.entries for fib in found}
@@ -441,21 +449,6 @@ def _tell(far_end: Channel, message: Message) -> None:
     """Send a message to a process that may be gone: whoever hears from it finds out."""
     with contextlib.suppress(ChannelClosed):
         far_end.send(message)
-
-
-def _start_prober(logs: Logs) -> tuple[Channel, int]:
-    """Fork the prober now, so that scapy is imported while the command still reads its files."""
-    ours, theirs = socket.socketpair()
-
-    def run_prober() -> None:
-        ours.close()
-        from lab.probes import run
-
-        run(Channel(theirs, "the supervisor"))
-
-    pid = start_part("prober", logs.open("prober"), run_prober)
-    theirs.close()
-    return Channel(ours, "the prober"), pid
 
 
 def _runtime_fidelity() -> str:

@@ -36,6 +36,7 @@ from lab.bgp import (
 from lab.codec import plain, typed
 from lab.forwarding import Flow, FlowResult, predict_flow
 from lab.load import load_policies
+from lab.marking import MarkingRule, Remark
 from lab.plan import (
     BgpPlan,
     CrossConnect,
@@ -96,6 +97,7 @@ class Net:
         self._roles: dict[str, Role] = {}
         self._nat: dict[str, list[SourceNat]] = {}
         self._filters: dict[str, list[SourceFilter]] = {}
+        self._marking: dict[str, list[MarkingRule]] = {}
 
     def router(  # noqa: PLR0913  # each is what a BgpPlan has
         self,
@@ -178,10 +180,10 @@ class Net:
         """Add a provider's switch."""
         self._add_node(name, Role.PROVIDER_SWITCH)
 
-    def cross_connect(self, one: Tagged, other: Tagged) -> None:
-        """Join two places of a provider's switch."""
+    def cross_connect(self, one: Tagged, other: Tagged, remark: Remark | None = None) -> None:
+        """Join two places of a provider's switch, which may rewrite marks."""
         name = f"cross-{len(self._cross_connects)}"
-        self._cross_connects.append(CrossConnect(name=name, ends=(one, other)))
+        self._cross_connects.append(CrossConnect(name=name, ends=(one, other), remark=remark))
 
     def outsider(
         self,
@@ -226,6 +228,10 @@ class Net:
             SourceFilter(interface=f"to-{neighbor}", admitted=tuple(map(parse_prefix, sources)))
         )
 
+    def mark(self, router: str, *rules: MarkingRule) -> None:
+        """Let a router rewrite the marks of what it forwards."""
+        self._marking.setdefault(router, []).extend(rules)
+
     def static(self, router: str, prefix: str, next_hop: Address | str, metric: int = 0) -> None:
         """Give a router a static route, which stands in for one of an IGP."""
         hop = ip_address(next_hop) if isinstance(next_hop, str) else next_hop
@@ -242,6 +248,7 @@ class Net:
                 static_routes=tuple(self._static[name]),
                 nat=tuple(self._nat.get(name, ())),
                 source_filters=tuple(self._filters.get(name, ())),
+                marking=tuple(self._marking.get(name, ())),
             )
             for name, interfaces in self._interfaces.items()
         )

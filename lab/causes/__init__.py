@@ -10,18 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import failovers, losses, reachability, routes, sessions
+from lab.causes import dscp, failovers, losses, mtu, nat, paths, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
 from lab.checks import Evidence, Outcome, Verdict, describe, find
 from lab.expectations import (
+    DscpExpectation,
     Expectation,
     FailoverExpectation,
     LossExpectation,
+    MtuExpectation,
+    NatExpectation,
+    PathExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
+    SymmetricExpectation,
 )
 from lab.predict import Prediction
 
@@ -33,6 +38,11 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     ReachabilityExpectation: reachability.cause,
     FailoverExpectation: failovers.cause,
     LossExpectation: losses.cause,
+    MtuExpectation: mtu.cause,
+    NatExpectation: nat.cause,
+    DscpExpectation: dscp.cause,
+    PathExpectation: paths.cause,
+    SymmetricExpectation: paths.cause,
 }
 """Who finds the cause for each kind of expectation."""
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from lab.bgp import Address, Prefix
 from lab.causes.case import Case
 from lab.causes.divergence import Divergence
+from lab.causes.marks import as_modelled, unlike_the_plan
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
 from lab.causes.translation import address_of_answer, lost_at, mistranslated, wrong_source
@@ -15,6 +16,8 @@ from lab.checks import Evidence, find, flows_of
 from lab.checks.reachability import edges_of, source_fits, why_untold
 from lab.expectations import ReachabilityExpectation, RouteExpectation, Table
 from lab.forwarding import Flow, FlowResult, answered_to, longest_match, predict_flow
+from lab.forwarding.marks import rewriters_text, rewritings
+from lab.plan import Plan
 
 
 def cause(expectation: ReachabilityExpectation, case: Case) -> Cause:
@@ -27,6 +30,17 @@ def cause(expectation: ReachabilityExpectation, case: Case) -> Cause:
     if in_the_model and untold is None:
         return _diverged_flow(replace(expectation, family=flow.family), flow, case.predicted, case.observed)
     return untold or _modelled_flow(expectation, flow, case.model, case.predicted)
+
+
+def why_not_arrived(flow: Flow, case: Case, where: str) -> Cause:
+    """Why the packets of a flow do not arrive that have to, whatever they carry."""
+    expectation = ReachabilityExpectation(
+        where=where, source=flow.source, destination=flow.destination, family=flow.family
+    )
+    modelled = case.predicted.flows.get(flow)
+    if modelled is not None and modelled.arrived:
+        return _diverged_flow(expectation, flow, case.predicted, case.observed)
+    return _modelled_flow(expectation, flow, case.model, case.predicted)
 
 
 def _failing_flow(expectation: ReachabilityExpectation, evidence: Evidence) -> Flow | None:
@@ -63,7 +77,7 @@ def _diverged_flow(expectation: ReachabilityExpectation, flow: Flow, predicted: 
         cause = _diverged_tables(flow, predicted, observed, result)
         if cause is not None:
             return cause
-    return Cause(stage=Stage.PACKET, text=_packet(expectation, flow, result, by_tables))
+    return Cause(stage=Stage.PACKET, text=_packet(expectation, flow, result, by_tables, observed.plan))
 
 
 def _diverged_tables(flow: Flow, predicted: Evidence, observed: Evidence, result: FlowResult) -> Cause | None:
@@ -92,7 +106,9 @@ def _matches(router: str, address: Address | None, *bodies: Evidence) -> list[Pr
     return list(dict.fromkeys(entry.prefix for entry in found if entry is not None))
 
 
-def _packet(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, by_tables: FlowResult) -> str:
+def _packet(
+    expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, by_tables: FlowResult, plan: Plan
+) -> str:
     """What the packets themselves show, where the tables are not to blame."""
     family = flow.family.value
     if not result.sent:
@@ -107,10 +123,9 @@ def _packet(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult
         for (before, here), there in zip(pairwise(result.forward), by_tables.forward[1:], strict=False):
             if here != there:
                 return f"{family}: {before} sent it to {here}, though its FIB leads to {there}"
-    marks = [(flow.source, flow.dscp), *result.marks]
-    for (before, sent), (after, seen) in pairwise(marks):
-        if sent != seen:
-            return f"{family}: DSCP {sent} became {seen} between {before} and {after}"
+    if expectation.dscp is not None and result.dscp != expectation.dscp:
+        wrong = unlike_the_plan(flow, result, by_tables, plan)
+        return f"{family}: {wrong or rewriters_text(rewritings(result.there, flow.dscp, plan))}"
     return f"{family}: arrived with DSCP {result.dscp} by {' '.join(result.forward)}"
 
 
@@ -123,7 +138,12 @@ def _modelled_flow(expectation: ReachabilityExpectation, flow: Flow, model: Mode
         return _reaches(flow, model, result) if result.arrived else _stopped(expectation, flow, model, result)
     if result.arrived and expectation.source_in is not None and not source_fits(expectation, result.source_seen):
         return Cause(stage=Stage.PACKET, text=wrong_source(result, model.plan, expectation.source_in))
-    return _other_way(expectation, flow, model, result) if result.answered else _lost(flow, model, result)
+    if not result.answered:
+        return _lost(flow, model, result)
+    right_way = expectation.via is None or edges_of(result.forward, model.plan) == expectation.via
+    if right_way and expectation.dscp not in (None, result.dscp):
+        return Cause(stage=Stage.PACKET, text=f"{flow.family.value}: {as_modelled(flow, result, model.plan)}")
+    return _other_way(expectation, flow, model, result)
 
 
 def _lost(flow: Flow, model: Model, result: FlowResult) -> Cause:

@@ -9,7 +9,7 @@ from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.checks.reachability import edges_of
 from lab.expectations import FailoverExpectation
-from lab.failover import Drill, FailoverResult, FailoverRun
+from lab.failover import Drill, FailoverResult, FailoverRun, Phase
 from lab.forwarding import FlowResult
 from lab.plan import Plan
 
@@ -82,14 +82,16 @@ def too_long(expectation: FailoverExpectation, run: FailoverRun) -> str:
 
 def _too_close(expectation: FailoverExpectation, run: FailoverRun) -> str:
     """Why one run does not show that it was short enough; empty where it does."""
-    if any(
-        one.during.outage_ms + one.during.uncertainty_ms >= expectation.outage_under_ms for one in (run.there, run.back)
-    ):
-        return f"out for {_figure(run.outage_ms, run.uncertainty_ms)}: too close to the limit to tell"
-    if expectation.back_under_ms is not None and any(
-        one.after.outage_ms + one.after.uncertainty_ms >= expectation.back_under_ms for one in (run.there, run.back)
-    ):
-        return "the outage after healing is too close to the limit to tell"
+    for one in (run.there, run.back):
+        phases: tuple[tuple[str, Phase, float | None], ...] = (
+            ("", one.during, expectation.outage_under_ms),
+            (" after healing", one.after, expectation.back_under_ms),
+        )
+        for when, seen, limit_ms in phases:
+            if limit_ms is not None and seen.most_ms >= limit_ms:
+                figure = _figure(seen.outage_ms, seen.uncertainty_ms)
+                paused = f", and the sender paused for {seen.largest_send_gap_ms:.0f} ms"
+                return f"{one.source} to {one.destination} out for {figure}{when}{paused}: too close to tell"
     return ""
 
 

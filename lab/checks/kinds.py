@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import failovers, losses, reachability, routes, sessions
+from lab.checks import dscp, failovers, losses, mtu, nat, paths, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
+    DscpExpectation,
     Expectation,
     FailoverExpectation,
     LossExpectation,
+    MtuExpectation,
+    NatExpectation,
+    PathExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
+    SymmetricExpectation,
 )
 from lab.failover import Drill
 from lab.forwarding import Flow
@@ -27,6 +32,11 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     ReachabilityExpectation: reachability.KIND,
     FailoverExpectation: failovers.KIND,
     LossExpectation: losses.KIND,
+    MtuExpectation: mtu.KIND,
+    NatExpectation: nat.KIND,
+    DscpExpectation: dscp.KIND,
+    PathExpectation: paths.PATH,
+    SymmetricExpectation: paths.SYMMETRIC,
 }
 
 
@@ -48,6 +58,11 @@ def drills_of(expectation: Expectation, plan: Plan) -> tuple[Drill, ...]:
 def trials_of(expectation: Expectation, plan: Plan) -> tuple[Trial, ...]:
     """The streams that have to be sent for an expectation."""
     return KINDS[type(expectation)].trials(expectation, plan)
+
+
+def more_flows(expectation: Expectation, evidence: Evidence) -> tuple[Flow, ...]:
+    """The flows that an expectation asks about beside those that are known."""
+    return tuple(flow for flow in KINDS[type(expectation)].more(expectation, evidence) if flow not in evidence.flows)
 
 
 def describe(expectation: Expectation) -> str:

@@ -33,7 +33,7 @@ from lab.messages import (
     Streamed,
     Streaming,
 )
-from lab.plan import Plan
+from lab.plan import Endpoint, Plan
 from lab.tables import ClosedSession
 
 ANSWER_DEADLINE_S = 15.0
@@ -52,13 +52,12 @@ def measure(
     `closed` are the sessions that are so without it; the lab has to be settled, and `settle_s` after healing it has to
     be so again. Raises ValueError where the fault fits no plan.
     """
-    steps = injections(plan, drill.fault)
     runs: list[FailoverRun] = []
     for _ in range(drill.repeat):
         started = lab.channel.ask(StartStream(stream=drill.stream), Streaming, deadline_s=ANSWER_DEADLINE_S)
         if started.why_not:
             return FailoverResult(drill=drill, runs=tuple(runs), not_run=f"no stream: {started.why_not}")
-        run, pending = _run(lab, steps, drill, settle_s, closed)
+        run, pending = _run(lab, plan, drill, settle_s, closed)
         runs.append(run)
         if pending:
             why = f"{NOT_BACK} {settle_s:g} s after healing: {'; '.join(pending)}"
@@ -67,11 +66,12 @@ def measure(
 
 
 def _run(
-    lab: Lab, steps: tuple[Injection, ...], drill: Drill, settle_s: float, closed: tuple[ClosedSession, ...]
+    lab: Lab, plan: Plan, drill: Drill, settle_s: float, closed: tuple[ClosedSession, ...]
 ) -> tuple[FailoverRun, tuple[str, ...]]:
     """One repetition under a stream that runs; and what has not settled after it."""
+    steps = injections(plan, drill.fault)
     try:
-        share = _share_that_crosses(lab, steps[-1], drill.stream)
+        share = _share_that_crosses(lab, plan, steps[-1], drill.stream)
         with _healing(lab, steps) as marks:
             for number, step in enumerate(steps):
                 if number:
@@ -119,16 +119,23 @@ def _healing(lab: Lab, steps: tuple[Injection, ...]) -> Iterator[list[Injected |
             marks.append(Healed(faults=(), began_ns=now_ns, done_ns=now_ns))
 
 
-def _share_that_crosses(lab: Lab, step: Injection, stream: SteadyStream) -> float | None:
-    """The largest share of one direction's packets that enters by one of the interfaces of what fails."""
+def _share_that_crosses(lab: Lab, plan: Plan, step: Injection, stream: SteadyStream) -> float | None:
+    """How many packets enter by the busiest interface of what fails, as a part of what arrives at a host."""
     if not step.crossed:
         return None
-    question = ReadCounters(interfaces=step.crossed)
+    ends = [
+        Endpoint(node=name, interface=interface.name)
+        for name in (stream.source, stream.destination)
+        for interface in plan.node(name).interfaces
+        if interface.addresses
+    ]
+    question = ReadCounters(interfaces=(*ends, *step.crossed))
     before = lab.channel.ask(question, Counters, deadline_s=ANSWER_DEADLINE_S)
     _await_quiet(lab, _CALM_S, 1.0)
     after = lab.channel.ask(question, Counters, deadline_s=ANSWER_DEADLINE_S)
-    sent = (after.at_ns - before.at_ns) / 1000 / stream.interval_us
-    return max(there - here for here, there in zip(before.packets, after.packets, strict=True)) / sent
+    entered = [now - then for then, now in zip(before.packets, after.packets, strict=True)]
+    arrived, crossed = entered[: len(ends)], entered[len(ends) :]
+    return max(crossed) / max(1, *arrived)
 
 
 def _converge(lab: Lab, settle_s: float, closed: tuple[ClosedSession, ...]) -> tuple[str, ...]:

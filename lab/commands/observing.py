@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from lab.checks import Evidence, drills_of, flows_of, trials_of
+from lab.checks import Evidence, drills_of, flows_of, more_flows, trials_of
 from lab.checks.losses import says_nothing
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.progress import Progress
@@ -28,15 +29,15 @@ def observe(
 ) -> Evidence:
     """Everything that the expectations ask of a settled lab, whose tables have been read, and that leaves it so."""
     progress.says("sending packets")
-    flows = tuple(dict.fromkeys(flow for one in expectations for flow in flows_of(one, plan)))
-    probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
-    probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
-    return Evidence(
-        plan=plan,
-        tables=tables,
-        flows={one.flow: one for one in probed.results},
-        trials=_trials(lab, plan, expectations, progress),
-    )
+    asked = tuple(expectations)
+    evidence = Evidence(plan=plan, tables=tables, flows={})
+    flows = tuple(dict.fromkeys(flow for one in asked for flow in flows_of(one, plan)))
+    while flows:
+        probe = Probe(flows=flows, deadline_s=PROBE_DEADLINE_S)
+        probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
+        evidence = replace(evidence, flows={**evidence.flows, **{one.flow: one for one in probed.results}})
+        flows = tuple(dict.fromkeys(flow for one in asked for flow in more_flows(one, evidence)))
+    return replace(evidence, trials=_trials(lab, plan, asked, progress))
 
 
 def _trials(lab: Lab, plan: Plan, expectations: Iterable[Expectation], progress: Progress) -> dict[Trial, TrialResult]:

@@ -216,6 +216,39 @@ UNLISTED_DSCP = Assumption(
     "2023-06-30); a router vendor's note claims that such packets are dropped",
     mechanism="on Microsoft peering packets with a DSCP other than EF, AF41, AF21, AF11 and CS0 are {answer}",
 )
+GATEWAY_LIMIT = Assumption(
+    name="gateway_packet_limit",
+    question="Which packets may be of 1400 bytes at most to cross a VNet's gateway?",
+    answers={
+        "all": "of every protocol",
+        "tcp_udp": "of TCP and UDP alone",
+        "none": "none, as where FastPath bypasses it",
+    },
+    default="all",
+    tag=Tag.INFERRED,
+    why="documented for TCP and UDP (expressroute-faqs.md, 2026-03-31); of what carries packets to a VNet it is not "
+    "known that it looks at the protocol. FastPath bypasses the gateway",
+    mechanism="packets limited to 1400 bytes at the gateway: {answer}",
+)
+GATEWAY_TOO_LARGE = Assumption(
+    name="gateway_too_large",
+    question="Is the sender of a packet that is too large for a VNet's gateway told so?",
+    answers={"dropped": "dropped, and their sender is not told", "answered": "answered with the size that fits"},
+    default="dropped",
+    tag=Tag.ASSUMED,
+    why="documented is the size, and that fragments are not supported (expressroute-faqs.md, 2026-03-31), not whether "
+    "anybody is told",
+    mechanism="packets too large for the gateway that must not be fragmented are {answer}",
+)
+GATEWAY_FRAGMENTS = Assumption(
+    name="gateway_fragments",
+    question="What becomes of fragments at a VNet's gateway?",
+    answers={"dropped": "dropped", "forwarded": "forwarded"},
+    default="dropped",
+    tag=Tag.INFERRED,
+    why="documented is that the gateway does not support them (expressroute-faqs.md, 2026-03-31)",
+    mechanism="fragments are {answer} at the gateway",
+)
 
 ASSUMPTIONS = (
     CUSTOMER_COMMUNITIES,
@@ -235,6 +268,9 @@ ASSUMPTIONS = (
     EDGE_PATHS,
     BFD_MULTIPLIER,
     UNLISTED_DSCP,
+    GATEWAY_LIMIT,
+    GATEWAY_TOO_LARGE,
+    GATEWAY_FRAGMENTS,
 )
 """Every question that a file may answer."""
 BY_NAME = {one.name: one for one in ASSUMPTIONS}
@@ -427,3 +463,18 @@ class Assumptions:
     def unlisted_dscp(self) -> str:
         """What becomes of a DSCP that is not in Microsoft's table: the answer."""
         return self.answer(UNLISTED_DSCP)
+
+    @property
+    def gateway_packet_limit(self) -> str:
+        """Which packets a gateway forwards up to a size only: those of `all` protocols, of `tcp_udp` or `none`."""
+        return self.answer(GATEWAY_LIMIT)
+
+    @property
+    def gateway_too_large(self) -> str:
+        """What a gateway does with what is too large for it: `dropped` or `answered`."""
+        return self.answer(GATEWAY_TOO_LARGE)
+
+    @property
+    def gateway_forwards_fragments(self) -> bool:
+        """Whether fragments cross a gateway."""
+        return self.answer(GATEWAY_FRAGMENTS) == "forwarded"

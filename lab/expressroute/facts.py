@@ -60,6 +60,7 @@ PRIVATE_PREFIX_LIMITS = {4: 4000, 6: 100}  # FAQ, CIRCUIT_PEERINGS: of a custome
 PRIVATE_PREFIX_LIMITS_PREMIUM = {4: 10000, 6: 100}  # FAQ, CIRCUIT_PEERINGS
 PUBLIC_PREFIX_LIMITS = {4: 200, 6: 200}  # FAQ, CIRCUIT_PEERINGS: of a customer's session on Microsoft peering
 GATEWAY_PREFIX_LIMITS = {4: 1000, 6: 100}  # FAQ: of a gateway's session with a circuit
+GATEWAY_MOST_BYTES = 1400  # FAQ: of a TCP or UDP packet through a VNet gateway, which takes no fragments
 ECMP_CIRCUITS = 4  # FAQ: the load is shared over at most so many circuits
 CONNECTION_WEIGHTS = range(32001)  # OPTIMIZE_ROUTING: of the connection of a circuit, the highest wins
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from lab.bgp import Address, Prefix, family_of
+from lab.expressroute.dscp import dscp_text
 from lab.forwarding.flows import Crossing, Flow, FlowResult, Seen, Source
+from lab.forwarding.marks import lines_between
+from lab.forwarding.sizes import protocol_number, refused_by_sender, stopped_by_size
+from lab.marking import MarkingRule, first_match
+from lab.packets import Header, Protocol
 from lab.plan import NodePlan, Plan, Role
 from lab.tables import FibEntry, LabTables
 
@@ -44,13 +49,18 @@ class _Packet:
     """A packet on its way, with its addresses as they are now. It has not met its target since `crossings[since]`.
 
     `answers` are the translations of the request that it answers: their routers undo them, and translate nothing anew.
-    `pool` is the one that the target stands for, where it does.
+    `pool` is the one that the target stands for, where it does. It has `packet_bytes`, of the IP protocol `protocol`.
+    `ports` are those of source and destination.
     """
 
     crossings: tuple[Crossing, ...]
     target: Address
     source: Source | None
     dscp: int = 0
+    packet_bytes: int = 0
+    protocol: int = 0
+    carries: Protocol = Protocol.ICMP
+    ports: tuple[int, int] = (0, 0)
     translations: tuple[Translation, ...] = ()
     answers: tuple[Translation, ...] | None = None
     pool: Prefix | None = None
@@ -67,23 +77,50 @@ class _Packet:
             return None
         return Seen(interface=interface, dscp=self.dscp, source=self.source, target=self.pool or self.target)
 
+    def header(self) -> Header | None:
+        """What rules look at; None where its sender has no address to send it from."""
+        if self.source is None:
+            return None
+        return Header(
+            protocol=self.carries,
+            source=self.source,
+            destination=self.pool or self.target,
+            dscp=self.dscp,
+            source_port=self.ports[0],
+            destination_port=self.ports[1],
+        )
+
     def ends(self, why: str = "") -> Walk:
         """The packet's walk, where it is over."""
         return Walk(crossings=self.crossings, stopped=why, translations=self.translations)
 
 
-def walks(plan: Plan, tables: LabTables, source: str, target: Address, dscp: int = 0) -> tuple[Walk, ...]:
-    """Every way that packets from a node to an address can take; several where load is shared."""
+def walks(plan: Plan, tables: LabTables, source: str, target: Address, flow: Flow | None = None) -> tuple[Walk, ...]:
+    """Every way that packets from a node to an address can take; several where load is shared.
+
+    They are those of a flow, where one is given.
+    """
     address = plan.node(source).address(family_of(target))
-    packet = _Packet(crossings=(Crossing(node=source),), target=target, source=address, dscp=dscp)
+    packet = _Packet(
+        crossings=(Crossing(node=source),),
+        target=target,
+        source=address,
+        dscp=flow.dscp if flow is not None else 0,
+        packet_bytes=flow.packet_bytes if flow is not None else 0,
+        protocol=protocol_number(flow) if flow is not None else 0,
+        carries=flow.protocol if flow is not None else Protocol.ICMP,
+        ports=(flow.source_port, flow.destination_port) if flow is not None else (0, 0),
+    )
     return tuple(_walk(plan, tables, packet))
 
 
-def answer_walks(plan: Plan, tables: LabTables, request: Walk, source: Address, answering: Address) -> tuple[Walk, ...]:
+def answer_walks(  # noqa: PLR0913  # each is a part of the question
+    plan: Plan, tables: LabTables, request: Walk, source: Address, answering: Address, *, flow: Flow | None = None
+) -> tuple[Walk, ...]:
     """Every way that the answers to a request can take that arrived, that `source` had sent, `answering` being asked.
 
     They go to the source that was seen: the first address of a pool stands for all of it, wherever it leads. They have
-    the mark that the request arrived with.
+    the mark that the request arrived with, and an echo its size.
     """
     seen, entered = request.source_seen(source), request.crossings[-1].entered
     answer = _Packet(
@@ -91,6 +128,10 @@ def answer_walks(plan: Plan, tables: LabTables, request: Walk, source: Address, 
         target=answered_to(seen),
         source=answering,
         dscp=entered.dscp if entered is not None else 0,
+        packet_bytes=flow.packet_bytes if flow is not None and flow.protocol is Protocol.ICMP else 0,
+        protocol=protocol_number(flow) if flow is not None else 0,
+        carries=flow.protocol if flow is not None else Protocol.ICMP,
+        ports=(flow.destination_port, flow.source_port) if flow is not None else (0, 0),
         answers=request.translations,
         pool=request.translations[-1].pool if request.translations else None,
     )
@@ -124,20 +165,54 @@ def _walk(plan: Plan, tables: LabTables, packet: _Packet) -> Iterator[Walk]:
     elif not entry.next_hops:
         yield packet.ends(f"{node.name} discards packets to {target} (blackhole route {entry.prefix})")
     for next_hop in entry.next_hops if entry is not None else ():
-        owner = plan.owner(next_hop, node.name)
-        if owner is None:
-            yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
-        else:
-            yield from _walk(plan, tables, _passed_on(packet, node, next_hop, plan.node(owner)))
+        yield from _sent_to(plan, tables, packet, next_hop)
 
 
-def _passed_on(packet: _Packet, node: NodePlan, next_hop: Address, to: NodePlan) -> _Packet:
-    """A packet as it enters the node that another one sent it to."""
+def _sent_to(plan: Plan, tables: LabTables, packet: _Packet, next_hop: Address) -> Iterator[Walk]:
+    """The walks of a packet that the node at which it is sends to a next hop."""
+    node = plan.node(packet.crossings[-1].node)
+    owner = plan.owner(next_hop, node.name)
+    if owner is None:
+        yield packet.ends(f"nobody answers for {next_hop} at {node.name}")
+        return
     leaves_by = _leaves_by(node, next_hop)
-    sent = _translated(packet, node, leaves_by)
+    rule = _marking_rule(packet, node, leaves_by)
+    too_large = _too_large(packet, node, leaves_by)
+    if rule is not None and rule.dscp is None:
+        yield packet.ends(f"{node.name} drops packets marked {dscp_text(packet.dscp)} ({rule.source})")
+    elif too_large:
+        yield packet.ends(too_large)
+    else:
+        marked = replace(packet, dscp=packet.dscp if rule is None or rule.dscp is None else rule.dscp)
+        yield from _walk(plan, tables, _passed_on(plan, marked, leaves_by, (next_hop, plan.node(owner))))
+
+
+def _marking_rule(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> MarkingRule | None:
+    """The rule that decides over the mark of a packet that a node forwards, before it translates the source."""
+    entered, header = packet.crossings[-1].entered, packet.header()
+    if entered is None or header is None or not leaves_by:
+        return None
+    return first_match(node.marking, header, enters_by=entered.interface, leaves_by=leaves_by[0])
+
+
+def _too_large(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> str:
+    """Why a router does not forward a packet because of its size."""
+    if len(packet.crossings) == 1 or not leaves_by:
+        return ""
+    return stopped_by_size(node, leaves_by[0], packet.packet_bytes, packet.protocol)
+
+
+def _passed_on(plan: Plan, packet: _Packet, leaves_by: list[str], to: tuple[Address, NodePlan]) -> _Packet:
+    """A packet as it enters the node that another one sent it to, at an address of it."""
+    next_hop, receiver = to
+    sent = _translated(packet, plan.node(packet.crossings[-1].node), leaves_by)
     *before, at = sent.crossings
     left = replace(at, left=sent.seen(leaves_by[0]) if leaves_by else None)
-    entered = Crossing(node=to.name, entered=sent.seen(_interface_of(to, next_hop)))
+    enters_by = _interface_of(receiver, next_hop)
+    lines = lines_between(plan, (at.node, leaves_by[0]), (receiver.name, enters_by)) if leaves_by else ()
+    for line in lines:
+        sent = replace(sent, dscp=line.remark.of(sent.dscp) if line.remark is not None else sent.dscp)
+    entered = Crossing(node=receiver.name, entered=sent.seen(enters_by))
     return replace(sent, crossings=(*before, left, entered))
 
 
@@ -214,6 +289,9 @@ def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
         name = flow.source if source_address is None else flow.destination
         says = f"{name} has no {flow.family.value} address"
         return FlowResult(flow=flow, sent=False, arrived=False, answered=False, stopped=says)
+    refused = refused_by_sender(source, flow.packet_bytes)
+    if refused:
+        return FlowResult(flow=flow, sent=False, arrived=False, answered=False, stopped=refused)
     forward, backward = _first_that_fails(plan, tables, flow, source_address, target_address)
     arrived = not forward.stopped
     return FlowResult(
@@ -229,11 +307,11 @@ def predict_flow(plan: Plan, tables: LabTables, flow: Flow) -> FlowResult:
 
 def _first_that_fails(plan: Plan, tables: LabTables, flow: Flow, source: Address, target: Address) -> tuple[Walk, Walk]:
     """A way there that fails; else one there and back that does; else the first."""
-    there = walks(plan, tables, flow.source, target, flow.dscp)
+    there = walks(plan, tables, flow.source, target, flow)
     lost = next((walk for walk in there if walk.stopped), None)
     if lost is not None:
         return lost, Walk()
-    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source, target)]
+    both = [(walk, back) for walk in there for back in answer_walks(plan, tables, walk, source, target, flow=flow)]
     return next((ways for ways in both if ways[1].stopped), both[0])
 
 

@@ -22,8 +22,8 @@ from lab.load.places import (
     vrfs,
 )
 from lab.load.scalars import did_you_mean
-from lab.plan.naming import MICROSOFT_CORE, REFLECTOR, gateways, microsoft_edge
-from lab.topology import Distribution, Link, RoutingDomain
+from lab.plan.naming import MICROSOFT_CORE, REFLECTOR, gateways, microsoft_edge, of_circuit, provider_switch
+from lab.topology import ConnectivityModel, Distribution, Link, RoutingDomain
 
 Families = frozenset[Family]
 ALL_FAMILIES = frozenset(Family)
@@ -37,6 +37,7 @@ class Names:
     `networks` holds the families of each network. Where a value is wrong, all families are taken to be there, so that
     one mistake does not make another. `pairs` are the pairs of routers with BGP sessions, and their families. `vrfs`
     are those of a provider's edges, and the edge of each; `in_core` are the routers that hold the routes of all VPNs.
+    `links` are those of the circuits, `lines` the switches of providers that only carry frames.
     """
 
     customer_edges: tuple[str, ...] | None
@@ -47,6 +48,8 @@ class Names:
     pairs: Mapping[frozenset[str], Families]
     vrfs: Mapping[str, str]
     in_core: frozenset[str]
+    links: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     @property
     def edges(self) -> list[str] | None:
@@ -89,7 +92,16 @@ def names_of(reading: TopologyReading) -> Names:
         pairs=_pairs(reading, sites),
         vrfs=vrfs(reading),
         in_core=frozenset(one for pair in _inside_provider(reading) for one in pair) - vrfs(reading).keys(),
+        links=tuple(of_circuit(circuit.name, link) for circuit in circuit_places(reading) for link in LINKS),
+        lines=tuple(_lines(reading)),
     )
+
+
+def _lines(reading: TopologyReading) -> Iterator[str]:
+    exchange = reading.part("connectivity_model") is ConnectivityModel.CLOUD_EXCHANGE
+    for circuit in circuit_places(reading):
+        if reading.part(*circuit.path, "provider", "service") == "layer2":
+            yield from dict.fromkeys(provider_switch(circuit.name, link, exchange=exchange) for link in Link)
 
 
 def _behind(reading: TopologyReading) -> Iterator[str]:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from lab.bgp import Prefix
+from lab.errors import LabBroken
 from lab.marking import MarkingRule, Remark
 from lab.node import nft
 from lab.packets import Protocol
+from lab.plan import NodePlan
 
 _TABLE = "erlab_marking"
 _FIELD = {4: "ip", 6: "ip6"}
@@ -16,16 +18,26 @@ _ADDRESS_FAMILY = {4: "ipv4", 6: "ipv6"}
 _PROTOCOL = {Protocol.ICMP: "{ icmp, ipv6-icmp }", Protocol.UDP: "udp", Protocol.TCP: "tcp"}
 
 
+def check_program(nodes: Iterable[NodePlan]) -> None:
+    """Raise LabBroken where a node rewrites marks and nft is not installed."""
+    names = [node.name for node in nodes if node.marking]
+    if names and not nft.is_installed():
+        raise LabBroken(
+            f"{', '.join(names)} rewrites marks, which takes the program nft, and it is not installed: "
+            "install the package nftables"
+        )
+
+
 def configure(name: str, marking: Iterable[MarkingRule]) -> None:
     """Let the kernel mark what it forwards as the rules of the node `name` say. The caller is in its namespace."""
     rules = tuple(marking)
     if rules:
-        nft.load(ruleset(rules), f"the marking of {name}")
+        nft.write(ruleset(rules), f"the marking of {name}")
 
 
 def change(name: str, marking: Iterable[MarkingRule]) -> None:
     """The same in a running node: the rules take the place of all that it had, between two packets."""
-    nft.load(ruleset(tuple(marking)), f"the marking of {name}")
+    nft.write(ruleset(tuple(marking)), f"the marking of {name}")
 
 
 def ruleset(marking: Iterable[MarkingRule]) -> str:

@@ -1,4 +1,4 @@
-"""Source address translation in a router's own network namespace, by nftables (docs/decisions/0017-source-nat.md)."""
+"""Source address translation in a router's own network namespace, by the program nft."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Interface, IPv4Network, collapse_addresses
 
 from lab.bgp import Prefix
+from lab.errors import LabBroken
 from lab.node import nft
 from lab.plan import NodePlan
+
+
+def check_program(nodes: Iterable[NodePlan]) -> None:
+    """Raise LabBroken where a node translates addresses and nft is not installed."""
+    translating = [node.name for node in nodes if node.nat]
+    if translating and not nft.is_installed():
+        raise LabBroken(
+            f"{', '.join(translating)} translates addresses, which takes the program nft, and it is not installed: "
+            "install the package nftables"
+        )
 
 
 def configure(node: NodePlan) -> None:
     """Let the kernel translate as a node's plan says. The caller is in the node's namespace."""
     if node.nat:
-        nft.load(ruleset(node), f"the translation of {node.name}")
+        nft.write(ruleset(node), f"the translation of {node.name}")
 
 
 def ruleset(node: NodePlan) -> str:

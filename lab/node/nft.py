@@ -1,4 +1,4 @@
-"""The program nft, which gives the kernel rules in the network namespace that the calling thread is in.
+"""The program nft, which writes tables of rules into the network namespace that the caller is in.
 
 Why the program and not netlink: docs/decisions/0017-source-nat.md.
 """
@@ -8,37 +8,26 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 
 from lab.errors import LabBroken
-from lab.plan import NodePlan
 
 _PLACES = "/usr/sbin:/sbin:/usr/local/sbin"
 """Where nft is on systems whose users do not have these directories in their PATH."""
 _DEADLINE_S = 10.0
 
 
-def check_program(nodes: Iterable[NodePlan]) -> None:
-    """Raise LabBroken where nodes translate addresses or rewrite marks, and nft is not installed."""
-    needing: dict[str, list[str]] = {}
-    for node in nodes:
-        for does, rules in (("translates addresses", node.nat), ("rewrites marks", node.marking)):
-            if rules:
-                needing.setdefault(does, []).append(node.name)
-    if needing and _program() is None:
-        does_what = "; ".join(f"{', '.join(names)} {does}" for does, names in needing.items())
-        raise LabBroken(
-            f"{does_what}, which takes the program nft, and it is not installed: install the package nftables"
-        )
+def is_installed() -> bool:
+    """Whether there is a program nft."""
+    return _program() is not None
 
 
-def load(rules: str, what: str) -> None:
-    """Load rules in the language of nft(8), all or none. Raises LabBroken, which says `what` they were to make."""
+def write(ruleset: str, what: str) -> None:
+    """Let the kernel do what a text in the language of nft(8) says. Raises LabBroken, which names `what`."""
     program = _program()
     if program is None:
-        raise LabBroken("the program nft is gone")
+        raise LabBroken(f"the program nft is gone: there is nothing to make {what} with")
     done = subprocess.run(  # noqa: S603
-        [program, "-f", "-"], input=rules, capture_output=True, text=True, timeout=_DEADLINE_S, check=False
+        [program, "-f", "-"], input=ruleset, capture_output=True, text=True, timeout=_DEADLINE_S, check=False
     )
     if done.returncode != 0:
         raise LabBroken(f"nft could not make {what}: {done.stderr.strip()}")

@@ -55,7 +55,7 @@ from lab.messages import (
     SessionReset,
 )
 from lab.netlink import LinkEvent, LinkMonitor, Netlink
-from lab.node import bfd, interfaces, marking, nat, queues, speaker
+from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -82,6 +82,7 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
             nat.configure(node)
             marking.configure(node.name, node.marking)
             queues.configure(node)
+            packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return
@@ -117,9 +118,13 @@ def _stopping() -> Iterator[None]:
 
 
 class _Carriers:
-    """Which interfaces can carry packets. A sub-interface cannot while its port does not, whenever it is told so."""
+    """Which interfaces with addresses can carry packets.
+
+    A sub-interface cannot while its port does not: it is not waited for until the kernel says so of it, too.
+    """
 
     def __init__(self, node: NodePlan) -> None:
+        self._routed = [one.name for one in node.interfaces if one.addresses]
         self._port = {
             one.name: one.vlan.port.interface if one.vlan and one.vlan.port.node == node.name else ""
             for one in node.interfaces
@@ -131,8 +136,8 @@ class _Carriers:
         if told.interface not in self._up:
             return []
         self._up[told.interface] = told.up
-        above = [name for name, port in self._port.items() if port == told.interface]
-        return [LinkChanged(interface=name, up=self._carries(name)) for name in (told.interface, *above)]
+        touched = [name for name in self._routed if told.interface in (name, self._port[name])]
+        return [LinkChanged(interface=name, up=self._carries(name)) for name in touched]
 
     def _carries(self, name: str) -> bool:
         return self._up[name] and self._up.get(self._port[name], True)
@@ -387,7 +392,7 @@ class _Program:
             self._report()
 
     def _report(self) -> None:
-        reports = []
+        reports, counts = [], self._router.route_counts()
         for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
             sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
             report = SessionReport(
@@ -399,6 +404,8 @@ class _Program:
                 updates_received=received,
                 why_down=why_down,
                 bfd=self._router.bfd(name),
+                routes_in=counts[name][0],
+                routes_out=counts[name][1],
             )
             if report != self._told.get(name):
                 self._told[name] = report

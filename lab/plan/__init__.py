@@ -30,6 +30,7 @@ from lab.bgp import (
     within,
 )
 from lab.marking import MarkingRule, Remark
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
 from lab.shaping import UNIMPAIRED, Impairment, Queues
 from lab.topology import Secret
@@ -239,7 +240,7 @@ class NodePlan:
 
     Of several translations at one interface the first is in force; an interface has one source filter at most. The
     first rule of `marking` that takes a packet decides over its mark, with the addresses that it has inside of the
-    node's translations.
+    node's translations. Without a packet limit of its own a router forwards what its interfaces carry.
     """
 
     name: str
@@ -251,6 +252,7 @@ class NodePlan:
     source_filters: tuple[SourceFilter, ...] = ()
     marking: tuple[MarkingRule, ...] = ()
     queues: tuple[Queues, ...] = ()
+    packet_limit: PacketLimit | None = None
 
     @property
     def is_switch(self) -> bool:
@@ -408,6 +410,16 @@ class Plan:
         return tuple(found)
 
     @cached_property
+    def lines(self) -> dict[tuple[Endpoint, Endpoint], tuple[CrossConnect, ...]]:
+        """The cross connects between two sub-interfaces that have some between them, in order from the first."""
+        at = {
+            i.vlan: Endpoint(node=node.name, interface=i.name) for node in self.nodes for i in node.interfaces if i.vlan
+        }
+        joined = _Joined(self)
+        ways = {end: joined.by_lines(place) for place, end in at.items()}
+        return {(end, at[far]): lines for end, (far, lines) in ways.items() if lines and far in at}
+
+    @cached_property
     def _on_link(self) -> dict[str, frozenset[Endpoint]]:
         """For each node with addresses: what is on its links."""
         found: dict[str, set[Endpoint]] = {}
@@ -439,7 +451,7 @@ class _Joined:
 
     def __init__(self, plan: Plan) -> None:
         self._far_end = {wire.ends[i]: wire.ends[1 - i] for wire in plan.wires for i in (0, 1)}
-        self._crossed = {one.ends[i]: one.ends[1 - i] for one in plan.cross_connects for i in (0, 1)}
+        self._crossed = {one.ends[i]: (one, one.ends[1 - i]) for one in plan.cross_connects for i in (0, 1)}
         self._ports = {
             node.name: [Endpoint(node=node.name, interface=i.name) for i in node.interfaces]
             for node in plan.nodes
@@ -465,7 +477,15 @@ class _Joined:
             ports += self._tunnels.get(place.port, ())
         yield from (replace(place, port=port) for port in ports)
         if place in self._crossed:
-            yield self._crossed[place]
+            yield self._crossed[place][1]
+
+    def by_lines(self, place: Tagged) -> tuple[Tagged, tuple[CrossConnect, ...]]:
+        """Where frames from a place end behind a wire and the cross connects that follow, and these."""
+        lines: tuple[CrossConnect, ...] = ()
+        while (place := replace(place, port=self._far_end.get(place.port, place.port))) in self._crossed:
+            line, place = self._crossed[place]
+            lines += (line,)
+        return place, lines
 
 
 def _without_rules(node: NodePlan) -> NodePlan:

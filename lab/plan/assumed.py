@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from lab.bgp import AsPath, Community, Family, Prefix, Route, family_of, is_private_asn, within
+from lab.expectations import DscpExpectation, MtuExpectation, ReachabilityExpectation
 from lab.expressroute import assumptions
 from lab.expressroute.assumptions import ASSUMPTIONS, Assumption, Assumptions
 from lab.expressroute.communities import (
@@ -15,6 +16,7 @@ from lab.expressroute.communities import (
     REGIONS,
     microsoft_community,
 )
+from lab.expressroute.dscp import MICROSOFT_PEERING_DSCP
 from lab.expressroute.facts import MICROSOFT_ASN
 from lab.plan.microsoft_edge import Edge, edge_towards_customer
 from lab.policy import Change, Policy, evaluate
@@ -72,6 +74,36 @@ def _mattered(topology: Topology, assumed: Assumptions) -> Iterator[Assumption]:
         yield assumptions.GLOBAL_REACH_TO_GATEWAY
     if topology.azure.gateway_instances > 1:
         yield assumptions.EDGE_PATHS
+    yield from _of_packets(topology)
+
+
+def _of_packets(topology: Topology) -> Iterator[Assumption]:
+    """What packets depend on that the topology expects something of."""
+    if _sends_unlisted_marks(topology):
+        yield assumptions.UNLISTED_DSCP
+    if _asks_the_gateway_for_sizes(topology):
+        yield assumptions.GATEWAY_LIMIT
+        yield assumptions.GATEWAY_TOO_LARGE
+
+
+def _sends_unlisted_marks(topology: Topology) -> bool:
+    """Whether packets for a service are to be sent with a mark that Microsoft's table does not have."""
+    services = {one.network.name for one in topology.azure.services}
+    sent = set[int | None]()
+    for one in topology.expectations:
+        match one:
+            case DscpExpectation(destination=destination, sent=mark) if destination in services:
+                sent.add(mark)
+            case ReachabilityExpectation(destination=destination, dscp=mark) if destination in services:
+                sent.add(mark)
+    return not sent <= {None, *MICROSOFT_PEERING_DSCP}
+
+
+def _asks_the_gateway_for_sizes(topology: Topology) -> bool:
+    """Whether the size of packets from or to a VNet is expected."""
+    vnets = {one.network.name for one in topology.azure.vnets}
+    sizes = [one for one in topology.expectations if isinstance(one, MtuExpectation)]
+    return any(not vnets.isdisjoint((one.source, one.destination)) for one in sizes)
 
 
 def _private(topology: Topology) -> Iterator[Assumption]:

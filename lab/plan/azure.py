@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from lab.bgp import Family, Prefix
 from lab.expressroute.assumptions import Assumptions
-from lab.expressroute.facts import GATEWAY_ASN, MICROSOFT_ASN
+from lab.expressroute.facts import GATEWAY_ASN, GATEWAY_MOST_BYTES, MICROSOFT_ASN
 from lab.plan import Role
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import VNET_GATEWAY_HOST, VNET_HOST, host, link
 from lab.plan.draft import Draft, in_each_family
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH, edge_best_path
 from lab.plan.naming import MICROSOFT_CORE, gateways, microsoft_edge
+from lab.plan.packet_limits import PacketLimit, TooLarge
 from lab.policy import SessionRules
 from lab.topology import Circuit, EdgeBgp, GlobalReach, Link, Network, RoutingDomain, Topology
 
+_TCP, _UDP = 6, 17  # protocol numbers of IANA's
 NUMBER_IN_BLOCK = {Link.PRIMARY: 0, Link.SECONDARY: 1}
 
 
@@ -24,8 +26,11 @@ def plan_private(draft: Draft, topology: Topology) -> None:
         return
     prefixes = tuple(p for v in topology.azure.vnets for p in v.network.prefixes)
     instances = gateways(topology.azure.gateway_instances)
+    packet_limit = gateway_limit(Assumptions(topology.assumed))
     for gateway in instances:
         draft.router(gateway, Role.GATEWAY, GATEWAY_ASN, prefixes, EdgeBgp(best_path=GATEWAY_BEST_PATH))
+        if packet_limit is not None:
+            draft.limit(gateway, packet_limit)
     for gateway in instances:
         for circuit in circuits:
             for circuit_link in Link:
@@ -34,6 +39,18 @@ def plan_private(draft: Draft, topology: Topology) -> None:
         _attached(draft, vnet.network, instances, "VNet", f"vnet-{vnet.network.name}")
     for reach in topology.global_reach:
         _global_reach(draft, topology, reach)
+
+
+def gateway_limit(assumed: Assumptions) -> PacketLimit | None:
+    """The packets that a gateway forwards (expressroute-faqs.md, 2026-03-31); None where there is no limit."""
+    if assumed.gateway_packet_limit == "none":
+        return None
+    return PacketLimit(
+        most_bytes=GATEWAY_MOST_BYTES,
+        too_large=TooLarge(assumed.gateway_too_large),
+        protocols=(_TCP, _UDP) if assumed.gateway_packet_limit == "tcp_udp" else (),
+        forwards_fragments=assumed.gateway_forwards_fragments,
+    )
 
 
 def _gateway_link(draft: Draft, topology: Topology, circuit: Circuit, circuit_link: Link, gateway: str) -> None:

@@ -21,7 +21,7 @@ from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, in_each_family, with_paths
 from lab.plan.marking import marking_of_edge
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path, edge_bfd
-from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, to_microsoft, towards, vrf
+from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, provider_switch, to_microsoft, towards, vrf
 from lab.topology import (
     Bfd,
     Circuit,
@@ -91,10 +91,8 @@ class _Links:
 
     def _switch_ports(self, link: Link) -> tuple[Endpoint, Endpoint]:
         """The two ports of the provider's switch on a link."""
-        if self.topology.connectivity_model is ConnectivityModel.CLOUD_EXCHANGE:
-            switch, number = of_circuit(self.circuit.name, "exchange-fabric"), str(NUMBER[link])
-        else:
-            switch, number = of_circuit(self.circuit.name, f"line{NUMBER[link]}"), ""
+        exchange = self.topology.connectivity_model is ConnectivityModel.CLOUD_EXCHANGE
+        switch, number = provider_switch(self.circuit.name, link, exchange=exchange), NUMBER[link] if exchange else ""
         self.draft.switch(switch, Role.PROVIDER_SWITCH)
         return self.draft.port(switch, f"customer{number}"), self.draft.port(switch, f"microsoft{number}")
 

@@ -30,6 +30,7 @@ from lab.plan import (
 from lab.plan.addressing import FABRIC_LINKS, fabric_block, host, link, router_id
 from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.plan.naming import towards
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
 from lab.topology import EdgeBgp, Network, Secret
 
@@ -77,6 +78,7 @@ class Draft:
     _nat: dict[str, list[SourceNat]] = field(default_factory=lambda: defaultdict(list))
     _source_filters: dict[str, list[SourceFilter]] = field(default_factory=lambda: defaultdict(list))
     _marking: dict[str, list[MarkingRule]] = field(default_factory=lambda: defaultdict(list))
+    _packet_limits: dict[str, PacketLimit] = field(default_factory=dict)
     _wires: list[Wire] = field(default_factory=list)
     _cross_connects: list[CrossConnect] = field(default_factory=list)
     _overlays: list[Overlay] = field(default_factory=list)
@@ -225,6 +227,10 @@ class Draft:
         """Let a router rewrite the marks of what it forwards, where no rule that it was given before does."""
         self._marking[router] += rules
 
+    def limit(self, router: str, packet_limit: PacketLimit) -> None:
+        """Let a router forward packets up to a size only."""
+        self._packet_limits[router] = packet_limit
+
     # the whole
 
     def plan(self, name: str, fidelity: Iterable[str]) -> Plan:
@@ -238,6 +244,7 @@ class Draft:
                 static_routes=tuple(self._static_routes[router]),
                 nat=tuple(self._nat[router]),
                 source_filters=tuple(self._source_filters[router]),
+                packet_limit=self._packet_limits.get(router),
             )
             for index, (router, what) in enumerate(self._routers.items(), start=1)
         ]

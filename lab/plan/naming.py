@@ -39,6 +39,11 @@ def microsoft_edge(circuit: str, link: Link, domain: RoutingDomain) -> str:
     return device(circuit, link) + ("" if domain is RoutingDomain.PRIVATE else "-ms")
 
 
+def provider_switch(circuit: str, link: Link, *, exchange: bool) -> str:
+    """The switch of a provider that only carries frames: one for each link, or the one fabric of an exchange."""
+    return of_circuit(circuit, "exchange-fabric" if exchange else f"line{NUMBER[link]}")
+
+
 def to_microsoft(circuit: Circuit, link: Link, domain: RoutingDomain) -> str:
     """The interface towards a Microsoft edge."""
     return ("to-" if domain is RoutingDomain.PRIVATE else "ms-") + device(circuit.name, link)

@@ -14,6 +14,7 @@ from lab.errors import InputError, LabError, Mistake
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.messages import Status
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
 from lab.report.failover_json import failover_object
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
@@ -228,7 +229,17 @@ def _node(node: NodePlan) -> Object:
             for one in node.source_filters
         ],
         "marking": marking(node.marking),
+        "packet_limit": None if node.packet_limit is None else _packet_limit(node.packet_limit),
         "bgp": None if node.bgp is None else _bgp(node.bgp),
+    }
+
+
+def _packet_limit(limit: PacketLimit) -> Object:
+    return {
+        "most_bytes": limit.most_bytes,
+        "too_large": limit.too_large.value,
+        "protocols": list(limit.protocols),
+        "forwards_fragments": limit.forwards_fragments,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lab.expressroute.dscp import dscp_text
 from lab.plan import BfdPlan, BgpPlan, CrossConnect, NodePlan, Plan, SessionPlan, Tagged
+from lab.plan.packet_limits import PacketLimit
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
@@ -50,31 +51,9 @@ def _node(node: NodePlan) -> Iterator[str]:
     yield from _interfaces(node)
     for route in node.static_routes:
         yield f"  static route {route.prefix} via {route.next_hop}{f' metric {route.metric}' if route.metric else ''}"
-    yield from _packets(node)
+    yield from _forwarding(node)
     if node.bgp is not None:
         yield from _bgp(node.bgp)
-
-
-def _packets(node: NodePlan) -> Iterator[str]:
-    """What a node does to packets that it forwards."""
-    for nat in node.nat:
-        but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
-        yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
-    for one in node.source_filters:
-        yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
-    for rule in node.marking:
-        yield from hanging("  marks ", f"{rule} ({rule.source})" if rule.source else str(rule))
-    for queues in node.queues:
-        yield f"  queues at {queues.interface}: {rate_text(queues.rate_bps)}"
-        yield from unheaded([_class(one) for one in queues.classes], indent="    ")
-
-
-def _class(one: QueueClass) -> tuple[str, str, str, str]:
-    """A class of packets: its name, its marks, its rates, and what waits."""
-    marks = " ".join(map(dscp_text, one.dscps)) or "all other marks"
-    rate = rate_text(one.rate_bps)
-    shares = f"strict, {rate} at most" if one.strict else f"{rate}, up to {rate_text(one.ceil_bps)}"
-    return one.name, marks, shares, f"{one.limit_bytes} bytes wait"
 
 
 def _bgp(bgp: BgpPlan) -> Iterator[str]:
@@ -93,6 +72,36 @@ def _bgp(bgp: BgpPlan) -> Iterator[str]:
         yield f"  best path {' '.join(chosen)}"
     yield "  sessions"
     yield from _sessions(bgp.sessions)
+
+
+def _forwarding(node: NodePlan) -> Iterator[str]:
+    """What happens to what it forwards."""
+    for nat in node.nat:
+        but = f", but not of {', '.join(map(str, nat.exempt))}" if nat.exempt else ""
+        yield from hanging("  translates ", f"sources at {nat.interface} to {nat.pool}{but}")
+    for one in node.source_filters:
+        yield from hanging("  admits ", f"sources at {one.interface} in {', '.join(map(str, one.admitted))} alone")
+    for rule in node.marking:
+        yield from hanging("  marking ", f"{rule} ({rule.source})" if rule.source else str(rule))
+    if node.packet_limit is not None:
+        yield from hanging("  forwards ", _limit(node.packet_limit))
+    for queues in node.queues:
+        yield f"  queues at {queues.interface}: {rate_text(queues.rate_bps)}"
+        yield from unheaded([_class(one) for one in queues.classes], indent="    ")
+
+
+def _class(one: QueueClass) -> tuple[str, str, str, str]:
+    """A class of packets: its name, its marks, its rates, and what waits."""
+    marks = " ".join(map(dscp_text, one.dscps)) or "all other marks"
+    rate = rate_text(one.rate_bps)
+    shares = f"strict, {rate} at most" if one.strict else f"{rate}, up to {rate_text(one.ceil_bps)}"
+    return one.name, marks, shares, f"{one.limit_bytes} bytes wait"
+
+
+def _limit(limit: PacketLimit) -> str:
+    protocols = f" of IP protocols {' and '.join(map(str, limit.protocols))}" if limit.protocols else ""
+    but = "" if limit.forwards_fragments else ", and no fragments"
+    return f"packets{protocols} of at most {limit.most_bytes} bytes{but}; larger ones are {limit.too_large.value}"
 
 
 def _interfaces(node: NodePlan) -> Iterator[str]:

@@ -78,7 +78,7 @@ class _Making:
         netlink = Netlink()
         middles = [f"wire{index}", f"wire{index + 2}"]
         for number, (end, middle) in enumerate(zip(wire.ends, middles, strict=True)):
-            at_node = replace(link_end(self.plan, end, self.namespaces, trunks), segments=True)
+            at_node = replace(link_end(self.plan, end, self.namespaces, trunks), one_by_one=True)
             here = LinkEnd(name=middle, namespace=self.own, mtu_bytes=at_node.mtu_bytes + TAGS_BYTES)
             netlink.veth(at_node, here, index + 2 * number)
         netlink.commit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.channel import Channel, compile_messages
 from lab.netlink import LinkEnd, Netlink
@@ -61,7 +61,8 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
     for number, wire in enumerate(plan.wires):
         if wire.impaired:
             continue
-        one, other = (link_end(plan, end, namespaces, trunks) for end in wire.ends)
+        measured = any(plan.node(end.node).packet_limit is not None for end in wire.ends)
+        one, other = (replace(link_end(plan, end, namespaces, trunks), one_by_one=measured) for end in wire.ends)
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()

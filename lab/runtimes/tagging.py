@@ -158,7 +158,7 @@ class _Devices:
             for name in names:
                 netlink.enslave(name, bridge)
         if remark is not None:
-            nft.load(marking.line_ruleset(bridge, (names[0], names[1]), remark), f"the marking of {bridge}")
+            nft.write(marking.line_ruleset(bridge, (names[0], names[1]), remark), f"the marking of {bridge}")
 
     def _device(self, end: LinkEnd, place: Tagged) -> None:
         """Make the device of a place. The kernel starts and stops it with its port."""

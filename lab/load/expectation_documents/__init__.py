@@ -6,9 +6,13 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
+from lab.load.expectation_documents.dscp import DscpDocument
 from lab.load.expectation_documents.failovers import FailoverDocument
 from lab.load.expectation_documents.losses import LossDocument
+from lab.load.expectation_documents.mtu import MtuDocument
+from lab.load.expectation_documents.nat import TranslatedDocument
 from lab.load.expectation_documents.packets import ReachableDocument, UnreachableDocument
+from lab.load.expectation_documents.paths import PathDocument, SymmetricDocument
 from lab.load.expectation_documents.routes import RouteDocument
 from lab.load.expectation_documents.sessions import SessionDocument
 from lab.load.forms import Document, under
@@ -27,6 +31,13 @@ class ExpectDocument(Document):
     no_route: RouteDocument | None = Field(None, description="a router has no route with these attributes")
     reachable: ReachableDocument | None = Field(None, description="packets arrive and are answered")
     unreachable: UnreachableDocument | None = Field(None, description="packets do not arrive")
+    mtu: MtuDocument | None = Field(None, description="the largest packet that arrives has a size")
+    nat: TranslatedDocument | None = Field(
+        None, description="packets arrive with a source of a pool, and are answered through the same translation"
+    )
+    dscp: DscpDocument | None = Field(None, description="packets arrive with a mark, and these rewrote it on the way")
+    path: PathDocument | None = Field(None, description="packets cross these edges, there and back, on this link")
+    symmetric: SymmetricDocument | None = Field(None, description="packets come back by the nodes that they went by")
     failover: FailoverDocument | None = Field(None, description="a stream of packets outlives a fault")
     loss: LossDocument | None = Field(None, description="a stream loses little and is not late, beside a load")
 

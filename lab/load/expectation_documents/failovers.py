@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from lab.faults import FaultKind
 from lab.load import values
+from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import Document, FamilyName, Reference
 from lab.load.scalars import Wrong, choice, parsed, shown, whole
 from lab.load.shaping_documents import MILLISECONDS
@@ -77,12 +78,10 @@ class FaultDocument(Document):
         return self
 
 
-class FailoverDocument(Document):
-    """A stream of packets between two networks, across a fault."""
+class FailoverDocument(FamilyDocument):
+    """A stream of packets between two networks, both ways, across a fault."""
 
     when: FaultDocument = Field(description="what fails")
-    from_: Reference = Field(alias="from", description="the network at one end of the stream")
-    to: Reference = Field(description="the network at the other end; packets go both ways")
     family: FamilyName | None = Field(None, description="ipv4 or ipv6; the first that both ends have if left out")
     outage_under: DURATION = Field(
         description="how long packets may not get through, in each direction, every time and uncertainty included"

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from lab.load import values
 from lab.load.expectation_documents.failovers import DURATION
-from lab.load.forms import Document, FamilyName, OneOrMore, Reference
+from lab.load.expectation_documents.packets import FamilyDocument
+from lab.load.forms import Document, OneOrMore, Reference
 from lab.load.scalars import whole
 from lab.load.shaping_documents import MILLISECONDS, PERCENT, RATE
 from lab.streams import LARGEST_BYTES, SMALLEST_BYTES
@@ -33,12 +34,9 @@ class LoadDocument(Document):
     )
 
 
-class LossDocument(Document):
+class LossDocument(FamilyDocument):
     """A stream, the load beside it, and what it may lose."""
 
-    from_: Reference = Field(alias="from", description="the network that it leaves")
-    to: Reference = Field(description="the network that it is for")
-    family: FamilyName | None = Field(None, description="ipv4 or ipv6; every one that all ends have if left out")
     dscp: Annotated[int, values.DSCP] = Field(0, description="its DSCP: ef, af41 ... or 0 to 63")
     rate: RATE = Field(description="its rate, IP headers included, such as 2 Mbps")
     packet_bytes: _PacketBytes = Field(VOICE_BYTES, description="the size of its IP packets; 200 if left out")

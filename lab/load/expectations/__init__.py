@@ -8,7 +8,7 @@ from typing import Any
 from lab.errors import Mistake
 from lab.expectations import Expectation
 from lab.load.expectation_documents import ExpectDocument
-from lab.load.expectations import failovers, losses, packets, routes, sessions
+from lab.load.expectations import dscp, failovers, losses, mtu, nat, packets, paths, routes, sessions
 from lab.load.expectations.kind import Kind, Path
 from lab.load.names import Names
 from lab.load.source import SourceFile
@@ -19,6 +19,11 @@ KINDS: Mapping[str, Kind[Any]] = {
     "no_route": routes.KIND,
     "reachable": packets.KIND,
     "unreachable": packets.KIND,
+    "mtu": mtu.KIND,
+    "nat": nat.KIND,
+    "dscp": dscp.KIND,
+    "path": paths.PATH,
+    "symmetric": paths.SYMMETRIC,
     "failover": failovers.KIND,
     "loss": losses.KIND,
 }

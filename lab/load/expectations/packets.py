@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
-from lab.bgp import Family
 from lab.errors import Mistake
 from lab.expectations import ReachabilityExpectation
-from lab.load.expectation_documents.packets import PacketsDocument, ReachableDocument, UnreachableDocument
+from lab.load.expectation_documents.packets import (
+    EndsDocument,
+    FamilyDocument,
+    PacketsDocument,
+    ReachableDocument,
+    UnreachableDocument,
+)
 from lab.load.expectations.kind import Kind, Path, families_text
 from lab.load.names import Names, unknown
 from lab.load.source import SourceFile
 
 
-class Ends(Protocol):
-    """Packets from the host of one network to that of another."""
-
-    from_: str
-    to: str
-    family: Family | None
+def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+    yield from check_ends(item, path, names, source)
+    yield from _on_the_way(item, path, names, source)
 
 
-def check_ends(item: Ends, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
-    """Both networks exist, are two, and have a family of addresses in common."""
+def check_ends(item: EndsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
+    """Both ends are networks, two of them, and have a family in common: that of the document, where it has one."""
     ends = ((item.from_, "from"), (item.to, "to"))
     missing = False
     for name, key in ends:
@@ -35,16 +36,12 @@ def check_ends(item: Ends, path: Path, names: Names, source: SourceFile) -> Iter
         yield source.mistake((*path, "to"), f"to: {item.to} is where the packets come from", "another network")
     elif names.networks is not None and not missing:
         common = names.networks[item.from_] & names.networks[item.to]
+        family = item.family if isinstance(item, FamilyDocument) else None
         if not common:
             yield source.mistake(path, f"{item.from_} and {item.to} have no address family in common")
-        elif item.family is not None and item.family not in common:
-            what = f"family: {item.from_} and {item.to} have no {item.family.value} in common"
+        elif family is not None and family not in common:
+            what = f"family: {item.from_} and {item.to} have no {family.value} in common"
             yield source.mistake((*path, "family"), what, families_text(common))
-
-
-def _check(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
-    yield from check_ends(item, path, names, source)
-    yield from _on_the_way(item, path, names, source)
 
 
 def _on_the_way(item: PacketsDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
@@ -71,6 +68,8 @@ def _convert(asked: PacketsDocument, key: str, where: str) -> ReachabilityExpect
         reachable=key == "reachable",
         source_in=asked.source_in if isinstance(asked, ReachableDocument) else None,
         stopped_at=asked.stopped_at if isinstance(asked, UnreachableDocument) else None,
+        protocol=asked.protocol,
+        port=asked.port or 0,
     )
 
 
