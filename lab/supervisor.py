@@ -26,6 +26,7 @@ from lab.logs import Logs
 from lab.messages import (
     Applied,
     Apply,
+    AskAll,
     AwaitConvergence,
     Broken,
     Build,
@@ -278,7 +279,7 @@ class Supervisor:
                 self._news = True
             case ReadTables():
                 client.send(self._tables(plan))
-            case Probe():
+            case Probe() | AskAll():
                 self._prober.ask_for(client, message)
             case Explain(router=router):
                 client.send(self._ask_routers({router: message}, Explained)[0])
