@@ -212,6 +212,19 @@ CONTROLS = {
         cause="FIB: the kernel of ce1 sends 10.100.0.0/16 to ce2, where msee1 was predicted",
         holds=(*SESSIONS, "reachable: {from: hub, to: hq, via: [msee1, ce1]}", *ANY_WAY),
     ),
+    "mtu, another router lets less pass": Control(
+        commands=(("msee1", nft("meta nfproto ipv4 ip length > 1300 drop")),),
+        fails="mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw, family: ipv4}",
+        cause="packet: ipv4: 1301 bytes ended at msee1, though by the plan gw drops silently what has more than 1400 "
+        "bytes: entered msee1 by to-ce1 and did not leave it",
+        holds=(*SESSIONS, "mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw, family: ipv6}", *ANY_WAY),
+    ),
+    "mtu, IPv6, the limit is taken away behind the lab's back": Control(
+        commands=(("gw", "nft delete table inet erlab-limit"),),
+        fails="mtu: {from: hub, to: hq, bytes: 1400, limited_by: gw, family: ipv6}",
+        cause="packet: ipv6: 1500 bytes crossed gw, though by its plan gw drops silently what has more than 1400 bytes",
+        holds=(*SESSIONS, "mtu: {from: hq, to: branch, bytes: 1500, limited_by: hq}", *ANY_WAY),
+    ),
     "reachable by TCP, its port dropped on the way": Control(
         commands=(("msee1", nft("meta nfproto ipv4 tcp dport 443 drop")),),
         fails="reachable: {from: hq, to: hub, protocol: tcp, port: 443, family: ipv4}",
