@@ -29,7 +29,8 @@ class Answer:
     """One flow: its fate, the marks on arrival and of its answer, and what the model says of that.
 
     The marks are None where there was nothing to have one. `stopped` says where and why it ended, as it was seen of it
-    or of the first mark between the two hosts. `expected` is None where there is no prediction.
+    or of the first mark between the two hosts. `expected` is None where there is no prediction; where nobody looks at
+    marks it is that of another mark between the two.
     """
 
     flow: Flow
@@ -47,7 +48,14 @@ class Answer:
             return True
         if self.expected.answered != (self.fate is Fate.ANSWERED):
             return False
-        return self.arrived is None or self.expected.dscp in (None, self.arrived)
+        return self.arrived is None or self.expected_mark in (None, self.arrived)
+
+    @property
+    def expected_mark(self) -> int | None:
+        """The mark that it has to arrive with; None where it does not arrive, or there is no prediction."""
+        if self.expected is None or not self.expected.arrived:
+            return None
+        return self.expected.dscp if self.expected.flow == self.flow else self.flow.dscp
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,9 @@ class _Asking:
     def ask(self, deadline_s: float, *, again: bool) -> None:
         """Send everything, and wait for what is missing; with `again` that is sent again meanwhile."""
         end = time.monotonic() + deadline_s
-        self._at_once = _SENT_AT_ONCE if again else 1  # whoever counts the lost wants the times of packets by themselves
+        self._at_once = (
+            _SENT_AT_ONCE if again else 1
+        )  # whoever counts the lost wants the times of packets by themselves
         self._send(self._asked)
         resend_at = time.monotonic() + RETRY_S
         while time.monotonic() < end and (missing := [one for one in self._asked if not one.settled]):

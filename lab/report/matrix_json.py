@@ -33,7 +33,7 @@ def _answer(one: Answer) -> Object:
         if one.expected is None
         else {
             "answered": one.expected.answered,
-            "dscp_arrived": one.expected.dscp,
+            "dscp_arrived": one.expected_mark,
             "stopped": one.expected.stopped or None,
         },
         "as_expected": one.as_expected,
