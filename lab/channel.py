@@ -70,17 +70,24 @@ class Channel:
 
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send a message, and file descriptors with it. Raises ChannelClosed."""
-        line = json.dumps({"kind": type(message).__name__, "body": plain(message)}, separators=(",", ":")) + "\n"
-        data = line.encode()
+        line = json.dumps({"kind": type(message).__name__, "body": plain(message)}, separators=(",", ":"))
+        self.send_line(line.encode(), fds)
+
+    def send_line(self, line: bytes, fds: Sequence[int] = ()) -> None:
+        """Send a message as it came by `receive_lines`. Raises ChannelClosed."""
         try:
             for start in range(0, len(fds), _MAXIMUM_FDS):
                 socket.send_fds(self._socket, [b" "], fds[start : start + _MAXIMUM_FDS])
-            self._socket.sendall(data)
+            self._socket.sendall(line + b"\n")
         except (BrokenPipeError, ConnectionResetError):
             raise ChannelClosed(f"{self._far_end} is gone") from None
 
     def receive(self) -> list[Message]:
         """The messages that have arrived; waits where there are none. Raises ChannelClosed and NotAMessage."""
+        return [self.read(line) for line in self.receive_lines()]
+
+    def receive_lines(self) -> list[bytes]:
+        """The messages that have arrived, unread; waits where there are none. Raises ChannelClosed and NotAMessage."""
         try:
             data, fds, _, _ = socket.recv_fds(self._socket, 1 << 18, _MAXIMUM_FDS)
         except ConnectionResetError:
@@ -89,12 +96,18 @@ class Channel:
         if not data:
             raise ChannelClosed(f"{self._far_end} is gone")
         self._received += data
+        if b"\n" not in data:
+            if len(self._received) > _MAXIMUM_LINE_BYTES:
+                raise NotAMessage(f"{self._far_end} sent a line without an end")
+            return []
         *lines, rest = self._received.split(b"\n")
         self._received = bytearray(rest)
-        if len(rest) > _MAXIMUM_LINE_BYTES:
-            raise NotAMessage(f"{self._far_end} sent a line without an end")
+        return [bytes(line) for line in lines]
+
+    def read(self, line: bytes) -> Message:
+        """The message of a line. Raises NotAMessage."""
         try:
-            return [_message(line) for line in lines]
+            return _message(line)
         except Exception as problem:  # whatever the far end wrote, and no fault of this one
             raise NotAMessage(f"{self._far_end} sent what is no message: {problem!r}") from problem
 
@@ -121,7 +134,7 @@ class Channel:
                     return one
 
 
-def _message(line: bytes | bytearray) -> Message:
+def _message(line: bytes) -> Message:
     content = json.loads(line)
     kind = KINDS[content["kind"]]
     message: Message = typed(kind, content["body"])

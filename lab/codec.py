@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -24,15 +25,19 @@ from lab.plan import InterfaceAddress
 Value = TypeVar("Value")
 
 
+_address = lru_cache(maxsize=1 << 16)(ip_address)
+"""The address of a text; in answers to probes the same few come over and over."""
+
+
 def _converter() -> Converter:
     converter = Converter(detailed_validation=False)
-    converter.register_structure_hook(Address, lambda text, _: ip_address(text))
+    converter.register_structure_hook(Address, lambda text, _: _address(text))
     converter.register_structure_hook(Prefix, lambda text, _: ip_network(text))
     converter.register_structure_hook(InterfaceAddress, lambda text, _: ip_interface(text))
-    converter.register_structure_hook(Source, lambda text, _: ip_network(text) if "/" in text else ip_address(text))
+    converter.register_structure_hook(Source, lambda text, _: ip_network(text) if "/" in text else _address(text))
     for union in (Address, Prefix, InterfaceAddress, Source):
         converter.register_unstructure_hook(union, str)
-    converter.register_structure_hook(Address | None, lambda text, _: None if text is None else ip_address(text))
+    converter.register_structure_hook(Address | None, lambda text, _: None if text is None else _address(text))
     # which of the three it is does not show in their texts, and cattrs loses it inside of unions
     converter.register_structure_hook_func(lambda kind: kind is AnyCommunity, lambda text, _: text)
     converter.register_structure_hook(Nlri, lambda text, _: parse_nlri(text))

@@ -3,7 +3,7 @@
 link_down: primary                          the carrier of a link is lost
 silent_loss: ce1 - msee1                    frames vanish in both directions and the carrier stays
 silent_loss: {link: primary, towards: msee1}
-in one direction only
+                                            in one direction only
 session_reset: ce1 - msee1                  the first one's NOTIFICATION: Cease, Administrative Reset (RFC 4486 §4)
 maintenance: primary                        of Microsoft's edge: it prepends first, then ends its sessions
 peering_disabled: private                   Microsoft closes the peering's sessions of both links

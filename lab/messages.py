@@ -68,11 +68,16 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`."""
+    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`.
+
+    With `again` a packet that is neither answered nor refused is sent again meanwhile: what is asked is whether there
+    is a way, and not how many packets are lost on it.
+    """
 
     flows: tuple[Flow, ...]
     deadline_s: float
     count: int = 1
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

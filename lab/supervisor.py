@@ -45,7 +45,6 @@ from lab.messages import (
     NodeReport,
     Observe,
     Probe,
-    Probed,
     ReadFibs,
     ReadRouterTables,
     ReadStatus,
@@ -61,9 +60,9 @@ from lab.messages import (
 )
 from lab.node import marking, nat, packet_limits
 from lab.plan import Plan, Role
+from lab.prober import Prober
 from lab.processes import how_it_ended
 from lab.runtimes import netns, tagging
-from lab.runtimes.namespaces import start_part
 from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 10.0
@@ -115,9 +114,10 @@ class Supervisor:
         self._established_s: float | None = None
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
-        self._prober, self._prober_pid = _start_prober(logs)
-        self._parts = {self._prober_pid: "prober"}
+        self._prober = Prober(logs)
+        self._parts = {self._prober.pid: "prober"}
         netns.warm_up()
+        self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)
         self._add_client(client)
         if control is not None:
             self._selector.register(control, selectors.EVENT_READ, self._accept)
@@ -180,6 +180,7 @@ class Supervisor:
     def _drop(self, client: Channel) -> None:
         """Forget a client that is gone; the lab ends with it where nobody could use it any more."""
         self._selector.unregister(client)
+        self._prober.forget(client)
         client.close()
         self._waits = [wait for wait in self._waits if wait.client is not client]
         if client is self._starter and (self._control is None or self._plan is None):
@@ -213,6 +214,17 @@ class Supervisor:
             if self._broken is None:
                 self._break(f"the router process of {name} closed its channel", name)
 
+    def _from_prober(self) -> None:
+        if not self._prober.channel.wait(0):
+            return  # a request of the same turn has read it already
+        try:
+            self._prober.hear()
+        except ChannelClosed:
+            self._selector.unregister(self._prober.channel)
+            _await_end(self._prober.pid)
+            self._reap()
+            self._break("the prober closed its channel", "prober")
+
     def _hear(self, name: str, report: NodeReport) -> None:
         if self._convergence is not None:
             self._changes += self._convergence.hear(name, report)
@@ -238,8 +250,8 @@ class Supervisor:
         """A part of the lab died: from now on every question is answered with the reason."""
         if self._broken is None:
             self._broken = Broken(reason=reason, log=self._logs.tail(node))
-        for wait in self._waits:
-            _tell(wait.client, self._broken)
+        for client in (*(wait.client for wait in self._waits), *self._prober.waiting()):
+            _tell(client, self._broken)
         self._waits.clear()
 
     # requests
@@ -267,8 +279,7 @@ class Supervisor:
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
-                _tell(self._prober, message)
-                client.send(self._hear_prober(Probed, message.deadline_s + ANSWER_DEADLINE_S))
+                self._prober.ask_for(client, message)
             case Explain(router=router):
                 client.send(self._ask_routers({router: message}, Explained)[0])
             case Apply(plan=new):
@@ -300,7 +311,7 @@ class Supervisor:
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
         netns.configure_here(others, self._namespaces)
         visible = [node for node in plan.nodes if not node.is_switch]
-        self._prober.send(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
+        self._prober.observe(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
     def _carry_tags(self, plan: Plan) -> None:
         self._fidelity = (_runtime_fidelity(), *packet_limits.fidelity(plan.nodes))
@@ -353,26 +364,13 @@ class Supervisor:
                     self._from_router(name)
         return [router.answer for router in asked.values() if isinstance(router.answer, answer)]
 
-    def _hear_prober(self, answer: type[Answer], deadline_s: float) -> Answer:
-        """The prober's answer. A late one breaks the lab: it would be taken for the answer to the next question."""
-        try:
-            return self._prober.expect(answer, deadline_s=deadline_s)
-        except LabBroken as problem:
-            if isinstance(problem, ChannelClosed):
-                _await_end(self._prober_pid)
-            self._reap()
-            self._break(str(problem), "prober")
-            raise
-
     def _tables(self, plan: Plan) -> Tables:
         names = [node.name for node in plan.routers]
         changes = self._changes
         self._refuse_late_routers(names)
-        _tell(self._prober, ReadFibs())
-        try:
-            routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
-        finally:  # or the next one to ask the prober would get this answer
-            found = self._hear_prober(Fibs, ANSWER_DEADLINE_S).fibs
+        asked = self._prober.ask(ReadFibs())
+        routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
+        found = self._prober.await_answer(asked, Fibs, ANSWER_DEADLINE_S).fibs
         # The kernels were read at another time than the routers: a change in between has to be heard of.
         self._ask_routers(dict.fromkeys(names, ReportChanges()), ChangesReported)
         fibs = {fib.router: fib.entries for fib in found}
@@ -438,21 +436,6 @@ def _await_end(pid: int) -> None:
 
 def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
     return lambda: handler(name)
-
-
-def _start_prober(logs: Logs) -> tuple[Channel, int]:
-    """Fork the prober now, so that scapy is imported while the command still reads its files."""
-    ours, theirs = socket.socketpair()
-
-    def run_prober() -> None:
-        ours.close()
-        from lab.probes import run
-
-        run(Channel(theirs, "the supervisor"))
-
-    pid = start_part("prober", logs.open("prober"), run_prober)
-    theirs.close()
-    return Channel(ours, "the prober"), pid
 
 
 def _runtime_fidelity() -> str:

@@ -61,6 +61,7 @@ RULE_KEYS = {
     "ER041": "peerings.microsoft.nat.pool, peerings.microsoft.nat.primary, peerings.microsoft.nat.secondary",
     "ER042": "azure.services.NAME.prefixes",
     "ER043": "azure.region, circuit.sku, circuit.peering_location",
+    "ER044": "expect.mtu.bytes",
 }
 """The keys that each rule is about."""
 

@@ -45,9 +45,7 @@ def _modelled(expectation: MtuExpectation, family: Family, case: Case) -> str:
     at, how = measured.limit
     arrived_bytes, way = measured.largest.arrived_bytes, measured.smallest.forward if measured.smallest else ()
     if arrived_bytes == expectation.packet_bytes:
-        return (
-            f"on the way {' '.join(way)} it is {at} that limits them, not {' or '.join(expectation.limited_by)}: {how}"
-        )
+        return f"it is {at} on the way {' '.join(way)}, not {' or '.join(expectation.limited_by)}: {how}"
     if arrived_bytes < expectation.packet_bytes:
         return how
     return f"nothing on the way {' '.join(way)} stops {expectation.packet_bytes + 1} bytes; {how}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import dscp, mtu, nat, reachability, routes, sessions
+from lab.checks import dscp, mtu, nat, paths, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
@@ -13,9 +13,11 @@ from lab.expectations import (
     Expectation,
     MtuExpectation,
     NatExpectation,
+    PathExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
+    SymmetricExpectation,
 )
 from lab.forwarding import Flow
 from lab.plan import Plan
@@ -27,6 +29,8 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     MtuExpectation: mtu.KIND,
     NatExpectation: nat.KIND,
     DscpExpectation: dscp.KIND,
+    PathExpectation: paths.PATH,
+    SymmetricExpectation: paths.SYMMETRIC,
 }
 
 

@@ -465,14 +465,9 @@ class Assumptions:
         return self.answer(UNLISTED_DSCP)
 
     @property
-    def gateway_limits_packets(self) -> bool:
-        """Whether a gateway forwards packets up to a size only."""
-        return self.answer(GATEWAY_LIMIT) != "none"
-
-    @property
-    def gateway_limits_only_tcp_and_udp(self) -> bool:
-        """Whether the limit of a gateway is not for other protocols."""
-        return self.answer(GATEWAY_LIMIT) == "tcp_udp"
+    def gateway_packet_limit(self) -> str:
+        """Which packets a gateway forwards up to a size only: those of `all` protocols, of `tcp_udp` or `none`."""
+        return self.answer(GATEWAY_LIMIT)
 
     @property
     def gateway_too_large(self) -> str:

@@ -20,6 +20,7 @@ from lab.expressroute.facts import (
     DIRECT,
     DIRECT_BANDWIDTHS_MBPS,
     FAQ,
+    GATEWAY_MOST_BYTES,
     GLOBAL_REACH,
     GLOBAL_REACH_BLOCK_LENGTH,
     HOLD_TIMES_S,
@@ -145,6 +146,12 @@ REGION_IN_REACH = Rule(
     source=FAQ,
     tag=Tag.INFERRED,
 )
+GATEWAY_SIZE = Rule(
+    id="ER044",
+    title="No packet of more than 1400 bytes crosses the gateway of a VNet",
+    source=FAQ,
+    tag=Tag.INFERRED,
+)
 
 RULES = (
     BLOCK_LENGTH,
@@ -190,6 +197,7 @@ RULES = (
     POOLS_APART,
     SERVICE_PREFIX,
     REGION_IN_REACH,
+    GATEWAY_SIZE,
 )
 """Every rule, in the order of its id."""
 
@@ -453,3 +461,12 @@ def global_reach_block(block: Prefix) -> Finding | None:
         return None
     what = f"the block of Global Reach is a /{length}, and {block} is not"
     return Finding(rule=REACH_BLOCK, what=what, meant="both links get a half of it")
+
+
+def gateway_size(packet_bytes: int) -> Finding | None:
+    """Whether a packet of a size can get from or to a VNet."""
+    if packet_bytes <= GATEWAY_MOST_BYTES:
+        return None
+    what = f"bytes: a gateway forwards packets of {GATEWAY_MOST_BYTES} bytes at most"
+    meant = f"{GATEWAY_MOST_BYTES}, or assume gateway_packet_limit: none, as with FastPath"
+    return Finding(rule=GATEWAY_SIZE, what=what, meant=meant)

@@ -1,6 +1,6 @@
 """Where packets go: flows between hosts, what became of them, and the walk that predicts it from tables."""
 
-from lab.forwarding.flows import Crossing, Flow, FlowResult, Seen, Source
+from lab.forwarding.flows import Crossing, Flow, FlowResult, Refusal, Seen, Source
 from lab.forwarding.walk import (
     Translation,
     Walk,
@@ -18,6 +18,7 @@ __all__ = [
     "Flow",
     "FlowResult",
     "Protocol",
+    "Refusal",
     "Seen",
     "Source",
     "Translation",

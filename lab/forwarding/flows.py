@@ -53,13 +53,27 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What tells a packet's sender that it was dropped: an ICMP error, or the reset of a TCP connection.
+
+    `node` is the one that said so. `largest_bytes` is the largest packet that goes on there, where it says that one
+    did not fit (RFC 1191 §4, RFC 4443 §3.2).
+    """
+
+    node: str
+    says: str
+    largest_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowResult:
     """What became of a flow's packets.
 
     `there` and `back` are the nodes that a request and its answer were seen at, sender first; switches are not among
     them. `sent` False means that no packet left the source, so nothing was proven. `stopped` says where and why the
-    packets ended when they did not arrive or were not answered. `round_trip_s` is the time from the request's leaving
-    to the answer's entering, by the kernel's clock; a prediction has none.
+    packets ended when they did not arrive or were not answered, and `refusal` what said so. `round_trip_s` is the time
+    on the way there and back, by the kernel's clock, without that which the destination took to answer; a prediction
+    has none.
     """
 
     flow: Flow
@@ -69,6 +83,7 @@ class FlowResult:
     there: tuple[Crossing, ...] = ()
     back: tuple[Crossing, ...] = ()
     stopped: str = ""
+    refusal: Refusal | None = None
     round_trip_s: float | None = None
 
     @property

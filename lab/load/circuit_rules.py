@@ -8,7 +8,7 @@ from itertools import combinations
 from lab.bgp import Community
 from lab.errors import Mistake
 from lab.expressroute import public_rules, rules
-from lab.expressroute.assumptions import MICROSOFT_365, wrong_answers
+from lab.expressroute.assumptions import GATEWAY_LIMIT, MICROSOFT_365, wrong_answers
 from lab.expressroute.facts import BANDWIDTHS_MBPS, DIRECT_BANDWIDTHS_MBPS
 from lab.expressroute.rules import Finding
 from lab.expressroute.services import BY_NAME
@@ -68,6 +68,18 @@ def _findings(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]
         weight = reading.part("azure", "connections", name, "weight")
         if weight is not None:
             yield ("azure", "connections", name), rules.connection_weight(weight)
+    yield from _sizes(reading)
+
+
+def _sizes(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
+    """Nothing larger is expected from or to a VNet than its gateway forwards."""
+    if dict(_assumed(reading)).get(GATEWAY_LIMIT.name, GATEWAY_LIMIT.default) != "all":
+        return
+    vnets = reading.keys("azure", "vnets") or ()
+    for index in range(reading.count("expect")):
+        asked = reading.part("expect", index, "mtu")
+        if asked is not None and not {asked.from_, asked.to}.isdisjoint(vnets):
+            yield ("expect", index, "mtu", "bytes"), rules.gateway_size(asked.bytes)
 
 
 def _assumed(reading: TopologyReading) -> list[tuple[str, str]]:

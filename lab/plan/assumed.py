@@ -81,7 +81,7 @@ def _of_packets(topology: Topology) -> Iterator[Assumption]:
     """What packets depend on that the topology expects something of."""
     if _sends_unlisted_marks(topology):
         yield assumptions.UNLISTED_DSCP
-    if any(isinstance(one, MtuExpectation) for one in topology.expectations) and [*_private_peerings(topology)]:
+    if _asks_the_gateway_for_sizes(topology):
         yield assumptions.GATEWAY_LIMIT
         yield assumptions.GATEWAY_TOO_LARGE
 
@@ -97,6 +97,13 @@ def _sends_unlisted_marks(topology: Topology) -> bool:
             case ReachabilityExpectation(destination=destination, dscp=mark) if destination in services:
                 sent.add(mark)
     return not sent <= {None, *MICROSOFT_PEERING_DSCP}
+
+
+def _asks_the_gateway_for_sizes(topology: Topology) -> bool:
+    """Whether the size of packets from or to a VNet is expected."""
+    vnets = {one.network.name for one in topology.azure.vnets}
+    sizes = [one for one in topology.expectations if isinstance(one, MtuExpectation)]
+    return any(not vnets.isdisjoint((one.source, one.destination)) for one in sizes)
 
 
 def _private(topology: Topology) -> Iterator[Assumption]:

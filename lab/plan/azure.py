@@ -43,12 +43,12 @@ def plan_private(draft: Draft, topology: Topology) -> None:
 
 def gateway_limit(assumed: Assumptions) -> PacketLimit | None:
     """The packets that a gateway forwards (expressroute-faqs.md, 2026-03-31); None where there is no limit."""
-    if not assumed.gateway_limits_packets:
+    if assumed.gateway_packet_limit == "none":
         return None
     return PacketLimit(
         most_bytes=GATEWAY_MOST_BYTES,
         too_large=TooLarge(assumed.gateway_too_large),
-        protocols=(_TCP, _UDP) if assumed.gateway_limits_only_tcp_and_udp else (),
+        protocols=(_TCP, _UDP) if assumed.gateway_packet_limit == "tcp_udp" else (),
         forwards_fragments=assumed.gateway_forwards_fragments,
     )
 

@@ -12,6 +12,7 @@ from asked import in_list
 from circuits import AZURE, PRIVATE, circuit, microsoft_peering, public, service, topology
 from lab.bgp import Asn, Community, Counted, RemovePrivate, parse_prefix
 from lab.cli import main
+from lab.expectations import MtuExpectation
 from lab.expressroute.assumptions import (
     ASSUMPTIONS,
     BY_NAME,
@@ -57,6 +58,10 @@ CHANGED = Assumptions(
         ("microsoft_365_authorization", "granted"),
         ("edge_maximum_paths", "2"),
         ("bfd_multiplier", "5"),
+        ("unlisted_dscp", "reset"),
+        ("gateway_packet_limit", "none"),
+        ("gateway_too_large", "answered"),
+        ("gateway_fragments", "forwarded"),
     )
 )
 
@@ -89,6 +94,9 @@ def test_the_defaults() -> None:
         "edge_maximum_paths": 8,
         "bfd_multiplier": 3,
         "unlisted_dscp": "unchanged",
+        "gateway_packet_limit": "all",
+        "gateway_too_large": "dropped",
+        "gateway_forwards_fragments": False,
     }
 
 
@@ -238,6 +246,16 @@ ENTRA = replace(AZURE, vnets=(), services=(service("entra", "198.18.60.0/24", "1
             topology(azure=replace(AZURE, gateway_instances=2)),
             ["private_asns_to_customer", "edge_maximum_paths"],
             id="two gateway instances",
+        ),
+        pytest.param(
+            topology(expectations=(MtuExpectation(where="", source="hq", destination="hub", packet_bytes=1400),)),
+            ["private_asns_to_customer", "gateway_packet_limit", "gateway_too_large"],
+            id="a size of packets to a VNet",
+        ),
+        pytest.param(
+            topology(expectations=(MtuExpectation(where="", source="hq", destination="dmz", packet_bytes=1500),)),
+            ["private_asns_to_customer"],
+            id="a size of packets to another network",
         ),
         pytest.param(topology(on_microsoft_peering(), asn=65551), ["unlisted_sources"], id="Microsoft peering"),
         pytest.param(

@@ -12,7 +12,7 @@ from lab.causes import first_cause
 from lab.checks import Evidence, Finding, describe, find, flows_of
 from lab.codec import plain, typed
 from lab.errors import LabBroken
-from lab.expectations import ReachabilityExpectation
+from lab.expectations import NatExpectation, ReachabilityExpectation
 from lab.forwarding import Crossing, FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
 from lab.node import nat
 from lab.plan import Plan, SourceNat
@@ -241,9 +241,9 @@ def test_where_load_is_shared_every_source_counts() -> None:
     assert find(FROM_POOL, shared_evidence).text == f"ipv4: load is shared: from {POOL_2} too"
 
 
-def peer(plan: Plan, neighbor: str) -> Address:
-    """The address of an edge's neighbour."""
-    bgp = plan.node("ce1").bgp
+def peer(plan: Plan, neighbor: str, at: str = "ce1") -> Address:
+    """The address of a router's neighbour."""
+    bgp = plan.node(at).bgp
     return next(session.peer_address for session in (bgp.sessions if bgp else ()) if session.neighbor == neighbor)
 
 
@@ -301,6 +301,95 @@ def test_a_router_that_does_not_translate_as_its_plan_says_is_named(sources: lis
     plan = common_pool()
     seen = with_sources(flow(plan), sources)
     assert cause(plan, seen=seen) == f"packet: ipv4: {says}"
+
+
+# expectations about the translation itself
+
+NAT = NatExpectation(where="", source="hq", destination="svc", pool=PREFIX, at=("ce1",))
+
+
+def nat_cause(plan: Plan, expectation: NatExpectation = NAT) -> str:
+    """The first cause why a translation is not as expected."""
+    return str(first_cause(expectation, predict(plan), evidence(plan), evidence(plan)))
+
+
+def test_a_translation_holds_that_is_undone_where_it_was_made() -> None:
+    """The source is of the pool, and one router made it so and undid it, whichever link the answer came by."""
+    plan = common_pool(returns_by="msee2")
+    found = find(NAT, evidence(plan))
+    assert found == Finding(holds=True, text=f"arrived from {POOL}, translated by ce1; answered via ms msee2 ce1")
+    assert describe(NAT) == f"hq reaches svc translated to {POOL} at ce1"
+    assert flows_of(NAT, plan) == (FLOW,)
+
+
+@pytest.mark.parametrize(
+    ("plan", "expectation", "says"),
+    [
+        pytest.param(
+            untranslated(), NAT, f"no router on the way translates the source {HQ_HOST}: {' '.join(THERE)}", id="none"
+        ),
+        pytest.param(
+            common_pool(),
+            replace(NAT, pool=parse_prefix(POOL_2)),
+            f"ce1 translates {HQ_HOST} to {POOL}, which is not in {POOL_2}",
+            id="another pool",
+        ),
+        pytest.param(common_pool(), replace(NAT, at=("msee1", "ms")), "translated by ce1", id="another router"),
+        pytest.param(
+            two_edges(returns_by="msee1"),
+            NAT,
+            f"the same pool on both paths: ce2 translates to {POOL} too, and an answer that comes there is lost, "
+            "for it knows nothing of what ce1 translated",
+            id="the same pool at another edge",
+        ),
+    ],
+)
+def test_a_translation_that_is_not_as_expected(plan: Plan, expectation: NatExpectation, says: str) -> None:
+    """The negative controls: each fails, and the cause says what is wrong, though packets may be answered today."""
+    assert find(expectation, evidence(plan)).holds is False
+    assert nat_cause(plan, expectation) == f"packet: {says}"
+
+
+def test_an_answer_by_the_other_path_with_the_same_pool_is_lost() -> None:
+    """Where answers come by the other edge already, the cause names both edges."""
+    plan = two_edges(returns_by="msee2")
+    assert find(NAT, evidence(plan)).holds is False
+    assert nat_cause(plan).endswith("; ce1 translated the request, and ce2 knows nothing of that")
+
+
+def test_an_answer_that_may_come_by_another_path_may_be_lost() -> None:
+    """Where load is shared on the way back, one that is lost makes it fail, though the packets came by the other."""
+    plan = two_edges(returns_by="msee1")
+    second = replace(plan.node("ce2"), nat=())
+    plan = replace(plan, nodes=tuple(second if node.name == "ce2" else node for node in plan.nodes))
+    assert find(NAT, evidence(plan)).holds
+    tables = predict(plan).tables
+    hops = tuple(peer(plan, name, at="ms") for name in ("msee1", "msee2"))
+    shared = FibEntry(prefix=PREFIX, next_hops=hops)
+    back = tuple(
+        replace(one, fib=(shared,)) if one.router == "ms" else replace(one, fib=()) if one.router == "msee2" else one
+        for one in tables.routers
+    )
+    found = find(NAT, replace(evidence(plan), tables=replace(tables, routers=back)))
+    assert found.text == f"load is shared: the answer may be lost: msee2 has no route to {PREFIX[0]}"
+
+
+@pytest.mark.parametrize(
+    ("undone", "says"),
+    [((), "translated by ce1, and back by nobody"), (("msee1",), "translated by ce1, and back by msee1")],
+)
+def test_an_answer_that_another_router_translates_back(undone: tuple[str, ...], says: str) -> None:
+    """Each router that undoes what it did not do is named."""
+    plan = common_pool()
+    result = flow(plan)
+    back = tuple(
+        replace(one, left=None if one.left is None else replace(one.left, target=HOST))
+        if one.node in undone
+        else replace(one, entered=None)
+        for one in result.back
+    )
+    found = find(NAT, evidence(plan, replace(result, back=back)))
+    assert (found.holds, found.text) == (False, says)
 
 
 # what is told
