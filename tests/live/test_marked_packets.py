@@ -10,7 +10,7 @@ from erlab_command import AS_ORDINARY_USER, Ended, Erlab
 from lab.forwarding import predict_flow
 from lab.forwarding.marks import rewritings
 from lab.marking import MarkingRule, PacketMatch, Remark
-from lab.packets import Protocol
+from lab.packets import PortRange, Protocol
 from lab.plan import Plan
 from lab.predict import predict
 from marking import HQ, HQ6, MARKS, NEXT, every_mark, flow, marks_of, path
@@ -21,9 +21,16 @@ SHIPPED = ROOT / "topologies" / "qos_marking.yaml"
 LINE_OF_REMARK = 1 + SHIPPED.read_text(encoding="utf-8").partition("remark: {")[0].count("\n")
 CS5_RULE = "sets ef on packets from 198.19.10.128/25, 2001:2:0:8010::/64 with cs5, 44 leaving by to-msee1, ms-msee1"
 OF_HQ = PacketMatch(protocol=Protocol.ICMP, sources=(HQ, HQ6))
-DROPPED = 24
+DROPPED, EF = 24, 46
 FLOWS = [flow(source, mark) for mark in MARKS for source in ("hq", "hq6")]
 FROM_LAB = flow("lab", MARKS[0])
+VOICE = PacketMatch(protocol=Protocol.UDP, destination_ports=(PortRange(first=3478, last=3481),))
+BY_PORT = [
+    flow("hq", 0, Protocol.UDP, 3478),
+    flow("hq6", 0, Protocol.UDP, 3481),
+    flow("hq", 0, Protocol.UDP, 3482),
+    flow("hq", 0, Protocol.TCP, 3478),
+]
 REWRITERS = ("ce", "pe", "msee")
 
 
@@ -49,22 +56,23 @@ def as_predicted(seen: Seen, plan: Plan) -> None:
 def test_each_router_is_named() -> None:
     """Of every class, in both families, the one router that rewrites is named; rules change in the running lab.
 
-    Without rules nobody is named. An edge marks by address: what comes from elsewhere keeps its mark.
+    Without rules nobody is named. An edge marks by protocol, address and port: other packets keep their mark.
     """
     dropping = MarkingRule(match=PacketMatch(dscps=(DROPPED,)), dscp=None, source="a test")
     steps = [
         path(),
-        path(ce=every_mark("to-pe", OF_HQ)),
+        path(ce=[*every_mark("to-pe", OF_HQ), MarkingRule(match=VOICE, dscp=EF, leaves_by=("to-pe",))]),
         path(pe=every_mark("to-msee")),
         path(msee=every_mark("to-ms")),
         path(msee=[dropping]),
     ]
-    nobody, *each, dropped = live(*steps, flows=[*FLOWS, FROM_LAB])
+    nobody, *each, dropped = live(*steps, flows=[*FLOWS, *BY_PORT, FROM_LAB])
     assert rewriters(nobody, steps[0]) == [()] * len(FLOWS)
     for name, seen, plan in zip(REWRITERS, each, steps[1:], strict=False):
         assert rewriters(seen, plan) == [(name,)] * len(FLOWS)
         as_predicted(seen, plan)
     assert [one.flows[-1].dscp for one in each] == [FROM_LAB.dscp, NEXT[FROM_LAB.dscp], NEXT[FROM_LAB.dscp]]
+    assert [one.dscp for one in each[0].flows[len(FLOWS) : -1]] == [EF, EF, 0, 0]
     lost = [one for one in dropped.flows if not one.arrived]
     assert [(one.flow.dscp, one.stopped) for one in lost] == [
         (DROPPED, "entered msee by to-pe and did not leave it")

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from lab.load import values
 from lab.load.expectation_documents.packets import TransportDocument
 from lab.load.forms import AnyNumber, Reference
-from lab.load.scalars import Wrong
+from lab.load.scalars import Wrong, whole
+from lab.packets import Protocol
 
 Mark = Annotated[int, values.DSCP]
 
@@ -25,8 +26,14 @@ class DscpDocument(TransportDocument):
         "or [] for nobody; anybody if left out",
     )
 
+    source_port: Annotated[int, whole(1, 65535)] | None = Field(
+        None, description="the source port of udp or tcp; any if left out"
+    )
+
     @model_validator(mode="after")
     def _is_rewritten_by_somebody(self) -> DscpDocument:
         if self.sent != self.arrives and self.rewritten_by == []:
             raise Wrong("is rewritten by nobody, and yet arrives with another mark", "leave rewritten_by out")
+        if self.source_port is not None and self.protocol is Protocol.ICMP:
+            raise Wrong("has a source_port, and icmp has none", "write protocol: udp, or tcp")
         return self
