@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bridged_line import MARKS as BRIDGED
+from bridged_line import REMARK
 from erlab_command import AS_ORDINARY_USER, Ended, Erlab
 from lab.forwarding import predict_flow
 from lab.forwarding.marks import rewritings
@@ -132,3 +136,16 @@ def verdicts(ended: Ended) -> list[dict[str, Any]]:
     """The verdicts of a test."""
     found: list[dict[str, Any]] = ended.document["verdicts"]
     return found
+
+
+def test_a_bridge_of_the_kernel_rewrites_as_the_process_does() -> None:
+    """Where the kernel has VLAN devices a line is a bridge of them: its rules rewrite the marks of the map alone."""
+    ended = subprocess.run(  # noqa: S603
+        ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(ROOT / "tests" / "bridged_line.py")],  # noqa: S607
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    expected = [f"{family} {mark} {REMARK.of(mark)}" for family in ("ipv4", "ipv6") for mark in BRIDGED]
+    assert ended.stdout.splitlines() == expected
