@@ -314,7 +314,8 @@ class Supervisor:
         self._prober.observe(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
     def _carry_tags(self, plan: Plan) -> None:
-        self._fidelity = (_runtime_fidelity(), *packet_limits.fidelity(plan.nodes))
+        not_in_force = (*packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes))
+        self._fidelity = (_runtime_fidelity(), *not_in_force)
         carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
         if carrying is not None:
             self._fidelity += (carrying.fidelity,)

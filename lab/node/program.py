@@ -69,7 +69,7 @@ def run(node: NodePlan, supervisor: Channel) -> None:
     try:
         interfaces.configure(node)
         nat.configure(node)
-        marking.configure(node.name, node.marking)
+        marking.configure(node)
         packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:

@@ -16,7 +16,7 @@ from lab.load import load_topology
 from lab.marking import MarkingRule, PacketMatch, Remark, first_match
 from lab.node import marking
 from lab.packets import Header, PortRange, Protocol
-from lab.plan import Plan
+from lab.plan import Plan, Role
 from lab.plan.of_topology import plan as plan_of
 from lab.predict import predict
 from lab.report import plan_text
@@ -146,11 +146,15 @@ def test_a_line_for_the_kernel() -> None:
 
 
 def test_only_a_node_that_marks_needs_nft(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the program, a plan with marking is refused by the node's name, and others are not."""
+    """Without the program, a plan with marking is refused by the node's name; of Microsoft's edges it is only told."""
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     marking.check_program(path().nodes)
     with pytest.raises(LabBroken, match=r"^ce rewrites marks, .* install the package nftables$"):
         marking.check_program(path(ce=every_mark()).nodes)
+    edges = [node for node in plan_of(SHIPPED).nodes if node.role is Role.MICROSOFT_EDGE]
+    marking.check_program(edges)
+    (says,) = marking.fidelity(edges)
+    assert says == ("marking: not in force at msee1-ms, msee2-ms: the program nft (package nftables) is not installed")
 
 
 # the model
