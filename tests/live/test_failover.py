@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,9 @@ def failover(when: str, *more: str, limit: str = "2 s") -> str:
 
 
 @pytest.fixture
-def _state(erlab: Erlab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _state(erlab: Erlab, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process finds the labs of the command."""
     monkeypatch.setenv("ERLAB_STATE_DIR", str(erlab.state))
-    return
 
 
 def measured(lab: Lab, erlab: Erlab, wanted_ms: int) -> tuple[Streamed, dict[str, float]]:
