@@ -68,6 +68,10 @@ class Convergence:
         if end in self._bfd and told.bfd != self._bfd[end]:
             self._bfd_differs[end] = told.bfd
 
+    def told(self) -> tuple[tuple[str, SessionReport], ...]:
+        """What each router said last of each of its sessions."""
+        return tuple((router, told) for (router, _), told in self._told.items())
+
     def all_established(self, closed: Iterable[ClosedSession]) -> bool:
         """Whether every session is up, and those are closed that have to be."""
         return not self._down if not closed else not self._sessions_missing(closed)

@@ -148,6 +148,18 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSessions:
+    """Answered by Sessions at once: it is what the routers have told, and none of them is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Every session that its router has told of, with the router."""
+
+    told: tuple[tuple[str, SessionReport], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Locate:
     """Ask where a node's network namespace is."""
 
@@ -281,7 +293,10 @@ class Connect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionReport:
-    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up."""
+    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up.
+
+    `routes_in` and `routes_out` count the routes of its Adj-RIB-In and Adj-RIB-Out.
+    """
 
     session: str
     established: bool
@@ -291,6 +306,8 @@ class SessionReport:
     updates_received: int
     why_down: str
     bfd: BfdStatus | None
+    routes_in: int = 0
+    routes_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,7 +413,7 @@ class Fibs:
 
 Message = (
     Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
-    | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
+    | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs

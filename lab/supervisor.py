@@ -49,6 +49,7 @@ from lab.messages import (
     ReadCounters,
     ReadFibs,
     ReadRouterTables,
+    ReadSessions,
     ReadStatus,
     ReadTables,
     Refresh,
@@ -56,6 +57,7 @@ from lab.messages import (
     ReportChanges,
     RequestRoutes,
     RouterTablesRead,
+    Sessions,
     StartStream,
     Status,
     Stop,
@@ -279,12 +281,19 @@ class Supervisor:
                 client.send(self._answer_about_faults(message))
             case StartStream() | AwaitQuiet() | StopStream():
                 self._streams.ask(plan, client, message)
-            case ReadStatus():
-                client.send(self._status(plan))
-            case Locate(node=node):
-                client.send(Located(fd=self._namespaces[node]))
+            case ReadStatus() | ReadSessions() | Locate():
+                client.send(self._what_is_known(plan, message))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _what_is_known(self, plan: Plan, message: ReadStatus | ReadSessions | Locate) -> Message:
+        match message:
+            case ReadStatus():
+                return self._status(plan)
+            case ReadSessions():
+                return Sessions(told=self._convergence.told() if self._convergence else ())
+            case Locate(node=node):
+                return Located(fd=self._namespaces[node])
 
     def _ask_one_router(self, message: Explain | RequestRoutes) -> Message:
         if isinstance(message, Explain):

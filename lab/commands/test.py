@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, MOST_CHANGES_NAMED, closed_in_the_model, read_settled
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
-from lab.errors import InputError
+from lab.errors import InputError, LabBroken
 from lab.messages import Build, Built, ReadStatus, Status
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
+
+if TYPE_CHECKING:
+    from lab.checks import Report
 
 
 def test(arguments: argparse.Namespace) -> int:
     """Make the lab, or use the running one that `--lab` names; compare and report. Returns the exit code."""
     started_s, neighbors = time.monotonic(), NeighborWatch()
+    if arguments.plots:
+        from lab.plots import prepare
+
+        prepare(Path(arguments.plots))
     with _lab(arguments.lab) as lab, Progress() as progress:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
@@ -86,7 +96,13 @@ def test(arguments: argparse.Namespace) -> int:
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
         failovers=tuple(failovers.values()),
     )
-    if arguments.format == "json":
+    _print(report, arguments.format)
+    whole = not arguments.plots or _plotted(Path(arguments.plots), report, running)
+    return report.exit_code or (0 if whole else LabBroken.exit_code)
+
+
+def _print(report: Report, output: str) -> None:
+    if output == "json":
         from lab.report import as_json
 
         print(as_json.report(report))
@@ -94,7 +110,23 @@ def test(arguments: argparse.Namespace) -> int:
         from lab.report import as_text
 
         print(as_text.report(report))
-    return report.exit_code
+
+
+def _plotted(directory: Path, report: Report, plan: Plan) -> bool:
+    """Write the plots of a report, and say where they are, or why they are not."""
+    from lab.plots import write_plots
+
+    sys.stdout.flush()  # the verdict first: to draw takes seconds
+    try:
+        written = write_plots(directory, report, plan)
+    except OSError as problem:
+        sys.stderr.write(f"erlab: cannot write plots: {problem}\n")
+        return False
+    for one in written:
+        sys.stderr.write(f"plot: {one}\n")
+    if not written:
+        sys.stderr.write("no plots: nothing was asked that is measured over time\n")
+    return True
 
 
 def _refuse_another_lab(running: Plan, plan: Plan, name: str, file: str) -> None:

@@ -391,7 +391,7 @@ class _Program:
             self._report()
 
     def _report(self) -> None:
-        reports = []
+        reports, counts = [], self._router.route_counts()
         for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
             sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
             report = SessionReport(
@@ -403,6 +403,8 @@ class _Program:
                 updates_received=received,
                 why_down=why_down,
                 bfd=self._router.bfd(name),
+                routes_in=counts[name][0],
+                routes_out=counts[name][1],
             )
             if report != self._told.get(name):
                 self._told[name] = report
