@@ -92,6 +92,39 @@ class FailoverExpectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamAsked:
+    """A stream that an expectation asks for. `packet_bytes` is the size of the whole IP packet.
+
+    `loss_over_percent` is the part of its packets that it has to lose more of, so that a link is full.
+    """
+
+    source: str
+    destination: str
+    dscp: int
+    rate_bps: int
+    packet_bytes: int
+    loss_over_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossExpectation:
+    """A stream loses less than a part of its packets, and is late by less than a time, beside the streams of a load.
+
+    `delay_under_ms` bounds what 99 % of the packets that arrive take, `jitter_under_ms` the mean change of that from
+    one to the next. None means that it does not matter. `family` None means every family that all ends have.
+    """
+
+    where: str
+    stream: StreamAsked
+    load: tuple[StreamAsked, ...]
+    duration_s: float
+    family: Family | None = None
+    loss_under_percent: float | None = None
+    delay_under_ms: float | None = None
+    jitter_under_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MtuExpectation:
     """The largest packet that gets from one network's host to another's without being fragmented has `packet_bytes`.
 
@@ -128,8 +161,8 @@ class DscpExpectation:
     """Packets that one network's host sends with the mark `sent` arrive at another's with the mark `arrives` (0 to 63).
 
     `rewritten_by` names, in order, who changes it on the way: routers, and the switches of a provider's lines; nobody
-    where it is empty, and None leaves open who it is. The way there alone is looked at. The port is the destination's,
-    0 where it does not matter. `family` None means every family that both ends have.
+    where it is empty, and None leaves open who it is. The way there alone is looked at. A port is 0 where it does not
+    matter; `port` is the destination's. `family` None means every family that both ends have.
     """
 
     where: str
@@ -141,6 +174,7 @@ class DscpExpectation:
     family: Family | None = None
     protocol: Protocol = Protocol.ICMP
     port: int = 0
+    source_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,4 +226,5 @@ Expectation = (
     | PathExpectation
     | SymmetricExpectation
     | FailoverExpectation
+    | LossExpectation
 )
