@@ -60,6 +60,7 @@ class ReachabilityExpectation:
     `dscp` (0 to 63) is sent and must arrive. `via` names, in order, the customer and Microsoft edges that must be
     crossed, and no other. The source that is seen at the destination must be in `source_in`. `family` None means every
     family that both ends have, or that of `source_in`. Packets that do not arrive must be seen at `stopped_at` last.
+    The port is the destination's, 0 where it does not matter.
     """
 
     where: str
@@ -71,6 +72,8 @@ class ReachabilityExpectation:
     source_in: Prefix | None = None
     reachable: bool = True
     stopped_at: str | None = None
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,45 @@ class DscpExpectation:
     port: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathExpectation:
+    """Packets between two networks' hosts cross these customer, provider and Microsoft edges, in order, and no other.
+
+    `there` and `back` are the two directions, and None leaves one open; both have to cross the `link`, where one is
+    named. It has to hold for `flows` flows, each from a source port of its own, and for every way that the tables have
+    for them. The port is the destination's, 0 where it does not matter. `family` None means every family that both
+    ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    there: tuple[str, ...] | None = None
+    back: tuple[str, ...] | None = None
+    link: str | None = None
+    flows: int = 1
+    family: Family | None = None
+    protocol: Protocol = Protocol.UDP
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymmetricExpectation:
+    """Packets between two networks' hosts come back by the nodes that they went by, whichever flow they are of.
+
+    `flows` flows are sent, each from a source port of its own, and no way of the tables may be another. The port is the
+    destination's, 0 where it does not matter. `family` None means every family that both ends have.
+    """
+
+    where: str
+    source: str
+    destination: str
+    flows: int = 1
+    family: Family | None = None
+    protocol: Protocol = Protocol.UDP
+    port: int = 0
+
+
 Expectation = (
     SessionExpectation
     | RouteExpectation
@@ -147,5 +189,7 @@ Expectation = (
     | MtuExpectation
     | NatExpectation
     | DscpExpectation
+    | PathExpectation
+    | SymmetricExpectation
     | FailoverExpectation
 )

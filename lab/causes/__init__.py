@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import dscp, failovers, mtu, nat, reachability, routes, sessions
+from lab.causes import dscp, failovers, mtu, nat, paths, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
@@ -21,9 +21,11 @@ from lab.expectations import (
     FailoverExpectation,
     MtuExpectation,
     NatExpectation,
+    PathExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
+    SymmetricExpectation,
 )
 from lab.predict import Prediction
 
@@ -37,6 +39,8 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     MtuExpectation: mtu.cause,
     NatExpectation: nat.cause,
     DscpExpectation: dscp.cause,
+    PathExpectation: paths.cause,
+    SymmetricExpectation: paths.cause,
 }
 """Who finds the cause for each kind of expectation."""
 

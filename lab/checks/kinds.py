@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import dscp, failovers, mtu, nat, reachability, routes, sessions
+from lab.checks import dscp, failovers, mtu, nat, paths, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
@@ -14,9 +14,11 @@ from lab.expectations import (
     FailoverExpectation,
     MtuExpectation,
     NatExpectation,
+    PathExpectation,
     ReachabilityExpectation,
     RouteExpectation,
     SessionExpectation,
+    SymmetricExpectation,
 )
 from lab.failover import Drill
 from lab.forwarding import Flow
@@ -30,6 +32,8 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     MtuExpectation: mtu.KIND,
     NatExpectation: nat.KIND,
     DscpExpectation: dscp.KIND,
+    PathExpectation: paths.PATH,
+    SymmetricExpectation: paths.SYMMETRIC,
 }
 
 

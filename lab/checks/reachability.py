@@ -8,6 +8,7 @@ from lab.checks.kind import Kind
 from lab.checks.sessions import sessions_of
 from lab.expectations import ReachabilityExpectation
 from lab.forwarding import Flow, FlowResult, Source, Walk, longest_match, walks
+from lab.packets import Protocol
 from lab.plan import NodePlan, Plan, Role
 
 
@@ -139,6 +140,8 @@ def _flows(expectation: ReachabilityExpectation, plan: Plan) -> tuple[Flow, ...]
             destination=expectation.destination,
             family=family,
             dscp=expectation.dscp or 0,
+            protocol=expectation.protocol,
+            destination_port=expectation.port,
         )
         for family in ([expectation.family] if expectation.family else families)
     )
@@ -147,11 +150,13 @@ def _flows(expectation: ReachabilityExpectation, plan: Plan) -> tuple[Flow, ...]
 def _describe(expectation: ReachabilityExpectation) -> str:
     verb = "reaches" if expectation.reachable else "does not reach"
     family_ = f" {expectation.family.value}" if expectation.family else ""
+    port = f" port {expectation.port}" if expectation.port else ""
+    protocol = "" if expectation.protocol is Protocol.ICMP else f" by {expectation.protocol.value}{port}"
     dscp = f" with DSCP {expectation.dscp}" if expectation.dscp is not None else ""
     via = f" via {' '.join(expectation.via)}" if expectation.via is not None else ""
     source = f" with a source in {expectation.source_in}" if expectation.source_in is not None else ""
     stopped = f", stopped at {expectation.stopped_at}" if expectation.stopped_at is not None else ""
-    return f"{expectation.source} {verb} {expectation.destination}{family_}{dscp}{via}{source}{stopped}"
+    return f"{expectation.source} {verb} {expectation.destination}{family_}{protocol}{dscp}{via}{source}{stopped}"
 
 
 KIND = Kind(

@@ -74,6 +74,14 @@ def _mark(one: socket.socket, version: int, dscp: int) -> None:
         one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
 
 
+def _never_fragment(one: socket.socket, version: int) -> None:
+    """Send packets whole, whatever size routers have told of before."""
+    if version == 4:
+        one.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
+    else:
+        one.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+
+
 class Echoes(Exchange):
     """ICMP echo requests; the kernel of the destination answers, with the mark that arrived (RFC 1122 §3.2.2.6)."""
 
@@ -86,6 +94,7 @@ class Echoes(Exchange):
         flow = asked.flow
         if (flow.source, flow.family) not in self._sockets:
             raw = self._open(flow.source, asked.source.version, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            _never_fragment(raw, asked.source.version)
             self._sockets[flow.source, flow.family] = raw
         packet = echo_request(
             asked.source,
@@ -130,10 +139,8 @@ class Datagrams(Exchange):
         key = (flow.source, asked.source, flow.source_port, bool(flow.packet_bytes))
         if key not in self._sources:
             ours = self._open(flow.source, version, socket.SOCK_DGRAM)
-            if flow.packet_bytes and version == 4:
-                ours.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
-            elif flow.packet_bytes:
-                ours.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+            if flow.packet_bytes:
+                _never_fragment(ours, version)
             try:
                 ours.bind((str(asked.source), flow.source_port))
             except OSError as problem:

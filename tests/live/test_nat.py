@@ -20,7 +20,7 @@ from lab.checks import Evidence, Outcome, Verdict
 from lab.codec import plain
 from lab.commands.live import converge
 from lab.controller import Lab, find_lab
-from lab.expectations import ReachabilityExpectation
+from lab.expectations import Expectation, NatExpectation
 from lab.forwarding import FlowResult, predict_flow
 from lab.messages import Probe, Probed, ReadTables, Tables
 from lab.plan import Plan
@@ -43,6 +43,7 @@ from translating import (
 )
 
 UNUSED = "203.0.113.7"
+TRANSLATED = NatExpectation(where="", source="hq", destination="svc", pool=parse_prefix(POOL), at=("ce1",))
 FEW = 10
 """More packets than BGP sends in the meantime, and fewer than one packet becomes that loops until its TTL ends."""
 TESTS = Path(__file__).parents[1]
@@ -75,7 +76,7 @@ class Running:
         """The same in the model."""
         return predict_flow(self.plan, predict(self.plan).tables, FLOW)
 
-    def verdict(self, expectation: ReachabilityExpectation = FROM_POOL) -> Verdict:
+    def verdict(self, expectation: Expectation = FROM_POOL) -> Verdict:
         """The answer to an expectation about that packet."""
         prediction = predict(self.plan)
         modelled = Evidence(plan=self.plan, tables=prediction.tables, flows={FLOW: self.predicted()})
@@ -248,11 +249,19 @@ def test_an_answer_by_another_edge_is_lost_there(up: _Starter) -> None:
     verdict = running.verdict()
     assert verdict.outcome is Outcome.FAILED
     assert verdict.cause.endswith("; ce1 translated the request, and ce2 knows nothing of that")
+    assert running.verdict(TRANSLATED).cause == verdict.cause
 
 
 def test_an_answer_by_the_same_edge_arrives(up: _Starter) -> None:
-    """The negative control: of the same two edges, the one that translated gets the answer."""
-    assert up(two_edges(returns_by="msee1")).verdict().outcome is Outcome.PASSED
+    """The negative control: of the same two edges, the one that translated gets the answer.
+
+    Who expects a translation is told even so that the other edge has the same pool, and where answers would be lost.
+    """
+    running = up(two_edges(returns_by="msee1"))
+    assert running.verdict().outcome is Outcome.PASSED
+    verdict = running.verdict(TRANSLATED)
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.cause.startswith(f"packet: the same pool on both paths: ce2 translates to {POOL} too")
 
 
 def test_a_common_pool_of_one_edge_takes_answers_by_either_link(up: _Starter) -> None:
@@ -261,6 +270,9 @@ def test_a_common_pool_of_one_edge_takes_answers_by_either_link(up: _Starter) ->
     seen = running.probe()
     assert (seen.answered, seen.backward) == (True, ("svc", "ms", "msee2", "ce1", "hq"))
     assert seen.backward == running.predicted().backward
+    verdict = running.verdict(TRANSLATED)
+    assert verdict.outcome is Outcome.PASSED
+    assert verdict.observed.text == f"arrived from {seen.source_seen}, translated by ce1; answered via ms msee2 ce1"
 
 
 def test_a_pool_that_is_not_announced_gets_no_answer(up: _Starter) -> None:

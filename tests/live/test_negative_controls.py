@@ -26,6 +26,10 @@ SESSIONS = ("session: ce1 - msee1", "session: ce2 - msee2", "session: ce1 - ce2"
 ANY_WAY = ("reachable: {from: hq, to: hub}", "reachable: {from: hub, to: hq}")
 PRIMARY = "reachable: {from: hq, to: hub, via: [ce1, msee1]}"
 CE1_PREFERS = "route: {at: ce1, prefix: 10.100.0.0/16, local_pref: 200, next_hop: msee1}"
+OTHER_PORTS = (
+    "reachable: {from: hq, to: hub, protocol: tcp, port: 22}",
+    "unreachable: {from: hub, to: branch, protocol: tcp, port: 443}",
+)
 PREPENDED = 'as_path: "65010 65010 65010 65010"'
 
 
@@ -207,6 +211,50 @@ CONTROLS = {
         fails=PRIMARY,
         cause="FIB: the kernel of ce1 sends 10.100.0.0/16 to ce2, where msee1 was predicted",
         holds=(*SESSIONS, "reachable: {from: hub, to: hq, via: [msee1, ce1]}", *ANY_WAY),
+    ),
+    "mtu, another router lets less pass": Control(
+        commands=(("msee1", nft("meta nfproto ipv4 ip length > 1300 drop")),),
+        fails="mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw, family: ipv4}",
+        cause="packet: ipv4: 1301 bytes ended at msee1, though by the plan gw drops silently what has more than 1400 "
+        "bytes: entered msee1 by to-ce1 and did not leave it",
+        holds=(*SESSIONS, "mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw, family: ipv6}", *ANY_WAY),
+    ),
+    "mtu, IPv6, the limit is taken away behind the lab's back": Control(
+        commands=(("gw", "nft delete table inet erlab-limit"),),
+        fails="mtu: {from: hub, to: hq, bytes: 1400, limited_by: gw, family: ipv6}",
+        cause="packet: ipv6: 1500 bytes crossed gw, though by its plan gw drops silently what has more than 1400 bytes",
+        holds=(*SESSIONS, "mtu: {from: hq, to: branch, bytes: 1500, limited_by: hq}", *ANY_WAY),
+    ),
+    "reachable by TCP, its port dropped on the way": Control(
+        commands=(("msee1", nft("meta nfproto ipv4 tcp dport 443 drop")),),
+        fails="reachable: {from: hq, to: hub, protocol: tcp, port: 443, family: ipv4}",
+        cause="packet: ipv4: entered msee1 by to-ce1 and did not leave it",
+        holds=(*SESSIONS, *ANY_WAY, *OTHER_PORTS, "reachable: {from: hq, to: hub, protocol: udp, port: 443}"),
+    ),
+    "reachable by UDP, its port refused on the way": Control(
+        commands=(("msee1", nft("udp dport 53 reject")),),
+        fails="reachable: {from: hub, to: hq, protocol: udp, port: 53}",
+        cause="packet: ipv4: msee1 answered dest-unreach: port-unreachable",
+        holds=(*SESSIONS, *ANY_WAY, *OTHER_PORTS, "reachable: {from: hub, to: hq, protocol: tcp, port: 53}"),
+    ),
+    "path, wrong local preference behind the file": Control(
+        broken=replace(CONTOSO, policies_of=policies(ce2="prefer-more, own-prepended")),
+        behind_the_file=True,
+        fails="path: {from: hq, to: hub, there: [ce1, msee1], link: primary}",
+        cause="FIB: the kernel of ce1 sends 10.100.0.0/16 to ce2, where msee1 was predicted",
+        holds=(*SESSIONS, "path: {from: hub, to: hq, there: [msee1, ce1], protocol: tcp}", *ANY_WAY),
+    ),
+    "path, load that is shared": Control(
+        broken=replace(CONTOSO, policies_of=policies(ce1="prefer, own", ce2="prefer, own")),
+        fails="path: {from: hub, to: hq, there: [msee1, ce1], back: [ce1, msee1], family: ipv4}",
+        cause="FIB: load is shared on the way from hub to hq: packets may cross other edges too",
+        holds=(*SESSIONS, "path: {from: hq, to: hub, there: [ce1, msee1], family: ipv4}", *ANY_WAY),
+    ),
+    "symmetric, the way there by the secondary link": Control(
+        broken=replace(CONTOSO, policies_of=policies(ce2="prefer-more, own-prepended")),
+        fails="symmetric: {from: hq, to: hub, family: ipv4}",
+        cause="Loc-RIB: ",
+        holds=(*SESSIONS, *ANY_WAY),
     ),
     "unreachable, and it is reachable": Control(
         fails="unreachable: {from: hq, to: hub}",

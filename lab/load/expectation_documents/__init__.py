@@ -11,6 +11,7 @@ from lab.load.expectation_documents.failovers import FailoverDocument
 from lab.load.expectation_documents.mtu import MtuDocument
 from lab.load.expectation_documents.nat import TranslatedDocument
 from lab.load.expectation_documents.packets import ReachableDocument, UnreachableDocument
+from lab.load.expectation_documents.paths import PathDocument, SymmetricDocument
 from lab.load.expectation_documents.routes import RouteDocument
 from lab.load.expectation_documents.sessions import SessionDocument
 from lab.load.forms import Document, under
@@ -34,6 +35,8 @@ class ExpectDocument(Document):
         None, description="packets arrive with a source of a pool, and are answered through the same translation"
     )
     dscp: DscpDocument | None = Field(None, description="packets arrive with a mark, and these rewrote it on the way")
+    path: PathDocument | None = Field(None, description="packets cross these edges, there and back, on this link")
+    symmetric: SymmetricDocument | None = Field(None, description="packets come back by the nodes that they went by")
     failover: FailoverDocument | None = Field(None, description="a stream of packets outlives a fault")
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lab.load import values
 from lab.load.forms import (
@@ -13,6 +13,8 @@ from lab.load.forms import (
     HostPrefix,
     Reference,
 )
+from lab.load.scalars import Wrong, choice, whole
+from lab.packets import Protocol
 
 
 class EndsDocument(Document):
@@ -32,6 +34,16 @@ class PacketsDocument(FamilyDocument):
     """Packets from the host of one network to that of another."""
 
     dscp: Annotated[int, values.DSCP] | None = Field(None, description="the DSCP that is sent: ef, af41 ... or 0 to 63")
+    protocol: Annotated[Protocol, choice(Protocol, "protocol")] = Field(
+        Protocol.ICMP, description="icmp (default), udp, or tcp: a handshake"
+    )
+    port: Annotated[int, whole(1, 65535)] | None = Field(None, description="the destination port of udp or tcp")
+
+    @model_validator(mode="after")
+    def _icmp_has_no_ports(self) -> PacketsDocument:
+        if self.port is not None and self.protocol is Protocol.ICMP:
+            raise Wrong("has a port, and icmp has none", "write protocol: udp, or tcp")
+        return self
 
 
 class UnreachableDocument(PacketsDocument):

@@ -68,6 +68,8 @@ def _convert(asked: PacketsDocument, key: str, where: str) -> ReachabilityExpect
         reachable=key == "reachable",
         source_in=asked.source_in if isinstance(asked, ReachableDocument) else None,
         stopped_at=asked.stopped_at if isinstance(asked, UnreachableDocument) else None,
+        protocol=asked.protocol,
+        port=asked.port or 0,
     )
 
 

@@ -1,0 +1,74 @@
+"""The gateway's limit in the running lab: what it does to probes, to fragments and to TCP."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from erlab_command import AS_ORDINARY_USER, DEADLINE_S, ERLAB, Erlab
+
+TESTS = Path(__file__).parents[1]
+SHIPPED = (TESTS.parent / "topologies" / "point_to_point_ethernet_layer2.yaml").read_text(encoding="utf-8")
+HUB_HOST = "10.100.0.4"
+LARGEST = "largest 1400 bytes, limited by gw"
+EXPECTED = """
+expect:
+  - mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw}
+  - mtu: {from: hub, to: hq, bytes: 1400, limited_by: gw}
+"""
+
+
+def topology(tmp_path: Path, name: str, **assume: str) -> Path:
+    """The shipped topology, which expects sizes only, with answers to what is not documented."""
+    text = SHIPPED[: SHIPPED.index("expect:")].replace("../policies", str(TESTS.parent / "policies"))
+    answers = "".join(f"\n  {question}: {answer}" for question, answer in assume.items())
+    file = tmp_path / "topology.yaml"
+    file.write_text(f"{text.replace('contoso-p2p', name)}\nassume:{answers or ' {}'}\n{EXPECTED}", encoding="utf-8")
+    return file
+
+
+@contextmanager
+def serving(erlab: Erlab) -> Iterator[None]:
+    """A server for transfers in the VNet."""
+    argv = [ERLAB, "shell", "hub", "--", sys.executable, str(TESTS / "tcp_transfer.py"), "serve", HUB_HOST]
+    with subprocess.Popen(  # noqa: S603
+        [*erlab.prefix, *argv], env=erlab.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "serving\n"
+        yield
+        server.communicate(timeout=DEADLINE_S)
+
+
+def transfer(erlab: Erlab, mss: int) -> str:
+    """How a transfer ends from headquarters to the VNet, with segments of a size at most."""
+    script = str(TESTS / "tcp_transfer.py")
+    return erlab.shell("hq", sys.executable, script, "send", HUB_HOST, str(mss)).strip()
+
+
+def test_large_segments_stall_at_the_gateway_and_small_ones_cross_it(erlab: Erlab, tmp_path: Path) -> None:
+    """By default nobody is told: TCP stalls with segments for 1500 bytes, and goes on with those that fit."""
+    erlab.does("up", topology(tmp_path, erlab.name))
+    with serving(erlab):
+        assert transfer(erlab, 0) == "stalls"
+        assert transfer(erlab, 1360) == "arrived"
+
+
+@pytest.mark.parametrize("prefix", [pytest.param((), id="root"), pytest.param(AS_ORDINARY_USER, id="ordinary")])
+def test_a_gateway_that_answers_lets_tcp_find_the_size(erlab: Erlab, tmp_path: Path, prefix: tuple[str, ...]) -> None:
+    """Where the file assumes so, the gateway tells the size in both families and both ways, and transfers go on."""
+    as_user = Erlab(state=erlab.state, name=erlab.name, prefix=prefix)
+    file = topology(tmp_path, erlab.name, gateway_too_large="answered")
+    as_user.does("up", file)
+    for _ in range(2):  # once the hosts know nothing of the size, and once they have been told
+        report = as_user.does("test", file, "--lab", erlab.name, "--format", "json").document
+        assert [one["observed"]["text"] for one in report["verdicts"]] == [
+            f"{LARGEST}: gw answered dest-unreach: fragmentation-needed; {LARGEST}: gw answered Packet too big: 0"
+        ] * 2
+    with serving(erlab):
+        assert transfer(erlab, 0) == "arrived"
