@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter
 
+from lab.expectations import LossExpectation
 from lab.expressroute.dscp import dscp_text
 from lab.plots.style import DASHES, GREY, PALETTE, VERMILLION, Heading, new_figure, say
 from lab.shaping import rate_text
-from lab.streams import INTERVAL_MS, StreamResult
+from lab.streams import INTERVAL_MS, StreamResult, TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,32 +20,26 @@ if TYPE_CHECKING:
 _LEAST_SHOWN_MS = 0.01
 
 
-def streams_figure(
-    heading: Heading,
-    results: Sequence[StreamResult],
-    *,
-    loss_under_percent: float | None = None,
-    delay_under_ms: float | None = None,
-    not_run: str = "",
-) -> Figure:
-    """All streams of a trial. The bounds are those of the first, which the others are the load for."""
+def loss_figure(heading: Heading, trial: TrialResult, expectation: LossExpectation) -> Figure:
+    """All streams of a trial. What was allowed is for the first, which the others are the load beside."""
+    results, family = trial.results, trial.trial.streams[0].family.value
     if not results:
-        figure = new_figure(heading, 2.5, "streams")
-        say(figure.subplots(), f"not measured: {not_run}")
+        figure = new_figure(heading, 2.5, family)
+        say(figure.subplots(), f"not measured: {trial.disturbed or 'no stream was sent'}")
         return figure
     rows = 0.7 + 0.3 * len(results)
-    disturbed = "; ".join(filter(None, (one.disturbed for one in results)))
-    details = f"{len(results)} streams at once over {results[0].stream.family.value}"
-    figure = new_figure(heading, 2.1 + rows + 4.4, f"{details}{f'; {disturbed}' if disturbed else ''}")
+    beside = f"beside {len(results) - 1} of load" if len(results) > 1 else "without a load"
+    details = f"one stream {beside} over {family} for {trial.trial.duration_s:g} s"
+    figure = new_figure(heading, 2.1 + rows + 4.4, "; ".join(filter(None, (details, trial.disturbed))))
     grid = figure.add_gridspec(3, 2, height_ratios=[rows, 2.0, 2.0])
     losses, delays = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
     losses_over_time = figure.add_subplot(grid[1, :])
     delays_over_time = figure.add_subplot(grid[2, :], sharex=losses_over_time)
     labels = [_label(one, is_load=number > 0) for number, one in enumerate(results)]
-    _draw_losses(losses, results, labels, loss_under_percent)
-    _draw_delays(delays, results, delay_under_ms)
+    _draw_losses(losses, results, labels, expectation.loss_under_percent)
+    _draw_delays(delays, results, expectation.delay_under_ms)
     _draw_losses_over_time(losses_over_time, results, labels)
-    _draw_delays_over_time(delays_over_time, results, delay_under_ms)
+    _draw_delays_over_time(delays_over_time, results, expectation.delay_under_ms)
     return figure
 
 

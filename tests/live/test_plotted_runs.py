@@ -19,7 +19,7 @@ def test_a_failover_is_drawn(erlab: Erlab, tmp_path: Path) -> None:
     file = TopologyText(expect=EXPECT).write(tmp_path, erlab.name)
     plots = tmp_path / "new" / "plots"
     ended = erlab.run("test", file, "--format", "json", "--plots", plots)
-    name = plots / f"{erlab.name}-failover-2"
+    name = plots / f"{erlab.name}-2-failover"
     assert ended.err.splitlines()[-2:] == [f"plot: {name}.svg", f"plot: {name}.png"], ended
     assert sorted(one.name for one in plots.iterdir()) == [f"{name.name}.png", f"{name.name}.svg"]
     (failover,) = ended.document["failovers"]
