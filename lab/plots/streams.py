@@ -11,7 +11,7 @@ from lab.expectations import LossExpectation
 from lab.expressroute.dscp import dscp_text
 from lab.plots.style import DASHES, GREY, PALETTE, VERMILLION, Heading, new_figure, say
 from lab.shaping import rate_text
-from lab.streams import INTERVAL_MS, StreamResult, TrialResult
+from lab.streams import INTERVAL_MS, StreamInterval, StreamResult, TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,8 @@ def _draw_delays(axes: Axes, results: Sequence[StreamResult], under: float | Non
             axes.plot([value], [place], marker, color=color, markersize=6 if marker != "|" else 11)
         axes.text(high, place - 0.32, f"p99 {one.delays.p99_ms:.2f} ms", ha="right", va="center", fontsize=7)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        ticks(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_yticks(range(len(results)), [""] * len(results))
     axes.set_ylim(len(results) - 0.4, -0.6)
     axes.set_xlabel("delay one way (ms): bar p50 to p99, line min to max")
@@ -90,8 +91,9 @@ def _draw_delays(axes: Axes, results: Sequence[StreamResult], under: float | Non
 
 def _draw_losses_over_time(axes: Axes, results: Sequence[StreamResult], labels: Sequence[str]) -> None:
     for number, (one, color, label) in enumerate(zip(results, _colors(results), labels, strict=True)):
-        times = [point.start_ms for point in one.course]
-        lost = [100 * (point.sent - point.received) / point.sent if point.sent else 0.0 for point in one.course]
+        course = _whole_intervals(one)
+        times = [point.start_ms for point in course]
+        lost = [100 * (point.sent - point.received) / point.sent if point.sent else 0.0 for point in course]
         axes.step(times, lost, where="post", color=color, linestyle=DASHES[number % len(DASHES)], label=label)
     axes.set_ylabel(f"lost in {INTERVAL_MS} ms (%)")
     axes.set_ylim(-3, 103)
@@ -100,7 +102,7 @@ def _draw_losses_over_time(axes: Axes, results: Sequence[StreamResult], labels: 
 
 def _draw_delays_over_time(axes: Axes, results: Sequence[StreamResult], under: float | None) -> None:
     for number, (one, color) in enumerate(zip(results, _colors(results), strict=True)):
-        points = [(point.start_ms, point.p50_ms, point.max_ms) for point in one.course]
+        points = [(point.start_ms, point.p50_ms, point.max_ms) for point in _whole_intervals(one)]
         middle = [(at, p50) for at, p50, _ in points if p50 is not None]
         most = [(at, high) for at, _, high in points if high is not None]
         dashes = DASHES[number % len(DASHES)]
@@ -111,6 +113,13 @@ def _draw_delays_over_time(axes: Axes, results: Sequence[StreamResult], under: f
     axes.set_ylim(bottom=0)
     axes.set_ylabel("delay (ms): p50 thick, most thin")
     axes.set_xlabel("time of sending (ms)")
+
+
+def _whole_intervals(result: StreamResult) -> tuple[StreamInterval, ...]:
+    """The course without a last interval in which the sender had all but ended."""
+    course = result.course
+    ended = len(course) > 1 and 2 * course[-1].sent < course[-2].sent
+    return course[:-1] if ended else course
 
 
 def _colors(results: Sequence[StreamResult]) -> list[str]:
