@@ -208,6 +208,13 @@ def test_the_expected_size_holds() -> None:
     assert describe(EXPECTED) == "largest packet from hq to hub has 1400 bytes, limited by gw"
 
 
+def test_a_limit_for_tcp_and_udp_is_shown_by_udp() -> None:
+    """The protocol that is sent decides whether there is a limit."""
+    by_udp = replace(EXPECTED, protocol=Protocol.UDP, port=5001)
+    assert find(by_udp, seen(assuming(gateway_packet_limit="tcp_udp"), by_udp)).holds
+    assert describe(by_udp) == "largest udp port 5001 packet from hq to hub has 1400 bytes, limited by gw"
+
+
 @pytest.mark.parametrize(
     ("expectation", "lab", "text"),
     [
@@ -215,6 +222,7 @@ def test_the_expected_size_holds() -> None:
         pytest.param(EXPECTED, limited("msee1", 1280), "largest 1280 bytes, limited by msee1", id="smaller"),
         pytest.param(EXPECTED, limited("msee1", 1400), "largest 1400 bytes, limited by msee1", id="elsewhere"),
         pytest.param(EXPECTED, limited("ce1", 100), "less than 128 bytes, limited by ce1", id="hardly anything"),
+        pytest.param(EXPECTED, assuming(gateway_packet_limit="tcp_udp"), "largest 1500 bytes", id="not of ICMP"),
         pytest.param(
             replace(EXPECTED, limited_by=()),
             assuming(gateway_packet_limit="none"),
