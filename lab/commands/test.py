@@ -27,11 +27,15 @@ def test(arguments: argparse.Namespace) -> int:
         from lab.causes import verdicts
         from lab.checks import Report
         from lab.commands.observing import observe
+        from lab.expectations import MtuExpectation
+        from lab.node import packet_limits
         from lab.predict import predict, predicted_evidence
         from lab.tables import differences
 
         progress.says("reading the topology")
         topology, plan = load(arguments.file)
+        if any(isinstance(one, MtuExpectation) for one in topology.expectations):
+            packet_limits.check_program(plan.nodes)
         prediction = predict(plan)
         notes, closed = [], prediction.closed
         progress.says(f"building {len(plan.nodes)} nodes")
