@@ -53,8 +53,11 @@ def _find(expectation: NatExpectation, evidence: Evidence) -> Finding:
     if wrong:
         return Finding(holds=False, text=wrong)
     ways = Counter(_way_text(one, evidence.plan) for one in seen)
-    counts = {way: f"{count} of {len(seen)} flows " if len(ways) > 1 else "" for way, count in ways.items()}
-    return Finding(holds=True, text="; ".join(f"{count}{way}" for way, count in counts.items()))
+    if len(ways) == 1:
+        return Finding(holds=True, text=next(iter(ways)))
+    return Finding(
+        holds=True, text="; ".join(f"{count} of {len(seen)} flows {way}" for way, count in ways.most_common())
+    )
 
 
 def _way_text(result: FlowResult, plan: Plan) -> str:
