@@ -39,6 +39,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _frames(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     """The arguments of every command."""
     main_parser = _Parser(prog="erlab", description="A BGP route-policy lab for Azure ExpressRoute.")
@@ -66,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
     test = waits(live(command("test", "Run a topology file's lab to one verdict.")))
     test.add_argument("file", metavar="FILE", help="a topology file")
+    test.add_argument("--plots", metavar="DIR", help="draw what failovers and losses measured, as SVG and PNG")
     test.set_defaults(run=_test)
 
     check = command("check", "Find every mistake in topology and policy files; needs no privileges.")
@@ -122,6 +130,19 @@ def parser() -> argparse.ArgumentParser:
     refresh.add_argument("neighbor", metavar="NEIGHBOR")
     refresh.set_defaults(run=_live("refresh"))
 
+    for one in (
+        waits(live(command("fail", "Let something fail in a running lab, until it is healed."))),
+        waits(live(command("heal", "End what fails in a running lab."))),
+    ):
+        is_fail = one.prog.endswith("fail")
+        words = "link_down, silent_loss, session_reset, maintenance, peering_disabled or router_killed, and of what"
+        one.add_argument("fault", metavar="FAULT", nargs="+" if is_fail else "*", help=words)
+        one.add_argument(
+            "--circuit", metavar="NAME", help="the circuit of the link or peering, where there are several"
+        )
+        one.add_argument("--towards", metavar="ROUTER", help="of silent_loss: only what goes to this router vanishes")
+        one.set_defaults(run=_failing("fail" if is_fail else "heal"))
+
     probe = live(command("probe", "Send packets from one host of a running lab to another."))
     probe.add_argument("source", metavar="FROM")
     probe.add_argument("destination", metavar="TO")
@@ -130,6 +151,23 @@ def parser() -> argparse.ArgumentParser:
     probe.add_argument("--family", choices=("ipv4", "ipv6"), help="only this family")
     probe.add_argument("--timeout", type=_positive, default=1.0, metavar="SECONDS", help="how long to wait (default 1)")
     probe.set_defaults(run=_live("probe"))
+
+    capture = live(command("capture", "Write the frames of a link of a running lab to a file for Wireshark."))
+    capture.add_argument(
+        "link", metavar="LINK", nargs="+", help="a wire's name, primary, secondary, NODE - NODE or NODE:INTERFACE"
+    )
+    capture.add_argument("-w", "--write", metavar="FILE", required=True, help="a pcapng file; - is stdout")
+    capture.add_argument("--circuit", metavar="NAME", help="whose primary or secondary link, where there are several")
+    capture.add_argument("--count", type=_frames, metavar="N", help="end after N frames")
+    capture.add_argument("--for", type=_positive, metavar="SECONDS", dest="seconds", help="end after this time")
+    capture.set_defaults(run=_capture)
+
+    watch = live(command("watch", "Watch sessions, routes and a stream of probes of a running lab."))
+    watch.add_argument("hosts", metavar="HOST", nargs="*", help="two hosts: probes go from the first to the second")
+    watch.add_argument("--every", type=_positive, default=1.0, metavar="SECONDS", help="how often to ask (default 1)")
+    watch.add_argument("--for", type=_positive, metavar="SECONDS", dest="seconds", help="end after this time")
+    watch.add_argument("--plain", action="store_true", help="a line for each change, on a terminal too")
+    watch.set_defaults(run=_watch)
 
     shell = live(command("shell", "Run a shell, or a command, in a node of a running lab.", formats=False))
     shell.add_argument("node", metavar="NODE")
@@ -201,10 +239,31 @@ def _live(name: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
+def _failing(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import failing
+
+        return int(getattr(failing, name)(arguments))
+
+    return run
+
+
 def _test(arguments: argparse.Namespace) -> int:
     from lab.commands.test import test
 
     return test(arguments)
+
+
+def _capture(arguments: argparse.Namespace) -> int:
+    from lab.commands.capture import capture
+
+    return capture(arguments)
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from lab.commands.watch import watch
+
+    return watch(arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ Routers tell of their sessions as these change, so that a lab of hundreds of rou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from lab.bfd import BfdStatus, negotiated
 from lab.messages import NodeReport, SessionReport
@@ -44,6 +44,16 @@ class Convergence:
                 self._judge_bfd(end, told)
         return is_news
 
+    def forget(self, router: str) -> None:
+        """Take a router's process for gone: what it told is true no more."""
+        for end in [one for one in self._told if one[0] == router]:
+            del self._told[end]
+            self._bfd_differs.pop(end, None)
+            if end in self._far:
+                self._judge(end)
+                self._judge(self._far[end])
+        self._refused.pop(router, None)
+
     def _judge(self, end: End) -> None:
         self._down.pop(end, None)
         self._differ.pop(end, None)
@@ -58,35 +68,46 @@ class Convergence:
         if end in self._bfd and told.bfd != self._bfd[end]:
             self._bfd_differs[end] = told.bfd
 
+    def told(self) -> tuple[tuple[str, SessionReport], ...]:
+        """What each router said last of each of its sessions."""
+        return tuple((router, told) for (router, _), told in self._told.items())
+
     def all_established(self, closed: Iterable[ClosedSession]) -> bool:
         """Whether every session is up, and those are closed that have to be."""
         return not self._down if not closed else not self._sessions_missing(closed)
 
-    def pending(self, closed: tuple[ClosedSession, ...] = ()) -> list[str]:
+    def pending(self, closed: tuple[ClosedSession, ...] = (), *, excused: Container[End] = ()) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has.
 
-        `closed` are sessions that have to be closed by one of their ends, for the reason that it gives.
+        `closed` are sessions that have to be closed by one of their ends, for the reason that it gives. Nothing is
+        asked of the ends that are `excused`.
         """
         if not (self._down or self._differ or self._bfd_differs or closed or any(self._refused.values())):
             return []
         awaited = self._awaited(closed)
-        bfd = [f"BFD {end[0]} - {end[1]}: {self._bfd_differs[end]}" for end in self._far if end in self._bfd_differs]
+        bfd = [
+            f"BFD {end[0]} - {end[1]}: {self._bfd_differs[end]}"
+            for end in self._far
+            if end in self._bfd_differs and end not in excused
+        ]
         differ = [
             f"routes from {end[0]} to {far[0]} ({self._carries[end]}) are on their way"
             for end, far in self._far.items()
-            if end in self._differ and end not in awaited
+            if end in self._differ and end not in awaited and end not in excused
         ]
         refused = [f"{router}: {what}" for router, refused in self._refused.items() for what in refused]
-        return self._sessions_missing(closed) + bfd + differ + refused
+        return self._sessions_missing(closed, excused) + bfd + differ + refused
 
     def _awaited(self, closed: Iterable[ClosedSession]) -> dict[End, ClosedSession]:
         """The ends of the sessions that have to be closed."""
         awaited = {(one.router, one.session): one for one in closed}
         return awaited | {self._far[end]: one for end, one in awaited.items() if end in self._far}
 
-    def _sessions_missing(self, closed: Iterable[ClosedSession]) -> list[str]:
+    def _sessions_missing(self, closed: Iterable[ClosedSession], excused: Container[End] = ()) -> list[str]:
         awaited, missing = self._awaited(closed), []
         for router, session in self._far:
+            if (router, session) in excused:
+                continue
             one = awaited.get((router, session))
             if one is None:
                 if (router, session) in self._down:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lab.bgp import Family, Prefix
+from lab.failover import Drill
 from lab.packets import Protocol
 
 
@@ -73,6 +74,21 @@ class ReachabilityExpectation:
     stopped_at: str | None = None
     protocol: Protocol = Protocol.ICMP
     port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailoverExpectation:
+    """Across a fault a stream is out for less than a time, in both directions and every time; so after healing.
+
+    `lost_under` bounds the packets that are lost while the fault lasts, both directions together. `back_under_ms`
+    bounds the outage from healing on. None of the two means that it does not matter.
+    """
+
+    where: str
+    drill: Drill
+    outage_under_ms: float
+    lost_under: int | None = None
+    back_under_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,4 +197,5 @@ Expectation = (
     | DscpExpectation
     | PathExpectation
     | SymmetricExpectation
+    | FailoverExpectation
 )

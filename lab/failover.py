@@ -1,4 +1,4 @@
-"""What a stream of packets showed across a fault: packets lost, the outage with its uncertainty, and what took the time.
+"""What a stream of packets showed across a fault: packets lost, the outage and its uncertainty, what took the time.
 
 Both directions are streams of their own. A sender writes CLOCK_MONOTONIC into each packet, and the receiver's kernel
 stamps its arrival. All times of a result are in milliseconds from the fault.
@@ -10,7 +10,7 @@ after the last lost one was sent, and by the time that the next arriving one was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -18,10 +18,12 @@ from math import ceil
 from statistics import median
 
 from lab.bgp import Family
+from lab.faults import Fault
 
-LONGEST_STALL_MS = 50.0
-"""A sender that paused for longer may have missed an outage: its run proves nothing."""
+NOT_BACK = "the lab was not as before"
 _BIN_MS = 10.0
+_MOST_CROSS = 0.5
+"""A direction's stream crosses an interface where at least so many of its packets do: one flow takes one way."""
 _MS = 1e6
 """Nanoseconds in a millisecond."""
 
@@ -54,7 +56,56 @@ class TimedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRecord:
+class Happening:
+    """One event as it was seen, at times of CLOCK_MONOTONIC."""
+
+    at_ns: int
+    until_ns: int
+    kind: EventKind
+    node: str = ""
+    text: str = ""
+    count: int = 1
+
+    def after(self, fault_ns: int) -> TimedEvent:
+        """The event, with its times counted from a fault."""
+        return TimedEvent(
+            at_ms=(self.at_ns - fault_ns) / _MS,
+            until_ms=(self.until_ns - fault_ns) / _MS,
+            kind=self.kind,
+            node=self.node,
+            text=self.text,
+            count=self.count,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyStream:
+    """A stream of UDP packets in both directions between two hosts: one packet each way every `interval_us`.
+
+    The packets back are sent to where those that arrived came from, so that a translation is followed back. `family`
+    None is the first one that both have.
+    """
+
+    source: str
+    destination: str
+    family: Family | None = None
+    interval_us: int = 1000
+    dscp: int = 0
+    port: int = 50001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """A fault that happens `repeat` times to a lab with a stream; each lasts until it is over, or for `watch_s`."""
+
+    fault: Fault
+    stream: SteadyStream
+    repeat: int
+    watch_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectionRecord:
     """Every packet of one direction, in the order of sending; `arrived_ns` is 0 where one never came.
 
     `stamp_error_ns` is the longest that a packet took from its stamp into the kernel.
@@ -120,17 +171,20 @@ class Phase:
         return sum((gap.most_ms - gap.least_ms) / 2 for gap in self.gaps) + 2 * len(self.gaps) * self.stamp_error_ms
 
     @property
+    def most_ms(self) -> float:
+        """The longest that the outage can have been: another one may hide in the sender's longest pause."""
+        hidden_ms = self.largest_send_gap_ms if self.gaps else 0.0
+        return self.outage_ms + self.uncertainty_ms + hidden_ms
+
+    @property
     def restored_ms(self) -> float | None:
         """When the first packet behind the last gap arrived; None where there is no gap, or nothing did."""
         return self.gaps[-1].restored_ms if self.gaps else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamResult:
-    """One direction of a run: before the fault, while it lasted, and from healing on.
-
-    `crossed` is the share of packets that crossed what was about to fail; None where that was not counted.
-    """
+class DirectionResult:
+    """One direction of a run: before the fault, while it lasted, and from healing on."""
 
     source: str
     destination: str
@@ -138,25 +192,26 @@ class StreamResult:
     during: Phase
     after: Phase
     series: tuple[Bin, ...]
-    crossed: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverRun:
-    """One repetition. `invalid` says why it proves nothing; empty where it does.
+    """One repetition; its events are in the order of time. `invalid` says why it proves nothing; empty where it does.
 
-    The fault was in force between 0 and `injected_ms`; healing began at `healing_ms`.
+    The fault came into force between 0 and `injected_ms`; healing began at `healing_ms`. `crossed` is the share of one
+    direction's packets that crossed before what was about to fail; None where that was not counted.
     """
 
-    there: StreamResult
-    back: StreamResult
+    there: DirectionResult
+    back: DirectionResult
     events: tuple[TimedEvent, ...]
     injected_ms: float
     healing_ms: float
+    crossed: float | None = None
     invalid: str = ""
 
     @property
-    def worst(self) -> StreamResult:
+    def worst(self) -> DirectionResult:
         """The direction with the longer outage."""
         return max(self.there, self.back, key=lambda one: one.during.outage_ms)
 
@@ -169,6 +224,11 @@ class FailoverRun:
     def uncertainty_ms(self) -> float:
         """How far it may be off."""
         return self.worst.during.uncertainty_ms
+
+    @property
+    def pause_ms(self) -> float:
+        """The longest pause of a sender while the fault lasted: a busy machine."""
+        return max(one.during.largest_send_gap_ms for one in (self.there, self.back))
 
     @property
     def ended(self) -> bool:
@@ -197,6 +257,11 @@ class FailoverRun:
         return sum(phase.reordered for one in (self.there, self.back) for phase in (one.before, one.during, one.after))
 
     @property
+    def step_ms(self) -> float:
+        """When the last step of the fault began, which the times of its stages count from."""
+        return max((one.at_ms for one in self.events if one.kind is EventKind.FAULT), default=0.0)
+
+    @property
     def detection(self) -> TimedEvent | None:
         """The first session that a router took for down because of the fault."""
         return next(self._while_it_lasted(EventKind.SESSION_DOWN), None)
@@ -204,28 +269,29 @@ class FailoverRun:
     @property
     def detect_ms(self) -> float | None:
         """From the fault to the first router that knows."""
-        return None if self.detection is None else self.detection.at_ms
+        return None if self.detection is None else self.detection.at_ms - self.step_ms
 
     @property
     def withdraw_first_ms(self) -> float | None:
         """From the fault to the first change of an Adj-RIB."""
-        return min((one.at_ms for one in self._while_it_lasted(EventKind.ROUTES)), default=None)
+        first = next(self._while_it_lasted(EventKind.ROUTES), None)
+        return None if first is None else first.at_ms - self.step_ms
 
     @property
     def withdraw_last_ms(self) -> float | None:
         """From the fault to the last change of an Adj-RIB."""
-        return max((one.until_ms for one in self._while_it_lasted(EventKind.ROUTES)), default=None)
+        return self._last(EventKind.ROUTES)
 
     @property
     def reroute_ms(self) -> float | None:
         """From the fault to the last change of a kernel's routes."""
-        return max((one.until_ms for one in self._while_it_lasted(EventKind.FIB)), default=None)
+        return self._last(EventKind.FIB)
 
     @property
     def restore_ms(self) -> float | None:
         """From the fault to the first packet behind the last gap, in the later direction; None where none was lost."""
         found = [one.during.restored_ms for one in (self.there, self.back) if one.during.restored_ms is not None]
-        return max(found, default=None)
+        return max(found) - self.step_ms if found else None
 
     @property
     def return_ms(self) -> float | None:
@@ -233,8 +299,11 @@ class FailoverRun:
         last = [one.until_ms for one in self.events if one.kind is EventKind.FIB and one.until_ms >= self.healing_ms]
         return max(last) - self.healing_ms if last else None
 
-    def _while_it_lasted(self, kind: EventKind) -> Iterable[TimedEvent]:
-        return iter([one for one in self.events if one.kind is kind and 0 <= one.at_ms < self.healing_ms])
+    def _while_it_lasted(self, kind: EventKind) -> Iterator[TimedEvent]:
+        return (one for one in self.events if one.kind is kind and self.step_ms <= one.at_ms < self.healing_ms)
+
+    def _last(self, kind: EventKind) -> float | None:
+        return max((one.until_ms - self.step_ms for one in self._while_it_lasted(kind)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +319,7 @@ class Distribution:
 MEASURES: dict[str, Callable[[FailoverRun], float | None]] = {
     "outage_ms": lambda run: run.outage_ms,
     "uncertainty_ms": lambda run: run.uncertainty_ms,
+    "pause_ms": lambda run: run.pause_ms,
     "lost": lambda run: run.lost,
     "detect_ms": lambda run: run.detect_ms,
     "withdraw_first_ms": lambda run: run.withdraw_first_ms,
@@ -266,14 +336,11 @@ MEASURES: dict[str, Callable[[FailoverRun], float | None]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverResult:
-    """All runs of one fault and one pair of hosts. `fault` is its name as a file has it."""
+    """All runs of a drill. `not_run` says why there are no more; empty where there are all."""
 
-    fault: str
-    source: str
-    destination: str
-    family: Family
-    interval_ms: float
+    drill: Drill
     runs: tuple[FailoverRun, ...]
+    not_run: str = ""
 
     def distribution(self, measure: str) -> Distribution | None:
         """One of MEASURES over the runs that have it; None where none does."""
@@ -292,9 +359,7 @@ def distribution(values: Sequence[float]) -> Distribution | None:
 # from records to results
 
 
-def stream_result(
-    record: StreamRecord, *, fault_ns: int, healing_ns: int, crossed: float | None = None
-) -> StreamResult:
+def direction_result(record: DirectionRecord, *, fault_ns: int, healing_ns: int) -> DirectionResult:
     """What became of one direction, where the fault began and its healing began at these times of CLOCK_MONOTONIC."""
     sent = record.sent_ns
     first = next((i for i, at in enumerate(sent) if at >= fault_ns), len(sent))
@@ -305,18 +370,17 @@ def stream_result(
     before, during, after = (
         _phase(record, span, [gap for begin, gap in gaps if span[0] <= begin < span[1]], late) for span in spans
     )
-    return StreamResult(
+    return DirectionResult(
         source=record.source,
         destination=record.destination,
         before=before,
         during=during,
         after=after,
         series=_series(record, fault_ns),
-        crossed=crossed,
     )
 
 
-def _gaps(record: StreamRecord, fault_ns: int) -> list[tuple[int, Gap]]:
+def _gaps(record: DirectionRecord, fault_ns: int) -> list[tuple[int, Gap]]:
     """Every run of lost packets, with the place of its first one."""
     sent, arrived = record.sent_ns, record.arrived_ns
     found, at = [], 0
@@ -347,7 +411,7 @@ def _gaps(record: StreamRecord, fault_ns: int) -> list[tuple[int, Gap]]:
     return found
 
 
-def _late(record: StreamRecord) -> set[int]:
+def _late(record: DirectionRecord) -> set[int]:
     """The packets that arrived behind one that was sent later."""
     late, newest = set[int](), -1
     for _, place in sorted((at, place) for place, at in enumerate(record.arrived_ns) if at):
@@ -357,7 +421,7 @@ def _late(record: StreamRecord) -> set[int]:
     return late
 
 
-def _phase(record: StreamRecord, span: tuple[int, int], gaps: list[Gap], late: set[int]) -> Phase:
+def _phase(record: DirectionRecord, span: tuple[int, int], gaps: list[Gap], late: set[int]) -> Phase:
     begin, end = span
     times = record.sent_ns[max(0, begin - 1) : end]
     return Phase(
@@ -371,7 +435,7 @@ def _phase(record: StreamRecord, span: tuple[int, int], gaps: list[Gap], late: s
     )
 
 
-def _series(record: StreamRecord, fault_ns: int) -> tuple[Bin, ...]:
+def _series(record: DirectionRecord, fault_ns: int) -> tuple[Bin, ...]:
     bins: dict[int, list[int]] = {}
     for sent, arrived in zip(record.sent_ns, record.arrived_ns, strict=True):
         one = bins.setdefault(int((sent - fault_ns) / _MS // _BIN_MS), [0, 0])
@@ -380,7 +444,7 @@ def _series(record: StreamRecord, fault_ns: int) -> tuple[Bin, ...]:
     return tuple(Bin(at_ms=number * _BIN_MS, sent=sent, arrived=got) for number, (sent, got) in sorted(bins.items()))
 
 
-def why_invalid(there: StreamResult, back: StreamResult) -> str:
+def why_invalid(there: DirectionResult, back: DirectionResult, crossed: float | None) -> str:
     """Why a run proves nothing of a failover; empty where it does."""
     for one in (there, back):
         way = f"{one.source} to {one.destination}"
@@ -388,10 +452,6 @@ def why_invalid(there: StreamResult, back: StreamResult) -> str:
             return f"{one.before.lost} packets from {way} were lost before the fault"
         if not one.before.sent or not one.during.sent:
             return f"no packets were sent from {way} before the fault and while it lasted"
-        stall_ms = max(one.before.largest_send_gap_ms, one.during.largest_send_gap_ms)
-        if stall_ms > LONGEST_STALL_MS:
-            return f"the sender of {way} paused for {stall_ms:.0f} ms: the machine is too busy to measure"
-    counted = [one.crossed for one in (there, back) if one.crossed is not None]
-    if counted and max(counted) < 0.5:
+    if crossed is not None and crossed < _MOST_CROSS:
         return "the stream did not cross what fails: nothing was tested"
     return ""

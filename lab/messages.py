@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from lab.bfd import BfdStatus, Changed
 from lab.bgp import Nlri
 from lab.explanation import Explanation
+from lab.failover import DirectionRecord, Happening, SteadyStream
 from lab.forwarding import Flow, FlowResult
+from lab.injection import Injection
 from lab.marking import MarkingRule
-from lab.plan import BgpPlan, Plan
+from lab.plan import BgpPlan, Endpoint, Plan
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
 
@@ -133,12 +135,28 @@ class ReadStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The state of a running lab. `memory_kib` is the proportional set size of each router's process."""
+    """The state of a running lab. `memory_kib` is the proportional set size of each router's process.
+
+    `failed` are the faults that are in force.
+    """
 
     plan: Plan
     pending: tuple[str, ...]
     up_s: float
     memory_kib: dict[str, int]
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSessions:
+    """Answered by Sessions at once: it is what the routers have told, and none of them is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Every session that its router has told of, with the router."""
+
+    told: tuple[tuple[str, SessionReport], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +171,98 @@ class Located:
     """The supervisor's file descriptor of the namespace; /proc/PID/fd/FD opens it."""
 
     fd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inject:
+    """Let a fault happen, or the next step of one that lasts. Answered by Injected when it is in force."""
+
+    injection: Injection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injected:
+    """The fault came into force between these times of CLOCK_MONOTONIC."""
+
+    began_ns: int
+    done_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heal:
+    """End a fault, or without a name all of them. Answered by Healed; nothing is said of sessions."""
+
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healed:
+    """The faults that ended between these times of CLOCK_MONOTONIC."""
+
+    faults: tuple[str, ...]
+    began_ns: int
+    done_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCounters:
+    """Ask how many packets have entered by each of some interfaces."""
+
+    interfaces: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """The answer, in the order of the question, and when it was read (CLOCK_MONOTONIC)."""
+
+    packets: tuple[int, ...]
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartStream:
+    """Send packets between two hosts until StopStream. Answered by Streaming when packets arrive in both directions.
+
+    A lab has one stream at a time; it ends with the connection that asked for it.
+    """
+
+    stream: SteadyStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streaming:
+    """The stream runs; or it never did, and `why_not` says why."""
+
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitQuiet:
+    """Wait until for so long no packet of the stream was lost and no router's routes changed, or the time is over."""
+
+    quiet_s: float
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """How the wait ended."""
+
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopStream:
+    """End the stream. Answered by Streamed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """All packets of the stream, and what happened at the lab's routers meanwhile, in no order."""
+
+    there: DirectionRecord
+    back: DirectionRecord
+    events: tuple[Happening, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +293,10 @@ class Connect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionReport:
-    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up."""
+    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up.
+
+    `routes_in` and `routes_out` count the routes of its Adj-RIB-In and Adj-RIB-Out.
+    """
 
     session: str
     established: bool
@@ -193,14 +306,20 @@ class SessionReport:
     updates_received: int
     why_down: str
     bfd: BfdStatus | None
+    routes_in: int = 0
+    routes_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReport:
-    """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses."""
+    """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses.
+
+    `since_ns` is when it took the first event that it tells of (CLOCK_MONOTONIC).
+    """
 
     sessions: tuple[SessionReport, ...]
     refused: tuple[str, ...]
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +366,18 @@ class Configured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResetSession:
+    """Close a session by an administrative reset (RFC 4486 §4). Answered by SessionReset when it is on its way."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReset:
+    """The router closes the session, which may come up again at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
     """Ask a neighbour for all its routes again. Answered by Refreshed when the request is on its way."""
 
@@ -282,9 +413,11 @@ class Fibs:
 
 Message = (
     Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
-    | Apply | Applied | RequestRoutes | ReadStatus | Status | Locate | Located | Stop | Broken
+    | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
+    | Inject | Injected | Heal | Healed | ResetSession | SessionReset | ReadCounters | Counters
+    | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
 )  # fmt: skip
 """Everything that crosses a channel."""

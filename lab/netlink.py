@@ -20,11 +20,12 @@ from lab.plan import InterfaceAddress
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/if_addr.h
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 18, 20, 24, 25
-_RTM_NEWNEIGH, _RTM_NEWRULE = 28, 32
+_RTM_GETROUTE, _RTM_NEWNEIGH, _RTM_NEWRULE = 26, 28, 32
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x100, 0x200, 0x400
-_NLMSG_ERROR = 2
+_NLM_F_DUMP = 0x300
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
-_RTMGRP_LINK = 1
+_RTMGRP_LINK, _RTMGRP_IPV4_ROUTE, _RTMGRP_IPV6_ROUTE = 1, 0x40, 0x400
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = (
     *(1, 3, 4, 5, 10, 18, 28, 33),
 )
@@ -227,6 +228,29 @@ class Netlink:
         """Queue the removal of a route that the router put there: one of its own protocol number."""
         self._add(_RTM_DELROUTE, 0, self._rtmsg(prefix, RTPROT_BGP, _RTN_UNSPECIFIED), f"remove {prefix}")
 
+    def remove_all_routes(self) -> None:
+        """Queue the removal of every route that a router put there."""
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for body in self._routes_of_bgp(family):
+                self._add(_RTM_DELROUTE, 0, body, "remove a route of an earlier process")
+
+    def _routes_of_bgp(self, family: int) -> list[bytes]:
+        """The kernel's own words for each of them."""
+        self._sequence += 1
+        request = struct.pack("=BBBBBBBBI", family, *(0,) * 8)
+        flags = _NLM_F_REQUEST | _NLM_F_DUMP
+        self._socket.send(struct.pack("=IHHII", 16 + len(request), _RTM_GETROUTE, flags, self._sequence, 0) + request)
+        found: list[bytes] = []
+        while True:
+            data, offset = self._socket.recv(1 << 18), 0
+            while offset < len(data):
+                length, kind, _, _, _ = struct.unpack_from("=IHHII", data, offset)
+                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                    return found
+                if data[offset + 16 + 5] == RTPROT_BGP:
+                    found.append(data[offset + 16 : offset + length])
+                offset += (length + 3) & ~3
+
     def admit(self, name: str, sources: Iterable[Prefix]) -> None:
         """Queue rules by which what enters by an interface is forwarded from these sources, and dropped from others.
 
@@ -341,6 +365,42 @@ class LinkMonitor:
             except BlockingIOError:
                 return events
             events += _link_events(data)
+
+
+class RouteMonitor:
+    """Tells of changes of the routes that a router of the lab installs in this namespace."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.bind((0, _RTMGRP_IPV4_ROUTE | _RTMGRP_IPV6_ROUTE))
+        self._socket.settimeout(0)
+
+    def fileno(self) -> int:
+        """The file descriptor to wait on."""
+        return self._socket.fileno()
+
+    def read(self) -> int:
+        """How many routes have changed since the last time; where the kernel told of too many, at least one."""
+        changes = 0
+        while True:
+            try:
+                data = self._socket.recv(1 << 16)
+            except BlockingIOError:
+                return changes
+            except OSError:  # ENOBUFS: some were dropped
+                changes += 1
+            else:
+                changes += sum(_is_of_bgp(data))
+
+
+def _is_of_bgp(data: bytes) -> Iterable[bool]:
+    """Of each message whether it is a change of a route with the router's protocol number."""
+    offset = 0
+    while offset < len(data):
+        length, kind, _, _, _ = struct.unpack_from("=IHHII", data, offset)
+        yield kind in (_RTM_NEWROUTE, _RTM_DELROUTE) and data[offset + 16 + 5] == RTPROT_BGP
+        offset += (length + 3) & ~3
 
 
 def _link_events(data: bytes) -> Iterable[LinkEvent]:

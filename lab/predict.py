@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lab.bfd import negotiated
-from lab.checks import Evidence, flows_of, more_flows
+from lab.checks import Evidence, drills_of, flows_of, more_flows
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -21,7 +21,9 @@ from lab.events import (
     Withdraw,
 )
 from lab.expectations import Expectation
-from lab.forwarding import predict_flow
+from lab.failover import Drill
+from lab.forwarding import Flow, FlowResult, Protocol, predict_flow
+from lab.injection import dead_in, in_the_model
 from lab.plan import Plan, SessionPlan
 from lab.router import Router
 from lab.tables import ClosedSession, LabTables
@@ -77,7 +79,32 @@ def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterabl
         answers = {flow: predict_flow(plan, prediction.tables, flow) for flow in flows}
         evidence = replace(evidence, flows={**evidence.flows, **answers})
         flows = {flow for one in asked for flow in more_flows(one, evidence)}
-    return evidence
+    drills = dict.fromkeys(drill for one in asked for drill in drills_of(one, plan))
+    afterwards = {drill: found for drill in drills if (found := _afterwards(plan, drill)) is not None}
+    return replace(evidence, afterwards=afterwards)
+
+
+def _afterwards(plan: Plan, drill: Drill) -> FlowResult | None:
+    """Where packets go while a fault lasts; None where the model cannot tell."""
+    stream = drill.stream
+    if stream.family is None:
+        return None
+    flow = Flow(
+        source=stream.source,
+        destination=stream.destination,
+        family=stream.family,
+        dscp=stream.dscp,
+        protocol=Protocol.UDP,
+        source_port=stream.port,
+        destination_port=stream.port,
+    )
+    try:
+        failed = in_the_model(plan, drill.fault)
+        found = predict_flow(failed, predict(failed).tables, flow)
+    except (LabBroken, ValueError):
+        return None
+    dead = [name for name in (*found.forward, *found.backward) if name in dead_in(plan, drill.fault)]
+    return replace(found, arrived=False, answered=False, stopped=f"{dead[0]} is dead") if dead else found
 
 
 def _why_it_does_not_settle(plan: Plan) -> str:

@@ -14,39 +14,42 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.channel import Channel, ChannelClosed, NotAMessage, readable
+from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.convergence import Convergence
 from lab.errors import LabBroken
+from lab.failing import Failing, packets_entered
+from lab.failover import EventKind
 from lab.logs import Logs
 from lab.messages import (
     Applied,
     Apply,
     AwaitConvergence,
+    AwaitQuiet,
     Broken,
     Build,
     Built,
     ChangesReported,
-    Configured,
-    ConfigureRouter,
-    Connect,
     Converged,
+    Counters,
     Explain,
     Explained,
     Fibs,
-    Listening,
+    Heal,
+    Inject,
     Locate,
     Located,
     Message,
     NodeReport,
     Observe,
     Probe,
+    ReadCounters,
     ReadFibs,
     ReadRouterTables,
+    ReadSessions,
     ReadStatus,
     ReadTables,
     Refresh,
@@ -54,32 +57,25 @@ from lab.messages import (
     ReportChanges,
     RequestRoutes,
     RouterTablesRead,
+    Sessions,
+    StartStream,
     Status,
     Stop,
+    StopStream,
     Tables,
 )
 from lab.node import marking, nat, packet_limits
-from lab.plan import Plan, Role
+from lab.plan import NodePlan, Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
+from lab.routers import ANSWER_DEADLINE_S, Routers, await_end
 from lab.runtimes import netns, tagging
-from lab.tables import ClosedSession, LabTables
+from lab.streaming import Streams
+from lab.tables import ClosedSession, LabTables, RouterTables, SessionTables
 
-ANSWER_DEADLINE_S = 10.0
-_END_S = 1.0
 _POLL_S = 60.0
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Router:
-    running: netns.RunningNode
-    listening: bool = False
-    gone: bool = False
-    owes: int = 0
-    """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
-    answer: Message | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,11 +97,12 @@ class Supervisor:
         self._starter = client
         self._control = control
         self._selector = selectors.DefaultSelector()
+        self._streams = Streams({}, logs, self._selector)
         self._plan: Plan | None = None
         self._convergence: Convergence | None = None
         self._news = False
         self._namespaces: dict[str, int] = {}
-        self._routers: dict[str, _Router] = {}
+        self._routers = Routers(self, logs, self._selector)
         self._waits: list[_Wait] = []
         self._closed: tuple[ClosedSession, ...] = ()
         self._changes = 0
@@ -114,6 +111,7 @@ class Supervisor:
         self._established_s: float | None = None
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
+        self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
         self._prober = Prober(logs)
         self._parts = {self._prober.pid: "prober"}
         netns.warm_up()
@@ -183,36 +181,37 @@ class Supervisor:
         self._prober.forget(client)
         client.close()
         self._waits = [wait for wait in self._waits if wait.client is not client]
+        self._streams.forget(client)
         if client is self._starter and (self._control is None or self._plan is None):
             raise _Ended
 
-    def _from_router(self, name: str) -> None:
-        router = self._routers[name]
-        if router.gone or not router.running.channel.wait(0):
-            return  # another request of the same turn has read it already
-        try:
-            for message in router.running.channel.receive():
-                match message:
-                    case Listening():
-                        router.listening = True
-                        if all(one.listening for one in self._routers.values()):
-                            for one in self._routers.values():
-                                _tell(one.running.channel, Connect())
-                    case NodeReport():
-                        self._hear(name, message)
-                    case Broken(reason=reason):
-                        self._break(reason, name)
-                    case _:
-                        router.owes -= 1
-                        router.answer = message
-                        self._news = True
-        except ChannelClosed:
-            router.gone = True
-            self._selector.unregister(router.running.channel)
-            _await_end(router.running.pid)
-            self._reap()
-            if self._broken is None:
-                self._break(f"the router process of {name} closed its channel", name)
+    # what the routers say
+
+    @property
+    def broken(self) -> Broken | None:
+        """Why the lab answers nothing any more; None where it does."""
+        return self._broken
+
+    def hear(self, router: str, report: NodeReport | None) -> None:
+        """Take a report, or that the router was killed on purpose."""
+        if self._convergence is None:
+            return
+        self._news = True
+        if report is None:
+            self._convergence.forget(router)
+            return
+        self._streams.chronicle.hear(router, report)
+        self._changes += self._convergence.hear(router, report)
+
+    def has_answered(self) -> None:
+        """Take note that a router answered."""
+        self._news = True
+
+    def has_ended(self, router: str) -> None:
+        """Take note that a router's process is gone, and nobody wanted it to."""
+        self._reap()
+        if self._broken is None:
+            self.breaks(f"the router process of {router} closed its channel", router)
 
     def _from_prober(self) -> None:
         if not self._prober.channel.wait(0):
@@ -221,18 +220,12 @@ class Supervisor:
             self._prober.hear()
         except ChannelClosed:
             self._selector.unregister(self._prober.channel)
-            _await_end(self._prober.pid)
+            await_end(self._prober.pid)
             self._reap()
-            self._break("the prober closed its channel", "prober")
-
-    def _hear(self, name: str, report: NodeReport) -> None:
-        if self._convergence is not None:
-            self._changes += self._convergence.hear(name, report)
-            self._news = True
+            self.breaks("the prober closed its channel", "prober")
 
     def _reap(self) -> None:
         """Take note of ended processes: our own are a fault, and those that a shell left behind are only buried."""
-        names = {one.running.pid: name for name, one in self._routers.items()}
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -240,16 +233,17 @@ class Supervisor:
                 return
             if not pid:
                 return
-            if pid in names:
-                self._break(f"the router process of {names[pid]} {how_it_ended(status)}", names[pid])
+            router = self._routers.named(pid)
+            if router is not None:
+                self.breaks(f"the router process of {router} {how_it_ended(status)}", router)
             elif pid in self._parts:
                 part = self._parts[pid]
-                self._break(f"the {part} {how_it_ended(status)}", part)
+                self.breaks(f"the {part} {how_it_ended(status)}", part)
 
-    def _break(self, reason: str, node: str) -> None:
-        """A part of the lab died: from now on every question is answered with the reason."""
+    def breaks(self, reason: str, part: str) -> None:
+        """Take note that a part of the lab died: from now on every question is answered with the reason."""
         if self._broken is None:
-            self._broken = Broken(reason=reason, log=self._logs.tail(node))
+            self._broken = Broken(reason=reason, log=self._logs.tail(part))
         for client in (*(wait.client for wait in self._waits), *self._prober.waiting()):
             _tell(client, self._broken)
         self._waits.clear()
@@ -272,27 +266,55 @@ class Supervisor:
 
     def _answer_about(self, plan: Plan, client: Channel, message: Message) -> None:
         match message:
-            case AwaitConvergence(deadline_s=deadline_s, closed=closed):
-                self._closed = closed
-                self._waits.append(_Wait(client=client, end_s=time.monotonic() + deadline_s, closed=closed))
-                self._news = True
+            case AwaitConvergence():
+                self._await_convergence(client, message)
             case ReadTables():
                 client.send(self._tables(plan))
             case Probe():
                 self._prober.ask_for(client, message)
-            case Explain(router=router):
-                client.send(self._ask_routers({router: message}, Explained)[0])
+            case Explain() | RequestRoutes():
+                client.send(self._ask_one_router(message))
             case Apply(plan=new):
                 self._apply(plan, new)
                 client.send(Applied())
-            case RequestRoutes(router=router, neighbor=neighbor):
-                client.send(self._ask_routers({router: Refresh(neighbor=neighbor)}, Refreshed)[0])
-            case ReadStatus():
-                client.send(self._status(plan))
-            case Locate(node=node):
-                client.send(Located(fd=self._namespaces[node]))
+            case Inject() | Heal() | ReadCounters():
+                client.send(self._answer_about_faults(message))
+            case StartStream() | AwaitQuiet() | StopStream():
+                self._streams.ask(plan, client, message)
+            case ReadStatus() | ReadSessions() | Locate():
+                client.send(self._what_is_known(plan, message))
             case _:
                 raise LabBroken(f"{type(message).__name__} is no request")
+
+    def _what_is_known(self, plan: Plan, message: ReadStatus | ReadSessions | Locate) -> Message:
+        match message:
+            case ReadStatus():
+                return self._status(plan)
+            case ReadSessions():
+                return Sessions(told=self._convergence.told() if self._convergence else ())
+            case Locate(node=node):
+                return Located(fd=self._namespaces[node])
+
+    def _ask_one_router(self, message: Explain | RequestRoutes) -> Message:
+        if isinstance(message, Explain):
+            return self._routers.ask({message.router: message}, Explained)[0]
+        return self._routers.ask({message.router: Refresh(neighbor=message.neighbor)}, Refreshed)[0]
+
+    def _answer_about_faults(self, message: Inject | Heal | ReadCounters) -> Message:
+        self._news = True
+        note = self._streams.chronicle.note
+        match message:
+            case Inject(injection=injection):
+                injected = self._failing.inject(injection)
+                note(EventKind.FAULT, injection.fault, injected.began_ns, injected.done_ns)
+                return injected
+            case Heal(fault=fault):
+                healed = self._failing.heal(fault)
+                note(EventKind.HEALED, ", ".join(healed.faults), healed.began_ns, healed.done_ns)
+                return healed
+            case ReadCounters(interfaces=interfaces):
+                at_ns = time.monotonic_ns()
+                return Counters(packets=packets_entered(interfaces, self._namespaces), at_ns=at_ns)
 
     def _build(self, plan: Plan) -> None:
         nat.check_program(plan.nodes)
@@ -300,14 +322,12 @@ class Supervisor:
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
+        self._failing = Failing(plan, self._namespaces, self._routers)
+        self._streams = Streams(self._namespaces, self._logs, self._selector)
         self._carry_tags(plan)
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
-        for node in plan.routers:
-            running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name))
-            self._routers[node.name] = _Router(running=running)
-            handler = _bind(self._from_router, node.name)
-            self._selector.register(running.channel, selectors.EVENT_READ, handler)
+        self._routers.start(plan.routers, self._namespaces)
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
         netns.configure_here(others, self._namespaces)
         visible = [node for node in plan.nodes if not node.is_switch]
@@ -324,57 +344,24 @@ class Supervisor:
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
-        nodes = [node for node in new.routers if node != old.node(node.name)]
         marking.check_program(new.nodes)
-        questions = {
-            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking) for node in nodes if node.bgp is not None
-        }
-        self._refuse_late_routers(questions)
+        self._routers.refuse_late(node.name for node in new.routers if node != old.node(node.name))
+        self._failing.take(new)
         self._plan = new  # what every router is told, whenever it answers
-        self._ask_routers(questions, Configured)
-
-    def _refuse_late_routers(self, names: Iterable[str]) -> None:
-        """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
-        if not all(router.listening for router in self._routers.values()):
-            raise LabBroken("the lab's routers are still starting: ask again")
-        late = [name for name in names if self._routers[name].owes]
-        if late:
-            raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
-
-    def _ask_routers(self, questions: Mapping[str, Message], answer: type[Answer]) -> list[Answer]:
-        """Ask routers one question each, all at once, and wait for every answer.
-
-        An answer that is late is dropped when it comes, and its router can be asked again from then on.
-        """
-        self._refuse_late_routers(questions)
-        asked = {name: self._routers[name] for name in questions}
-        for name, router in asked.items():
-            router.owes += 1
-            _tell(router.running.channel, questions[name])
-        end_s = time.monotonic() + ANSWER_DEADLINE_S
-        while waited_for := [name for name, router in asked.items() if router.owes]:
-            if self._broken is not None:
-                raise LabBroken(self._broken.reason)
-            channels = [asked[name].running.channel for name in waited_for]
-            ready = readable(channels, end_s - time.monotonic())
-            if not ready:
-                self._refuse_late_routers(waited_for)
-            for name, channel in zip(waited_for, channels, strict=True):
-                if channel in ready:
-                    self._from_router(name)
-        return [router.answer for router in asked.values() if isinstance(router.answer, answer)]
+        self._routers.configure(old, new)
 
     def _tables(self, plan: Plan) -> Tables:
-        names = [node.name for node in plan.routers]
+        names = self._routers.names
         changes = self._changes
-        self._refuse_late_routers(names)
+        self._routers.refuse_late(names)
         asked = self._prober.ask(ReadFibs())
-        routers = self._ask_routers(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
+        routers = self._routers.ask(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
         found = self._prober.await_answer(asked, Fibs, ANSWER_DEADLINE_S).fibs
         # The kernels were read at another time than the routers: a change in between has to be heard of.
-        self._ask_routers(dict.fromkeys(names, ReportChanges()), ChangesReported)
+        self._routers.ask(dict.fromkeys(names, ReportChanges()), ChangesReported)
         fibs = {fib.router: fib.entries for fib in found}
-        tables = tuple(replace(one.tables, fib=fibs[one.tables.router]) for one in routers)
+        read = {one.tables.router: replace(one.tables, fib=fibs[one.tables.router]) for one in routers}
+        tables = tuple(read.get(node.name) or _of_a_dead(node) for node in plan.routers)
         pending = self._pending(self._closed)
         if self._changes != changes:
             pending.append("sessions or routes changed while the tables were read")
@@ -389,10 +376,16 @@ class Supervisor:
             plan=plan,
             pending=tuple(self._pending(self._closed)),
             up_s=time.monotonic() - self._built_at,
-            memory_kib={name: _pss_kib(router.running.pid) for name, router in self._routers.items()},
+            memory_kib=self._routers.memory_kib(),
+            failed=self._failing.faults,
         )
 
     # convergence
+
+    def _await_convergence(self, client: Channel, asked: AwaitConvergence) -> None:
+        self._closed = asked.closed
+        self._waits.append(_Wait(client=client, end_s=time.monotonic() + asked.deadline_s, closed=asked.closed))
+        self._news = True
 
     def _settle_waits(self) -> None:
         if self._convergence is None or not self._waits:
@@ -416,8 +409,18 @@ class Supervisor:
 
     def _pending(self, closed: tuple[ClosedSession, ...]) -> list[str]:
         """What keeps the lab from having converged, most basic first; empty where it has."""
-        late = [f"{name} has not answered yet" for name, router in self._routers.items() if router.owes]
-        return late + (self._convergence.pending(closed) if self._convergence else [])
+        late = [f"{name} has not answered yet" for name in self._routers.late]
+        excused = self._failing.excused
+        return late + (self._convergence.pending(closed, excused=excused) if self._convergence else [])
+
+
+def _of_a_dead(node: NodePlan) -> RouterTables:
+    """The tables of a router that was killed."""
+    sessions = tuple(
+        SessionTables(session=one.name, neighbor=one.neighbor, established=False, why_down="the router was killed")
+        for one in (node.bgp.sessions if node.bgp else ())
+    )
+    return RouterTables(router=node.name, sessions=sessions, loc_rib=(), fib=())
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -426,25 +429,7 @@ def _tell(far_end: Channel, message: Message) -> None:
         far_end.send(message)
 
 
-def _await_end(pid: int) -> None:
-    """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
-    with contextlib.suppress(ProcessLookupError):  # it was waited for already
-        file = os.pidfd_open(pid)
-        readable([file], _END_S)
-        os.close(file)
-
-
-def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
-    return lambda: handler(name)
-
-
 def _runtime_fidelity() -> str:
     mapped_users = int(Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2])
     who = "root" if mapped_users > 1 else "an ordinary user"
     return f"runtime: network namespaces of Linux {platform.release()}, started by {who}"
-
-
-def _pss_kib(pid: int) -> int:
-    """The proportional memory of a process."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

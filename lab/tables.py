@@ -58,6 +58,15 @@ class RouterFib:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FibChange:
+    """A route of a kernel that came, went or leads elsewhere: the next hops before and after, None without a route."""
+
+    prefix: Prefix
+    before: tuple[Address, ...] | None
+    after: tuple[Address, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterTables:
     """One router. `loc_rib` holds the best route to each prefix; all tables are in prefix order."""
 

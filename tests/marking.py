@@ -1,4 +1,4 @@
-r"""Packets through everything that may rewrite their marks: a customer's edge, a provider's line and router, Microsoft's.
+r"""Packets through all that may rewrite their marks: a customer's edge, a provider's line and router, Microsoft's.
 
     hq, hq6 ─┐                                                   ┌─ svc, svc6
     lab ─────┴ ce ══ line ══ pe ─── msee ─── ms ─────────────────┘

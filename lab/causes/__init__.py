@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import dscp, mtu, nat, paths, reachability, routes, sessions
+from lab.causes import dscp, failovers, mtu, nat, paths, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
@@ -18,6 +18,7 @@ from lab.checks import Evidence, Outcome, Verdict, describe, find
 from lab.expectations import (
     DscpExpectation,
     Expectation,
+    FailoverExpectation,
     MtuExpectation,
     NatExpectation,
     PathExpectation,
@@ -34,6 +35,7 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     SessionExpectation: sessions.cause,
     RouteExpectation: routes.cause,
     ReachabilityExpectation: reachability.cause,
+    FailoverExpectation: failovers.cause,
     MtuExpectation: mtu.cause,
     NatExpectation: nat.cause,
     DscpExpectation: dscp.cause,

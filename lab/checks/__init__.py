@@ -4,7 +4,7 @@ A check answers three ways: it holds, it does not, or the evidence cannot tell. 
 """
 
 from lab.checks.evidence import Evidence, Finding
-from lab.checks.kinds import KINDS, describe, find, flows_of, key_of, more_flows
+from lab.checks.kinds import KINDS, describe, drills_of, find, flows_of, key_of, more_flows
 from lab.checks.verdicts import Outcome, Report, Verdict
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Report",
     "Verdict",
     "describe",
+    "drills_of",
     "find",
     "flows_of",
     "key_of",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lab.failover import Drill, FailoverResult
 from lab.forwarding import Flow, FlowResult
 from lab.plan import Plan
 from lab.tables import LabTables
@@ -12,11 +13,16 @@ from lab.tables import LabTables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known of a lab, by prediction or by observation."""
+    """What is known of a lab, by prediction or by observation.
+
+    Of a drill, what was measured is in `failovers`, and by which way packets go while its fault lasts, in `afterwards`.
+    """
 
     plan: Plan
     tables: LabTables
     flows: Mapping[Flow, FlowResult]
+    failovers: Mapping[Drill, FailoverResult] = field(default_factory=dict)
+    afterwards: Mapping[Drill, FlowResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

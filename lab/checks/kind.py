@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lab.checks.evidence import Evidence, Finding
+from lab.failover import Drill
 from lab.forwarding import Flow
 from lab.plan import Plan
 
@@ -14,6 +15,10 @@ E = TypeVar("E")
 
 
 def _no_flows(_expectation: object, _plan: Plan) -> tuple[Flow, ...]:
+    return ()
+
+
+def _no_drills(_expectation: object, _plan: Plan) -> tuple[Drill, ...]:
     return ()
 
 
@@ -30,14 +35,15 @@ class Kind(Generic[E]):
     """The functions of one kind.
 
     `key` is its name in a topology file, `describe` says what must hold in a few words, `flows` are the packets that it
-    takes, and `find` reads the evidence. `more` are the packets that it still takes once others are known, round by
-    round until there are none. `by_absence` says whether an expectation holds by what did not come, so that anything
-    which is lost would make it hold.
+    takes and `drills` the faults, and `find` reads the evidence. `more` are the packets that it still takes once others
+    are known, round by round until there are none. `by_absence` says whether an expectation holds by what did not come,
+    so that anything which is lost would make it hold.
     """
 
     key: Callable[[E], str]
     describe: Callable[[E], str]
     find: Callable[[E, Evidence], Finding]
     flows: Callable[[E, Plan], tuple[Flow, ...]] = _no_flows
+    drills: Callable[[E, Plan], tuple[Drill, ...]] = _no_drills
     more: Callable[[E, Evidence], tuple[Flow, ...]] = _no_more
     by_absence: Callable[[E], bool] = _by_presence

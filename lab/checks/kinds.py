@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import dscp, mtu, nat, paths, reachability, routes, sessions
+from lab.checks import dscp, failovers, mtu, nat, paths, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
     DscpExpectation,
     Expectation,
+    FailoverExpectation,
     MtuExpectation,
     NatExpectation,
     PathExpectation,
@@ -19,6 +20,7 @@ from lab.expectations import (
     SessionExpectation,
     SymmetricExpectation,
 )
+from lab.failover import Drill
 from lab.forwarding import Flow
 from lab.plan import Plan
 
@@ -26,6 +28,7 @@ KINDS: Mapping[type[Expectation], Kind[Any]] = {
     SessionExpectation: sessions.KIND,
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
+    FailoverExpectation: failovers.KIND,
     MtuExpectation: mtu.KIND,
     NatExpectation: nat.KIND,
     DscpExpectation: dscp.KIND,
@@ -42,6 +45,11 @@ def find(expectation: Expectation, evidence: Evidence) -> Finding:
 def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
     """The flows that an expectation asks about."""
     return KINDS[type(expectation)].flows(expectation, plan)
+
+
+def drills_of(expectation: Expectation, plan: Plan) -> tuple[Drill, ...]:
+    """The faults that have to happen for an expectation."""
+    return KINDS[type(expectation)].drills(expectation, plan)
 
 
 def more_flows(expectation: Expectation, evidence: Evidence) -> tuple[Flow, ...]:

@@ -1,7 +1,7 @@
 """Which edges packets cross there and back, which link carries them, and whether they come back as they went.
 
-Where routers share load, a flow takes one of the ways: several flows are sent from ports of their own. What is asked has
-to hold for all of them, and for every way that the tables have.
+Where routers share load, a flow takes one of the ways: several flows are sent from ports of their own. What is asked
+has to hold for all of them, and for every way that the tables have.
 """
 
 from __future__ import annotations

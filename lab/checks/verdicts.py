@@ -8,6 +8,7 @@ from enum import Enum
 from lab.checks.evidence import Finding
 from lab.checks.kinds import holds_by_absence
 from lab.expectations import Expectation
+from lab.failover import FailoverResult
 from lab.tables import Difference
 
 
@@ -47,7 +48,8 @@ class Report:
     """Everything that one run of a topology showed.
 
     `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
-    count from the start of the command, which was at `started_s` of the system's monotonic clock.
+    count from the start of the command, which was at `started_s` of the system's monotonic clock. `failovers` are the
+    measurements behind verdicts about them.
     """
 
     topology: str
@@ -58,6 +60,7 @@ class Report:
     notes: tuple[str, ...] = ()
     timings_s: tuple[tuple[str, float], ...] = ()
     started_s: float = 0.0
+    failovers: tuple[FailoverResult, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lab.checks import Evidence, flows_of, more_flows
+from lab.checks import Evidence, drills_of, flows_of, more_flows
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.progress import Progress
 from lab.controller import Lab
 from lab.expectations import Expectation
+from lab.failover import NOT_BACK, Drill, FailoverResult
 from lab.messages import Probe, Probed
 from lab.plan import Plan
-from lab.tables import LabTables
+from lab.tables import ClosedSession, LabTables
 
 PROBE_DEADLINE_S = 1.0
 
@@ -20,7 +21,7 @@ PROBE_DEADLINE_S = 1.0
 def observe(
     lab: Lab, plan: Plan, tables: LabTables, expectations: Iterable[Expectation], progress: Progress
 ) -> Evidence:
-    """Everything that the expectations ask of a settled lab, whose tables have been read."""
+    """Everything that the expectations ask of a settled lab, whose tables have been read, and that leaves it so."""
     progress.says("sending packets")
     asked = tuple(expectations)
     evidence = Evidence(plan=plan, tables=tables, flows={})
@@ -31,3 +32,31 @@ def observe(
         evidence = replace(evidence, flows={**evidence.flows, **{one.flow: one for one in probed.results}})
         flows = tuple(dict.fromkeys(flow for one in asked for flow in more_flows(one, evidence)))
     return evidence
+
+
+def drill(  # noqa: PLR0913  # each is one thing that is known
+    lab: Lab,
+    plan: Plan,
+    expectations: Iterable[Expectation],
+    progress: Progress,
+    *,
+    closed: tuple[ClosedSession, ...],
+    settle_s: float,
+    why_not: str,
+) -> dict[Drill, FailoverResult]:
+    """Let every fault happen that the expectations ask for; after one that the lab does not get over, no more.
+
+    `why_not` says why there is to be none at all; empty where there is no reason.
+    """
+    from lab.commands.failover import measure
+
+    found: dict[Drill, FailoverResult] = {}
+    for one in dict.fromkeys(drill for expected in expectations for drill in drills_of(expected, plan)):
+        if why_not:
+            found[one] = FailoverResult(drill=one, runs=(), not_run=why_not)
+            continue
+        progress.says(f"failing: {one.fault}")
+        found[one] = measure(lab, plan, one, settle_s=settle_s, closed=closed)
+        if found[one].not_run.startswith(NOT_BACK):
+            why_not = f"the lab was not as before after {one.fault}"
+    return found

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, MOST_CHANGES_NAMED, closed_in_the_model, read_settled
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
-from lab.errors import InputError
+from lab.errors import InputError, LabBroken
 from lab.messages import Build, Built, ReadStatus, Status
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
+
+if TYPE_CHECKING:
+    from lab.checks import Report
 
 
 def test(arguments: argparse.Namespace) -> int:
     """Make the lab, or use the running one that `--lab` names; compare and report. Returns the exit code."""
     started_s, neighbors = time.monotonic(), NeighborWatch()
+    if arguments.plots:
+        from lab.plots import prepare
+
+        prepare(Path(arguments.plots))
     with _lab(arguments.lab) as lab, Progress() as progress:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
         from lab.checks import Report
-        from lab.commands.observing import observe
+        from lab.commands.observing import drill, observe
         from lab.expectations import MtuExpectation
         from lab.node import packet_limits
         from lab.predict import predict, predicted_evidence
@@ -37,20 +47,37 @@ def test(arguments: argparse.Namespace) -> int:
         if any(isinstance(one, MtuExpectation) for one in topology.expectations):
             packet_limits.check_program(plan.nodes)
         prediction = predict(plan)
-        notes, closed = [], prediction.closed
+        notes: list[str] = []
+        failed: tuple[str, ...] = ()
+        closed, running = prediction.closed, plan
         progress.says(f"building {len(plan.nodes)} nodes")
         build_s = time.monotonic()
         if arguments.lab is None:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
-        elif (running := lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan) != plan:
-            _refuse_another_lab(running, plan, lab.name, arguments.file)
-            closed = closed_in_the_model(running)
-            notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
+        else:
+            status = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
+            running, failed = status.plan, status.failed
+            notes += [f"in the running lab {fault} is in force" for fault in failed]
+            if running != plan:
+                _refuse_another_lab(running, plan, lab.name, arguments.file)
+                closed = closed_in_the_model(running)
+                notes.append(f"the running lab {lab.name} was made from another file: predicted is of {arguments.file}")
         built_s = time.monotonic()
         progress.says("waiting for sessions and routes to settle")
         settled, seen = read_settled(lab, closed, arguments.timeout)
         notes += [f"not settled after {arguments.timeout:g} s: {what}" for what in seen.pending]
         observed = observe(lab, plan, seen.tables, topology.expectations, progress)
+        unready = "; ".join([*seen.pending, *(f"{fault} is in force already" for fault in failed)])
+        failovers = drill(
+            lab,
+            running,
+            topology.expectations,
+            progress,
+            closed=closed,
+            settle_s=arguments.timeout,
+            why_not=unready,
+        )
+        observed = replace(observed, failovers=failovers)
         verdict_s = time.monotonic()
     overflows = neighbors.overflows()
     predicted = predicted_evidence(prediction, plan, topology.expectations)
@@ -71,8 +98,15 @@ def test(arguments: argparse.Namespace) -> int:
         notes=(*notes, *overflows),
         started_s=started_s,
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
+        failovers=tuple(failovers.values()),
     )
-    if arguments.format == "json":
+    _print(report, arguments.format)
+    whole = not arguments.plots or _plotted(Path(arguments.plots), report, running)
+    return report.exit_code or (0 if whole else LabBroken.exit_code)
+
+
+def _print(report: Report, output: str) -> None:
+    if output == "json":
         from lab.report import as_json
 
         print(as_json.report(report))
@@ -80,7 +114,23 @@ def test(arguments: argparse.Namespace) -> int:
         from lab.report import as_text
 
         print(as_text.report(report))
-    return report.exit_code
+
+
+def _plotted(directory: Path, report: Report, plan: Plan) -> bool:
+    """Write the plots of a report, and say where they are, or why they are not."""
+    from lab.plots import write_plots
+
+    sys.stdout.flush()  # the verdict first: to draw takes seconds
+    try:
+        written = write_plots(directory, report, plan)
+    except OSError as problem:
+        sys.stderr.write(f"erlab: cannot write plots: {problem}\n")
+        return False
+    for one in written:
+        sys.stderr.write(f"plot: {one}\n")
+    if not written:
+        sys.stderr.write("no plots: nothing was asked that is measured over time\n")
+    return True
 
 
 def _refuse_another_lab(running: Plan, plan: Plan, name: str, file: str) -> None:

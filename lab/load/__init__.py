@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 
 from lab.load.cases import CasesFile, cases_of
 from lab.load.edges import check_chains
+from lab.load.expectations.failovers import check_faults
 from lab.load.impairments import check_wires
 from lab.load.library import Library
 from lab.load.policies import check_policies, to_policies
@@ -73,7 +74,7 @@ def _topology(source: SourceFile) -> Topology:
     if mistakes or reading.whole is None:
         raise refusal(source, mistakes)
     topology = to_topology(reading.whole, source, library.policies)
-    on_wires = [*islice(check_wires(source, topology), MOST_MISTAKES)]
-    if on_wires:
-        raise refusal(source, on_wires)
+    in_the_plan = [*islice(chain(check_wires(source, topology), check_faults(source, topology)), MOST_MISTAKES)]
+    if in_the_plan:
+        raise refusal(source, in_the_plan)
     return topology

@@ -225,7 +225,8 @@ def prefix_range(value: str) -> PrefixRange:
     return PrefixRange(prefix=prefix, at_least=at_least, at_most=at_most)
 
 
-def _between(value: str) -> tuple[str, str]:
+def between(value: str) -> tuple[str, str]:
+    """Two routers."""
     one, dash, other = (part.strip() for part in value.partition(" - "))
     if not (dash and one and other) or " " in one + other:
         raise Wrong(f"{shown(value)} does not name two routers", "write them with a dash between spaces: ce1 - msee1")
@@ -318,7 +319,7 @@ VNET_COMMUNITY = parsed(_vnet_community, pattern="^12076:[0-9]+$")
 REGION = parsed(_region, enum=list(REGION_NAMES))
 SERVICE = parsed(_service, enum=["layer2", "layer3"])
 PREFIX_RANGE = parsed(prefix_range, examples=["10.0.0.0/8 ge 16 le 24", "10.0.0.0/8 orlonger"])
-BETWEEN = parsed(_between, examples=["ce1 - msee1"])
+BETWEEN = parsed(between, examples=["ce1 - msee1"])
 NEXT_HOP = Scalar(_next_hop, schema_of(["string", "array"], items={"type": "string"}))
 PORTS = parsed(_ports, numeric=True, examples=["3478-3481", "443"])
 DSCP = parsed(parse_dscp, numeric=True, examples=["default", *DSCP_OF])

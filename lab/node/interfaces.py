@@ -69,6 +69,22 @@ def configure(node: NodePlan) -> None:
     netlink.close()
 
 
+def start_again(node: NodePlan) -> None:
+    """Bring a router's interfaces up that were down, without the routes that an earlier process of it has left."""
+    netlink = Netlink()
+    netlink.remove_all_routes()
+    for interface in node.interfaces:
+        if interface.vlan is None:
+            netlink.up(interface.name)
+    netlink.commit()
+    _start_sub_interfaces(node, netlink)
+    for interface in node.interfaces:
+        netlink.settle(interface.name)
+        write_neighbors(interface, netlink)
+    netlink.commit()
+    netlink.close()
+
+
 def write_neighbors(interface: InterfacePlan, netlink: Netlink) -> None:
     """Queue the neighbours of an interface that is up; the kernel forgets them when it goes down."""
     for one in interface.neighbors:

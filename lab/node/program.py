@@ -18,6 +18,7 @@ from lab.bfd import State
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.events import (
+    CEASE_ADMINISTRATIVE_RESET,
     Announce,
     BfdChanged,
     CloseSession,
@@ -48,10 +49,12 @@ from lab.messages import (
     Refresh,
     Refreshed,
     ReportChanges,
+    ResetSession,
     RouterTablesRead,
     SessionReport,
+    SessionReset,
 )
-from lab.netlink import LinkMonitor, Netlink
+from lab.netlink import LinkEvent, LinkMonitor, Netlink
 from lab.node import bfd, interfaces, marking, nat, packet_limits, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
@@ -61,16 +64,24 @@ from lab.wire import UpdateError
 CONNECT_DEADLINE_S = 30.0
 LONGEST_WAIT_FOR_MORE_S = 0.1
 """How long routes are held back while UPDATEs arrive: RFC 4271 §9.2.1.1 has 5 s on iBGP and 30 s on eBGP."""
+LONGEST_WAIT_FOR_KERNEL_S = 0.005
+"""How long routes are kept from the kernel while UPDATEs arrive: of many in a row, each call of it would cost more."""
 _ALREADY_GONE = (errno.ESRCH, errno.ENODEV)
 
 
-def run(node: NodePlan, supervisor: Channel) -> None:
-    """Be the router of `node` until the supervisor is gone. Raises LabBroken where the speaker ends."""
+def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
+    """Be the router of `node` until the supervisor is gone. Raises LabBroken where the speaker ends.
+
+    With `again` an earlier process has been it, and the kernel still has what that one configured.
+    """
     try:
-        interfaces.configure(node)
-        nat.configure(node)
-        marking.configure(node.name, node.marking)
-        packet_limits.configure(node)
+        if again:
+            interfaces.start_again(node)
+        else:
+            interfaces.configure(node)
+            nat.configure(node)
+            marking.configure(node.name, node.marking)
+            packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:
         return
@@ -105,6 +116,32 @@ def _stopping() -> Iterator[None]:
         raise _Stop(problem) from problem
 
 
+class _Carriers:
+    """Which interfaces with addresses can carry packets.
+
+    A sub-interface cannot while its port does not: it is not waited for until the kernel says so of it, too.
+    """
+
+    def __init__(self, node: NodePlan) -> None:
+        self._routed = [one.name for one in node.interfaces if one.addresses]
+        self._port = {
+            one.name: one.vlan.port.interface if one.vlan and one.vlan.port.node == node.name else ""
+            for one in node.interfaces
+        }
+        self._up = dict.fromkeys(self._port, True)
+
+    def hear(self, told: LinkEvent) -> list[LinkChanged]:
+        """What changes for the router by what the kernel tells of one interface."""
+        if told.interface not in self._up:
+            return []
+        self._up[told.interface] = told.up
+        touched = [name for name in self._routed if told.interface in (name, self._port[name])]
+        return [LinkChanged(interface=name, up=self._carries(name)) for name in touched]
+
+    def _carries(self, name: str) -> bool:
+        return self._up[name] and self._up.get(self._port[name], True)
+
+
 class _Program:
     """ExaBGP's helper: `lab.node.exabgp_parts.Helper`."""
 
@@ -117,15 +154,16 @@ class _Program:
         self._sessions = {session.name: session for session in node.bgp.sessions} if node.bgp else {}
         self._decoder = speaker.Decoder(self._sessions.values())
         self._netlink = Netlink()
+        self._flushed_s = 0.0
         self._links = LinkMonitor()
-        self._interfaces = {interface.name for interface in node.interfaces}
+        self._carriers = _Carriers(node)
         self._outbox = Outbox()
         self._more_arrived, self._waits_since_s = False, 0.0
         self._commands: list[str] = []
         self._to_try: list[str] = []
         self._held_down: dict[str, float] = {}
         self._up: set[str] = set()
-        self._changed = False
+        self._changed, self._changed_ns = False, 0
         self._updates: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, str] = {}
         self._told: dict[str, SessionReport] = {}
@@ -162,6 +200,8 @@ class _Program:
             for fault in event.faults:
                 sys.stderr.write(f"{self._node.name}: from {peer}: {fault.text}\n")
             self._handle(event)
+            if time.monotonic() > self._flushed_s + LONGEST_WAIT_FOR_KERNEL_S:
+                self._bring_the_kernel_up_to_date()  # many in a row are left to before_sleep
 
     @_stopping()
     def hear_refresh(self, peer: str, body: bytes) -> None:
@@ -206,6 +246,7 @@ class _Program:
         self._report()
 
     def _bring_the_kernel_up_to_date(self) -> None:
+        self._flushed_s = time.monotonic()
         for words, error in self._netlink.flush():
             if not (words.startswith("remove") and error in _ALREADY_GONE):
                 self._refused[words] = os.strerror(error)
@@ -228,13 +269,8 @@ class _Program:
             for message in self._supervisor.receive():
                 self._answer(message)
         elif fd == self._links.fileno():
-            for event in self._links.read():
-                if event.interface in self._interfaces:
-                    if event.up:
-                        interfaces.write_neighbors(self._node.interface(event.interface), self._netlink)
-                        behind = (s for s in self._sessions.values() if s.interface == event.interface)
-                        self._to_try += [str(session.peer_address) for session in behind]
-                    self._handle(LinkChanged(interface=event.interface, up=event.up))
+            for event in (change for told in self._links.read() for change in self._carriers.hear(told)):
+                self._link_changed(event)
         elif self._bfd is not None and fd == self._bfd.channel.fileno():
             for report in self._bfd.receive():
                 self._bfd_changed(report)
@@ -266,6 +302,9 @@ class _Program:
                 self._supervisor.send(Configured())
             case Refresh(neighbor=neighbor):
                 self._supervisor.send(self._refresh(neighbor))
+            case ResetSession(session=session):
+                self._reset(session)
+                self._supervisor.send(SessionReset())
             case _:
                 raise LabBroken(f"{type(message).__name__} is no message for a node")
 
@@ -280,15 +319,32 @@ class _Program:
                 down[session.session] = session.why_down
         return Refreshed(sessions=tuple(asked), down=down)
 
+    def _link_changed(self, event: LinkChanged) -> None:
+        """Tell the router, and have the kernel send packets another way before anybody is told."""
+        if event.up:
+            interfaces.write_neighbors(self._node.interface(event.interface), self._netlink)
+            behind = (s for s in self._sessions.values() if s.interface == event.interface)
+            self._to_try += [str(session.peer_address) for session in behind]
+        self._handle(event)
+        self._bring_the_kernel_up_to_date()
+
+    def _reset(self, session: str) -> None:
+        """Close a session, which may come up again at once."""
+        reason = "administrative reset (RFC 4486 §4, subcode 4)"
+        self._carry_out(CloseSession(session=session, subcode=CEASE_ADMINISTRATIVE_RESET, reason=reason))
+        self._handle(SessionDown(session=session, reason=reason))
+
     def _bfd_changed(self, report: BfdReport) -> None:
         """Tell the router of BFD; a path that is back is tried at once."""
         status = report.changed.status
         if status.state is State.UP:
             self._to_try.append(str(self._sessions[report.session].peer_address))
         self._handle(BfdChanged(session=report.session, status=status, failure=report.changed.failure))
+        self._bring_the_kernel_up_to_date()
 
     def _handle(self, event: Event) -> None:
-        self._changed = True
+        if not self._changed:
+            self._changed, self._changed_ns = True, time.monotonic_ns()
         if isinstance(event, SessionUp):
             self._up.add(event.session)
         elif isinstance(event, SessionDown):
@@ -335,7 +391,7 @@ class _Program:
             self._report()
 
     def _report(self) -> None:
-        reports = []
+        reports, counts = [], self._router.route_counts()
         for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
             sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
             report = SessionReport(
@@ -347,9 +403,12 @@ class _Program:
                 updates_received=received,
                 why_down=why_down,
                 bfd=self._router.bfd(name),
+                routes_in=counts[name][0],
+                routes_out=counts[name][1],
             )
             if report != self._told.get(name):
                 self._told[name] = report
                 reports.append(report)
         refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
-        self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused))
+        since_ns = self._changed_ns or time.monotonic_ns()
+        self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused, since_ns=since_ns))

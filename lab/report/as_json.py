@@ -16,6 +16,7 @@ from lab.messages import Status
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
+from lab.report.failover_json import failover_object
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
@@ -38,6 +39,7 @@ def report(report: Report) -> str:
             "routes_compared": report.routes_compared,
             "differences": [_difference(one) for one in report.differences],
         },
+        failovers=[failover_object(one) for one in report.failovers],
         fidelity=list(report.fidelity),
         notes=list(report.notes),
         started_monotonic_s=report.started_s,
@@ -421,6 +423,7 @@ def status(labs: Iterable[Status]) -> str:
                     for one in (node.bgp.sessions if node.bgp else ())
                     if one.rules.shutdown
                 ],
+                "failed": list(lab.failed),
                 "up_s": round(lab.up_s, 3),
                 "memory_kib": lab.memory_kib,
             }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from lab.failover import MEASURES, FailoverResult, FailoverRun, Phase, StreamResult, TimedEvent
-from lab.report.json_parts import Object
+from lab.failover import MEASURES, DirectionResult, FailoverResult, FailoverRun, Phase, TimedEvent
+from lab.report.json_parts import Object, document
 
 
 def failover_object(result: FailoverResult) -> Object:
     """One failover expectation's runs. Times are in milliseconds from the fault of their run."""
     return {
-        "fault": result.fault,
-        "from": result.source,
-        "to": result.destination,
-        "family": result.family.value,
-        "interval_ms": result.interval_ms,
+        "fault": str(result.drill.fault),
+        "from": result.drill.stream.source,
+        "to": result.drill.stream.destination,
+        "family": result.drill.stream.family and result.drill.stream.family.value,
+        "interval_ms": result.drill.stream.interval_us / 1000,
+        "repeat": result.drill.repeat,
+        "not_run": result.not_run or None,
         "distribution": {name: _distribution(result, name) for name in MEASURES},
         "runs": [_run(run) for run in result.runs],
     }
@@ -35,6 +37,7 @@ def _run(run: FailoverRun) -> Object:
     return {
         "invalid": run.invalid or None,
         "ended": run.ended,
+        "crossed": None if run.crossed is None else round(run.crossed, 3),
         **{name: _ms(measure(run)) for name, measure in MEASURES.items()},
         "injected_ms": _ms(run.injected_ms),
         "healing_ms": _ms(run.healing_ms),
@@ -44,11 +47,10 @@ def _run(run: FailoverRun) -> Object:
     }
 
 
-def _stream(one: StreamResult) -> Object:
+def _stream(one: DirectionResult) -> Object:
     return {
         "from": one.source,
         "to": one.destination,
-        "crossed": None if one.crossed is None else round(one.crossed, 3),
         "before": _phase(one.before),
         "during": _phase(one.during),
         "after": _phase(one.after),
@@ -93,3 +95,13 @@ def _event(event: TimedEvent) -> Object:
 
 def _ms(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+def failed(fault: str) -> str:
+    """A fault that a command let happen."""
+    return document("failed", fault=fault)
+
+
+def healed(faults: tuple[str, ...], pending: tuple[str, ...]) -> str:
+    """The faults that a command ended, and what had not settled then."""
+    return document("healed", faults=list(faults), pending=list(pending))

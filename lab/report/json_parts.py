@@ -18,7 +18,16 @@ _VERSIONS = {"plan": 2}
 
 def document(kind: str, **content: Json) -> str:
     """A document that names its kind and version."""
-    return json.dumps({"schema": f"erlab/{kind}/{_VERSIONS.get(kind, 1)}", **content}, indent=2)
+    return json.dumps(_named(kind, content), indent=2)
+
+
+def document_line(kind: str, **content: Json) -> str:
+    """A document on one line, of which there may be many."""
+    return json.dumps(_named(kind, content))
+
+
+def _named(kind: str, content: Object) -> Object:
+    return {"schema": f"erlab/{kind}/{_VERSIONS.get(kind, 1)}", **content}
 
 
 def route_object(route: Route, owner: str | None = None) -> Object:

@@ -177,6 +177,7 @@ def status(lab: Status) -> str:
         ["up for", _duration(lab.up_s)],
         ["state", "converged" if not lab.pending else f"not converged: {counted(len(lab.pending), 'thing')} missing"],
     ]
+    rows += [["failed", fault] for fault in lab.failed]
     lines = unheaded(rows)
     lines += [f"  {what}" for what in lab.pending]
     kept_closed = list(_kept_closed(lab.plan))

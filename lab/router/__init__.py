@@ -150,6 +150,10 @@ class Router:
             for name, s in self._sessions.items()
         }
 
+    def route_counts(self) -> dict[str, tuple[int, int]]:
+        """For each session, how many routes its Adj-RIB-In and its Adj-RIB-Out hold."""
+        return {name: (len(s.adj_rib_in), len(s.adj_rib_out)) for name, s in self._sessions.items()}
+
     def explain(self, prefix: Nlri) -> Explanation:
         """All that this router did with `prefix`, with every reason."""
         own = self._own_paths_to(prefix)

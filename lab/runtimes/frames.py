@@ -13,7 +13,8 @@ from lab.plan import Tagged
 
 ETHERTYPE_8021Q = 0x8100
 VNET_HEADER_BYTES = 10
-_TYPE_AT = VNET_HEADER_BYTES + 12
+_MAC_BYTES = 12
+_TYPE_AT = VNET_HEADER_BYTES + _MAC_BYTES
 """Behind the two MAC addresses: the EtherType, or the first tag."""
 _TPIDS = (b"\x81\x00", b"\x88\xa8")
 _MOST_TAGS = 3
@@ -21,6 +22,7 @@ _MOST_TAGS = 3
 _HEADER_LENGTH_AT, _CHECKSUM_AT = 2, 6
 _NEEDS_CHECKSUM = 1
 _U16, _BIG_U16 = struct.Struct("=H"), struct.Struct(">H")
+_CHECKSUM = struct.Struct("=HH")
 _IPV4, _IPV6, _IPV4_HEADER_BYTES = b"\x08\x00", b"\x86\xdd", 20
 _AUXDATA = struct.Struct("=IIIHHHH")
 _TAG_VALID, _TPID_VALID = 0x10, 0x40
@@ -44,9 +46,34 @@ def tags_of(place: Tagged) -> bytes:
 def stripped_tag(auxdata: bytes) -> bytes:
     """The tag that the kernel took out of a received frame, its priority set to 0; empty where there was none."""
     status, _, _, _, _, tci, tpid = _AUXDATA.unpack(auxdata)
+    return tag_taken_out(status, tci & 0x0FFF, tpid)
+
+
+def tag_taken_out(status: int, tci: int, tpid: int) -> bytes:
+    """The tag of which the kernel says, with a frame's status, that it took it out; empty where there was none."""
     if not status & _TAG_VALID:
         return b""
-    return struct.pack("!HH", tpid if status & _TPID_VALID else ETHERTYPE_8021Q, tci & 0x0FFF)
+    return struct.pack("!HH", tpid if status & _TPID_VALID else ETHERTYPE_8021Q, tci)
+
+
+def on_the_wire(frame: Octets, tag: bytes) -> bytes:
+    """The octets of a frame as on a wire: with the tag that was taken out, and the checksum that is left to do.
+
+    A checksum that is left to do counts from a place to the end, what its own field holds being that of the
+    pseudo-header (linux/virtio_net.h, RFC 1071).
+    """
+    needs_checksum = frame[0] & _NEEDS_CHECKSUM
+    if not (needs_checksum or tag):
+        return bytes(frame[VNET_HEADER_BYTES:])
+    octets = bytearray(frame[VNET_HEADER_BYTES:])
+    if needs_checksum:
+        start, offset = _CHECKSUM.unpack_from(frame, _CHECKSUM_AT)
+        covered = octets[start:]
+        remainder = int.from_bytes(covered + bytes(len(covered) % 2)) % 0xFFFF
+        octets[start + offset : start + offset + 2] = (0xFFFF - remainder).to_bytes(2)
+    if tag:
+        octets[_MAC_BYTES:_MAC_BYTES] = tag
+    return bytes(octets)
 
 
 def tags_within(frame: Octets) -> bytes:

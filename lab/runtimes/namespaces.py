@@ -11,7 +11,7 @@ import os
 import select
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.errors import LabBroken, NotPermitted
@@ -148,3 +148,17 @@ def enter_lab(supervisor_pid: int, namespace_fd: int) -> None:
     for fd, flag in opened:
         _call("setns", fd, flag)
     enter_network_namespace(node)
+
+
+def open_networks(supervisor_pid: int, namespace_fds: Sequence[int]) -> list[int]:
+    """Open network namespaces of a running lab, each by its supervisor's file, with the right to enter them.
+
+    This process is in the lab's user namespace afterwards, and still in its own network; it may have one thread only.
+    """
+    at = f"/proc/{supervisor_pid}"
+    opened = [os.open(f"{at}/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC) for fd in namespace_fds]
+    if os.geteuid():
+        user = os.open(f"{at}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        _call("setns", user, _CLONE_NEWUSER)
+        os.close(user)
+    return opened

@@ -136,8 +136,11 @@ def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:
         os.close(home)
 
 
-def start_router(node: NodePlan, namespace: int, log: int) -> RunningNode:
-    """Fork the node program of a router into its namespace, writing its log to the file `log`."""
+def start_router(node: NodePlan, namespace: int, log: int, *, again: bool = False) -> RunningNode:
+    """Fork the node program of a router into its namespace, writing its log to the file `log`.
+
+    With `again` an earlier process has configured the namespace.
+    """
     ours, theirs = socket.socketpair()
 
     def run_router() -> None:
@@ -145,7 +148,7 @@ def start_router(node: NodePlan, namespace: int, log: int) -> RunningNode:
         enter_network_namespace(namespace)
         from lab.node.program import run
 
-        run(node, Channel(theirs, "the supervisor"))
+        run(node, Channel(theirs, "the supervisor"), again=again)
 
     pid = start_part(node.name, log, run_router)
     theirs.close()

@@ -160,6 +160,6 @@ def test_no_command_is_explained_that_is_not_there() -> None:
 def test_every_json_document_is_named() -> None:
     """Each kind of JSON document stands in the reference, with its version."""
     sources = (one.read_text(encoding="utf-8") for one in (TOP / "lab" / "report").glob("*.py"))
-    kinds = {kind for source in sources for kind in re.findall(r'\bdocument\(\s*"([a-z-]+)"', source)}
+    kinds = {kind for source in sources for kind in re.findall(r'\bdocument(?:_line)?\(\s*"([a-z-]+)"', source)}
     tables = {"routes", "sessions", "rib-in", "rib-out", "fib"}
     assert set(re.findall(r"erlab/([a-z-]+)/\d", COMMANDS)) == kinds | tables

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 
 import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
 
 from lab.plan import Endpoint, Tagged
-from lab.runtimes.frames import retagged, stripped_tag, tags_of, tags_within
+from lab.runtimes.frames import on_the_wire, retagged, stripped_tag, tag_taken_out, tags_of, tags_within
 
 PORT = Endpoint(node="ce", interface="port")
 NOTHING_LEFT = bytes(10)
@@ -124,3 +126,30 @@ def test_what_is_left_to_do(left: bytes, within: int, tags: bytes, expected: byt
     """Where the checksum starts and how long the headers are moves by the tags, where it says anything."""
     octets = (S_TAG_7 + TAG_100)[:within] + IPV4 + bytes(60)
     assert joined(*retagged(left + MACS + octets, within, tags))[:10] == expected
+
+
+@pytest.mark.parametrize("payload", [b"even", b"odd", b""])
+@pytest.mark.parametrize(("layer", "offset"), [(TCP, 16), (UDP, 6)])
+@pytest.mark.parametrize("tag", [b"", TAG_100])
+def test_a_checksum_that_was_left_to_do(payload: bytes, layer: type, offset: int, tag: bytes) -> None:
+    """A frame has the checksum that scapy computes, and its tag where the kernel had taken it out."""
+    whole = bytes(Ether() / IP(src="10.1.0.1", dst="10.2.0.2") / layer() / payload)
+    length = len(whole) - 34
+    pseudo = whole[26:34] + struct.pack("!HH", 6 if layer is TCP else 17, length)  # RFC 9293 §3.1
+    partly = sum(struct.unpack("!6H", pseudo)) % 0xFFFF
+    at = 34 + offset
+    left = whole[:at] + partly.to_bytes(2) + whole[at + 2 :]
+
+    header = struct.pack("=BBHHHH", NEEDS_CHECKSUM, 0, 0, 0, 34, offset)
+    assert on_the_wire(header + left, tag) == whole[:12] + tag + whole[12:]
+
+
+def test_nothing_was_left_to_do() -> None:
+    """Other frames are as they are, and a tag keeps its priority."""
+    frame = MACS + IPV4 + b"payload"
+
+    assert on_the_wire(NOTHING_LEFT + frame, b"") == frame
+    assert (
+        on_the_wire(NOTHING_LEFT + frame, tag_taken_out(0x50, 0xA064, 0x8100))
+        == MACS + b"\x81\x00\xa0\x64" + frame[12:]
+    )

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, model_validator
 
 from lab.load.expectation_documents.dscp import DscpDocument
+from lab.load.expectation_documents.failovers import FailoverDocument
 from lab.load.expectation_documents.mtu import MtuDocument
 from lab.load.expectation_documents.nat import TranslatedDocument
 from lab.load.expectation_documents.packets import ReachableDocument, UnreachableDocument
@@ -36,6 +37,7 @@ class ExpectDocument(Document):
     dscp: DscpDocument | None = Field(None, description="packets arrive with a mark, and these rewrote it on the way")
     path: PathDocument | None = Field(None, description="packets cross these edges, there and back, on this link")
     symmetric: SymmetricDocument | None = Field(None, description="packets come back by the nodes that they went by")
+    failover: FailoverDocument | None = Field(None, description="a stream of packets outlives a fault")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ExpectDocument:

@@ -8,7 +8,7 @@ from typing import Any
 from lab.errors import Mistake
 from lab.expectations import Expectation
 from lab.load.expectation_documents import ExpectDocument
-from lab.load.expectations import dscp, mtu, nat, packets, paths, routes, sessions
+from lab.load.expectations import dscp, failovers, mtu, nat, packets, paths, routes, sessions
 from lab.load.expectations.kind import Kind, Path
 from lab.load.names import Names
 from lab.load.source import SourceFile
@@ -24,6 +24,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "dscp": dscp.KIND,
     "path": paths.PATH,
     "symmetric": paths.SYMMETRIC,
+    "failover": failovers.KIND,
 }
 """What there is to expect, by its key in a file."""
 

@@ -1,0 +1,239 @@
+"""The processes of a lab's routers, seen from the supervisor: start them, ask them, end them on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from selectors import EVENT_READ, BaseSelector
+from typing import Protocol, TypeVar
+
+from lab.channel import Channel, ChannelClosed, readable
+from lab.errors import LabBroken
+from lab.injection import SessionEnd
+from lab.logs import Logs
+from lab.messages import (
+    Broken,
+    Configured,
+    ConfigureRouter,
+    Connect,
+    Listening,
+    Message,
+    NodeReport,
+    ResetSession,
+    SessionReset,
+)
+from lab.plan import NodePlan, Plan
+from lab.runtimes import netns
+
+ANSWER_DEADLINE_S = 10.0
+_END_S = 1.0
+
+Answer = TypeVar("Answer")
+
+
+class Supervising(Protocol):
+    """Who hears from the routers."""
+
+    @property
+    def broken(self) -> Broken | None:
+        """Why the lab answers nothing any more; None where it does."""
+
+    def hear(self, router: str, report: NodeReport | None) -> None:
+        """Take a report, or that the router was killed on purpose."""
+
+    def has_answered(self) -> None:
+        """Take note that a router answered."""
+
+    def has_ended(self, router: str) -> None:
+        """Take note that a router's process is gone, and nobody wanted it to."""
+
+    def breaks(self, reason: str, part: str) -> None:
+        """Take note that a part of the lab cannot go on."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Router:
+    running: netns.RunningNode
+    again: bool
+    """Whether an earlier process was the router: the others speak already."""
+    listening: bool = False
+    gone: bool = False
+    owes: int = 0
+    """Questions that it has not answered yet: it answers in order, so only the answer to the last one is waited for."""
+    answer: Message | None = None
+
+
+class Routers:
+    """The routers that have a process."""
+
+    def __init__(self, supervisor: Supervising, logs: Logs, selector: BaseSelector) -> None:
+        self._supervisor, self._logs, self._selector = supervisor, logs, selector
+        self._namespaces: Mapping[str, int] = {}
+        self._routers: dict[str, _Router] = {}
+
+    def start(self, nodes: Iterable[NodePlan], namespaces: Mapping[str, int]) -> None:
+        """Start the routers of a lab in their namespaces."""
+        self._namespaces = namespaces
+        for node in nodes:
+            self._start(node, again=False)
+
+    def _start(self, node: NodePlan, *, again: bool) -> None:
+        running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name), again=again)
+        self._routers[node.name] = _Router(running=running, again=again)
+        self._selector.register(running.channel, EVENT_READ, _bind(self._hear, node.name))
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return list(self._routers)
+
+    @property
+    def late(self) -> list[str]:
+        """Those that owe an answer."""
+        return [name for name, router in self._routers.items() if router.owes]
+
+    def named(self, pid: int) -> str | None:
+        """The router that a process is; None where it is none."""
+        return next((name for name, router in self._routers.items() if router.running.pid == pid), None)
+
+    def memory_kib(self) -> dict[str, int]:
+        """The proportional memory of each process."""
+        return {name: _pss_kib(router.running.pid) for name, router in self._routers.items()}
+
+    # what they say
+
+    def _hear(self, name: str) -> None:
+        router = self._routers[name]
+        if router.gone or not router.running.channel.wait(0):
+            return  # another request of the same turn has read it already
+        try:
+            for message in router.running.channel.receive():
+                match message:
+                    case Listening():
+                        self._listens(router)
+                    case NodeReport():
+                        self._supervisor.hear(name, message)
+                    case Broken(reason=reason):
+                        self._supervisor.breaks(reason, name)
+                    case _:
+                        router.owes -= 1
+                        router.answer = message
+                        self._supervisor.has_answered()
+        except ChannelClosed:
+            self._take_leave_of(router)
+            self._supervisor.has_ended(name)
+
+    def _listens(self, router: _Router) -> None:
+        """Let all connect when all listen; one that was dead finds the others listening."""
+        router.listening = True
+        if router.again:
+            _tell(router.running.channel, Connect())
+        elif all(one.listening for one in self._routers.values()):
+            for one in self._routers.values():
+                _tell(one.running.channel, Connect())
+
+    def _take_leave_of(self, router: _Router) -> None:
+        """Await the end of a router's process, from which nothing more will be heard."""
+        router.gone = True
+        self._selector.unregister(router.running.channel)
+        await_end(router.running.pid)
+
+    # what they are asked
+
+    def refuse_late(self, names: Iterable[str]) -> None:
+        """Raise LabBroken where a router owes the answer to an earlier question: it would not answer another one."""
+        names = list(names)
+        if any(not one.listening and (name in names or not one.again) for name, one in self._routers.items()):
+            raise LabBroken("the lab's routers are still starting: ask again")
+        dead = [name for name in names if name not in self._routers]
+        if dead:
+            raise LabBroken(f"{', '.join(dead)} was killed: heal it first, with `erlab heal`")
+        late = [name for name in names if self._routers[name].owes]
+        if late:
+            raise LabBroken(f"no answer within {ANSWER_DEADLINE_S:g} s from {', '.join(late)}")
+
+    def ask(self, questions: Mapping[str, Message], answer: type[Answer]) -> list[Answer]:
+        """Ask routers one question each, all at once, and wait for every answer.
+
+        An answer that is late is dropped when it comes, and its router can be asked again from then on.
+        """
+        self.refuse_late(questions)
+        asked = {name: self._routers[name] for name in questions}
+        for name, router in asked.items():
+            router.owes += 1
+            _tell(router.running.channel, questions[name])
+        end_s = time.monotonic() + ANSWER_DEADLINE_S
+        while waited_for := [name for name, router in asked.items() if router.owes]:
+            if self._supervisor.broken is not None:
+                raise LabBroken(self._supervisor.broken.reason)
+            channels = [asked[name].running.channel for name in waited_for]
+            ready = readable(channels, end_s - time.monotonic())
+            if not ready:
+                self.refuse_late(waited_for)
+            for name, channel in zip(waited_for, channels, strict=True):
+                if channel in ready:
+                    self._hear(name)
+        return [router.answer for router in asked.values() if isinstance(router.answer, answer)]
+
+    def configure(self, old: Plan, new: Plan) -> None:
+        """Give the routers the rules of another plan."""
+        changed = {
+            node.name: ConfigureRouter(bgp=node.bgp, marking=node.marking)
+            for node in new.routers
+            if node.bgp is not None and node != old.node(node.name) and node.name in self._routers
+        }
+        if changed:
+            self.ask(changed, Configured)
+
+    # what faults do to them
+
+    def freeze(self, router: str) -> None:
+        """Let a router do nothing more, so that it says no farewell."""
+        os.kill(self._routers[router].running.pid, signal.SIGSTOP)
+
+    def kill(self, router: str) -> None:
+        """End a router's process, and take that for no fault of the lab."""
+        dead = self._routers.pop(router)
+        os.kill(dead.running.pid, signal.SIGKILL)
+        self._take_leave_of(dead)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(dead.running.pid, 0)
+        dead.running.channel.close()
+        self._supervisor.hear(router, None)
+
+    def start_again(self, node: NodePlan) -> None:
+        """Be a killed router again, by a new process."""
+        self._start(node, again=True)
+
+    def reset(self, end: SessionEnd) -> None:
+        """Have a router close a session, which may come up again at once."""
+        self.ask({end.router: ResetSession(session=end.session)}, SessionReset)
+
+
+def await_end(pid: int) -> None:
+    """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
+    with contextlib.suppress(ProcessLookupError):  # it was waited for already
+        file = os.pidfd_open(pid)
+        readable([file], _END_S)
+        os.close(file)
+
+
+def _tell(far_end: Channel, message: Message) -> None:
+    """Send a message to a process that may be gone: whoever hears from it finds out."""
+    with contextlib.suppress(ChannelClosed):
+        far_end.send(message)
+
+
+def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
+    return lambda: handler(name)
+
+
+def _pss_kib(pid: int) -> int:
+    """The proportional memory of a process."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
