@@ -27,6 +27,11 @@ _MOST_FAULTS = 5
 
 def plan(topology: Topology) -> Plan:
     """The plan of a topology. Raises InputError where no lab can be built of it."""
+    return shaped(unshaped_plan(topology), topology)
+
+
+def unshaped_plan(topology: Topology) -> Plan:
+    """The same without impairments and queues."""
     draft = Draft(taken=tuple(_prefixes(topology)))
     customers = (topology.customer, *topology.other_customers)
     for customer in customers:
@@ -46,7 +51,7 @@ def plan(topology: Topology) -> Plan:
     plan_private(draft, topology)
     plan_public(draft, topology)
     plan_marking(draft, topology)
-    planned = shaped(draft.plan(topology.name, _fidelity(topology)), topology)
+    planned = draft.plan(topology.name, _fidelity(topology))
     found = faults(planned)
     if found:
         more = f"; and {len(found) - _MOST_FAULTS} more" if len(found) > _MOST_FAULTS else ""

@@ -21,6 +21,7 @@ from lab.report.json_parts import Object, change_object, document, outcome_objec
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
 from lab.report.qos_json import marking, remark
+from lab.report.streams_json import trial_object
 from lab.rib import Because, Decision, Path
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
@@ -40,6 +41,7 @@ def report(report: Report) -> str:
             "differences": [_difference(one) for one in report.differences],
         },
         failovers=[failover_object(one) for one in report.failovers],
+        trials=[trial_object(one) for one in report.trials],
         fidelity=list(report.fidelity),
         notes=list(report.notes),
         started_monotonic_s=report.started_s,
