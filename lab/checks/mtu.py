@@ -110,7 +110,10 @@ class Measured:
 
 
 def ended_at(result: FlowResult, plan: Plan) -> str:
-    """Where a packet ended that did not arrive: at the sender, in a router, or on the wire that it left by."""
+    """Where a packet ended that did not arrive: at the sender, in a router, or on the wire that it left by.
+
+    Of a link that a provider carries it is not known on which of its wires, and the link is named.
+    """
     if not result.sent or not result.there:
         return result.flow.source
     last = result.there[-1]
@@ -118,7 +121,8 @@ def ended_at(result: FlowResult, plan: Plan) -> str:
         return last.node
     interface = plan.node(last.node).interface(last.left.interface)
     end = interface.vlan.port if interface.vlan is not None else Endpoint(node=last.node, interface=interface.name)
-    return next((wire.name for wire in plan.wires if end in wire.ends), last.node)
+    wire = next((wire.name for wire in plan.wires if end in wire.ends), last.node)
+    return wire.removesuffix("-microsoft")
 
 
 def _find(expectation: MtuExpectation, evidence: Evidence) -> Finding:

@@ -22,14 +22,21 @@ expect:
   - mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw}
   - mtu: {from: hub, to: hq, bytes: 1400, limited_by: gw}
 """
+ON_A_NARROW_LINE = """
+impairments: {link: primary, towards: customer, frame_bytes: 1318}
+expect:
+  - mtu: {from: hq, to: hub, bytes: 1400, limited_by: gw, protocol: udp}
+  - mtu: {from: hub, to: hq, bytes: 1300, limited_by: primary}
+  - mtu: {from: hub, to: hq, bytes: 1301, limited_by: primary, family: ipv6}
+"""
 
 
-def topology(tmp_path: Path, name: str, **assume: str) -> Path:
+def topology(tmp_path: Path, name: str, expected: str = EXPECTED, **assume: str) -> Path:
     """The shipped topology, which expects sizes only, with answers to what is not documented."""
     text = SHIPPED[: SHIPPED.index("expect:")].replace("../policies", str(TESTS.parent / "policies"))
     answers = "".join(f"\n  {question}: {answer}" for question, answer in assume.items())
     file = tmp_path / "topology.yaml"
-    file.write_text(f"{text.replace('contoso-p2p', name)}\nassume:{answers or ' {}'}\n{EXPECTED}", encoding="utf-8")
+    file.write_text(f"{text.replace('contoso-p2p', name)}\nassume:{answers or ' {}'}\n{expected}", encoding="utf-8")
     return file
 
 
@@ -90,3 +97,13 @@ def test_a_gateway_that_answers_lets_tcp_find_the_size(erlab: Erlab, tmp_path: P
     with serving(erlab, "tcp_transfer.py"):
         assert transfer(erlab, 0) == "arrived"
     assert fragmented(erlab) == "10.10.0.10"
+
+
+def test_a_line_that_carries_less_is_found(erlab: Erlab, tmp_path: Path) -> None:
+    """A link's limit is named, in the direction that has it, with the tag that its frames have; a byte more fails."""
+    ended = erlab.run("test", topology(tmp_path, erlab.name, ON_A_NARROW_LINE), "--format", "json")
+    verdicts = ended.document["verdicts"]
+    assert [one["outcome"] for one in verdicts] == ["passed", "passed", "failed"]
+    assert verdicts[1]["observed"]["text"].startswith("largest 1300 bytes, limited by primary: left msee1 by to-ce1")
+    assert verdicts[2]["cause"] == "packet: ipv6: wire primary carries frames of 1318 bytes at most"
+    assert ended.document["model"]["differences"] == []
