@@ -12,6 +12,7 @@ import socket
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -61,11 +62,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Packets:
-    """Packets of one source and family, with octets in slots, their addresses, and where each goes."""
+    """Packets of one source and family in slots, and their addresses."""
 
     octets: bytes
     names: bytes
-    destinations: tuple[str, ...]
 
 
 class EchoSweeper:
@@ -79,7 +79,7 @@ class EchoSweeper:
             enter(host)
             for view in View:
                 self._captures[host, view] = Capture()
-        self._sending = Batch(_AT_ONCE, _SLOT_BYTES)
+        self._sending = Batch(_AT_ONCE, _SLOT_BYTES), Batch(_AT_ONCE, _SLOT_BYTES)
         self._receiving = Batch(2 * _AT_ONCE, _SLOT_BYTES, skip_bytes=_ALIGNING)
         self._numbers = memoryview(self._receiving.octets).cast("I")
         self._times = memoryview(self._receiving.control).cast("q")
@@ -91,10 +91,11 @@ class EchoSweeper:
         for family, numbers in by_family.items():
             if numbers:
                 hosts = {flows[n].source for n in numbers} | {flows[n].destination for n in numbers}
-                self._sweep_family(family, flows, numbers, _Sweep(seen, sorted(hosts), deadline_s))
+                self._sweep_family(flows, numbers, _Sweep(seen, family, sorted(hosts), deadline_s))
         return seen
 
-    def _sweep_family(self, family: Family, flows: Sequence[Flow], numbers: list[int], one: _Sweep) -> None:
+    def _sweep_family(self, flows: Sequence[Flow], numbers: list[int], one: _Sweep) -> None:
+        family = one.family
         mark = os.urandom(_MARK_BYTES)
         self._listen(one.hosts, family, mark)
         raw: dict[str, socket.socket] = {}
@@ -103,17 +104,15 @@ class EchoSweeper:
                 self._enter(source)
                 raw[source] = socket.socket(_AF[family], socket.SOCK_RAW, socket.IPPROTO_RAW)
             header = _IP_HEADER[family]
-            self._sending.prepare(header + 8 + _MARK_BYTES + 12, _NAME_BYTES[family])
+            for batch in self._sending:
+                batch.prepare(header + 8 + _MARK_BYTES + 12, _NAME_BYTES[family])
             templates = _Templates(self._plan, family, mark)
             end = time.monotonic() + one.deadline_s
             missing = numbers
             while missing:
                 resend_at = time.monotonic() + _RETRY_S
-                for source, some in _windows(flows, missing):
-                    self._send(raw[source], templates.of([flows[n] for n in some]), some, header)
-                    self._take_in(family, one.seen, source, {flows[n].destination for n in some})
-                    self._wait(family, one, some)
-                missing = self._missing(family, one, missing, min(resend_at, end))
+                self._send_all(one, flows, missing, raw, templates)
+                missing = self._missing(one, missing, min(resend_at, end))
                 if time.monotonic() >= end:
                     break
         finally:
@@ -121,13 +120,40 @@ class EchoSweeper:
                 opened.close()
             self._listen(one.hosts, None, mark)
 
-    def _missing(self, family: Family, one: _Sweep, numbers: list[int], until_s: float) -> list[int]:
+    def _send_all(
+        self,
+        one: _Sweep,
+        flows: Sequence[Flow],
+        numbers: list[int],
+        raw: Mapping[str, socket.socket],
+        templates: _Templates,
+    ) -> None:
+        """Send packets, some at a time. While the kernel carries some, those before them are taken in.
+
+        A thread hands them to the kernel, which is most of the work and needs no Python.
+        """
+        before: tuple[Future[None], str, list[int]] | None = None
+        with ThreadPoolExecutor(1) as sender:
+            for turn, (source, some) in enumerate(_windows(flows, numbers)):
+                batch = self._sending[turn % 2]
+                _fill(batch, templates.of([flows[n] for n in some]), some, _IP_HEADER[templates.family])
+                if before is not None:
+                    before[0].result()
+                sending = sender.submit(_send, batch, raw[source].fileno(), len(some))
+                if before is not None:
+                    self._take_in(one, before[1], flows, before[2])
+                before = sending, source, some
+            if before is not None:
+                before[0].result()
+                self._take_in(one, before[1], flows, before[2])
+
+    def _missing(self, one: _Sweep, numbers: list[int], until_s: float) -> list[int]:
         """Those that have no answer yet, after some time where there are any."""
         while missing := [n for n in numbers if n not in one.seen.returned]:
             if time.monotonic() >= until_s:
                 return missing
-            self._take_in_all(family, one, min(_RETRY_S / 10, until_s - time.monotonic()))
-        self._take_in_all(family, one, 0)
+            self._take_in_all(one, min(_RETRY_S / 10, until_s - time.monotonic()))
+        self._take_in_all(one, 0)
         return []
 
     def _listen(self, hosts: Sequence[str], family: Family | None, mark: bytes) -> None:
@@ -138,36 +164,21 @@ class EchoSweeper:
                 if family is None:
                     capture.forget()
 
-    def _send(self, raw: socket.socket, packets: _Packets, numbers: list[int], header: int) -> None:
-        """Give the packets their numbers, and hand them to the kernel."""
-        batch, slot = self._sending, _SLOT_BYTES // 4
-        count = len(numbers)
-        batch.octets[: len(packets.octets)] = packets.octets
-        batch.names[: len(packets.names)] = packets.names
-        words = memoryview(batch.octets).cast("I")
-        column, complements = array("I", numbers), array("I", [0xFFFFFFFF - n for n in numbers])
-        for at in (IDENTIFIER_AT, NUMBER_AT):
-            words[(header + at) // 4 : count * slot : slot] = memoryview(column)
-        for at in COMPLEMENTS_AT:
-            words[(header + at) // 4 : count * slot : slot] = memoryview(complements)
-        sent = 0
-        while sent < count:
-            try:
-                sent += max(1, batch.send(raw.fileno(), sent, count - sent))
-            except OSError:
-                sent += 1  # its source has no way for it; asked again and traced, it tells why
-
-    def _wait(self, family: Family, one: _Sweep, numbers: list[int]) -> None:
-        """Wait until not too many packets are on their way, or nothing more comes back."""
+    def _take_in(self, one: _Sweep, source: str, flows: Sequence[Flow], numbers: list[int]) -> None:
+        """Take in what the ends of some flows have; and wait where too many packets are on their way."""
+        self._read(self._captures[source, View.LEAVING].socket.fileno(), View.LEAVING, one)
+        for host in {flows[n].destination for n in numbers}:
+            self._read(self._captures[host, View.ARRIVING].socket.fileno(), View.ARRIVING, one)
+        self._read(self._captures[source, View.RETURNING].socket.fileno(), View.RETURNING, one)
         one.on_the_way = [n for n in (*one.on_the_way, *numbers) if n not in one.seen.returned]
         while len(one.on_the_way) > _ON_THE_WAY:
             before = len(one.seen.returned)
-            self._take_in_all(family, one, _QUIET_S)
+            self._take_in_all(one, _QUIET_S)
             if len(one.seen.returned) == before:
                 one.on_the_way = []  # what is lost is asked again later
             one.on_the_way = [n for n in one.on_the_way if n not in one.seen.returned]
 
-    def _take_in_all(self, family: Family, one: _Sweep, timeout_s: float) -> None:
+    def _take_in_all(self, one: _Sweep, timeout_s: float) -> None:
         """Take in what any host has, or has within a time."""
         with select.epoll() as ready:
             by_file = {}
@@ -177,17 +188,10 @@ class EchoSweeper:
                     by_file[file] = view
                     ready.register(file, select.EPOLLIN)
             for file, _ in ready.poll(timeout_s):
-                self._read(file, by_file[file], family, one.seen)
+                self._read(file, by_file[file], one)
 
-    def _take_in(self, family: Family, seen: Seen, source: str, destinations: set[str]) -> None:
-        """Take in what the ends of some flows have."""
-        self._read(self._captures[source, View.LEAVING].socket.fileno(), View.LEAVING, family, seen)
-        for host in destinations:
-            self._read(self._captures[host, View.ARRIVING].socket.fileno(), View.ARRIVING, family, seen)
-        self._read(self._captures[source, View.RETURNING].socket.fileno(), View.RETURNING, family, seen)
-
-    def _read(self, file: int, view: View, family: Family, seen: Seen) -> None:
-        batch = self._receiving
+    def _read(self, file: int, view: View, one: _Sweep) -> None:
+        batch, family, seen = self._receiving, one.family, one.seen
         while taken := batch.receive(file):
             at = (_ALIGNING + _ETHERNET + _IP_HEADER[family] + NUMBER_AT) // 4
             slot = _SLOT_BYTES // 4
@@ -218,6 +222,7 @@ class _Sweep:
     """One family of a sweep while it is asked."""
 
     seen: Seen
+    family: Family
     hosts: list[str]
     deadline_s: float
     on_the_way: list[int] = field(default_factory=list)
@@ -228,7 +233,7 @@ class _Templates:
 
     def __init__(self, plan: Plan, family: Family, mark: bytes) -> None:
         self._plan = plan
-        self._family = family
+        self.family = family
         self._mark = mark
         self._built: dict[tuple[str, str, int], bytes] = {}
         self._names: dict[str, bytes] = {}
@@ -238,7 +243,6 @@ class _Templates:
         return _Packets(
             octets=b"".join(self._packet(flow) for flow in flows),
             names=b"".join(self._name(flow.destination) for flow in flows),
-            destinations=tuple(flow.destination for flow in flows),
         )
 
     def _packet(self, flow: Flow) -> bytes:
@@ -255,7 +259,7 @@ class _Templates:
         return self._names[host]
 
     def _address(self, host: str) -> Address:
-        address = self._plan.node(host).address(self._family)
+        address = self._plan.node(host).address(self.family)
         assert address is not None  # noqa: S101  # a sweep has no other flows
         return address
 
@@ -265,6 +269,29 @@ def _socket_address(address: Address) -> bytes:
     family = int(socket.AF_INET if address.version == 4 else socket.AF_INET6).to_bytes(2, "little")
     before = 2 if address.version == 4 else 6
     return (family + bytes(before) + address.packed).ljust(16 if address.version == 4 else 28, b"\0")
+
+
+def _fill(batch: Batch, packets: _Packets, numbers: list[int], header: int) -> None:
+    """Put packets into a batch, and give them their numbers."""
+    slot, count = _SLOT_BYTES // 4, len(numbers)
+    batch.octets[: len(packets.octets)] = packets.octets
+    batch.names[: len(packets.names)] = packets.names
+    words = memoryview(batch.octets).cast("I")
+    column, complements = array("I", numbers), array("I", [0xFFFFFFFF - n for n in numbers])
+    for at in (IDENTIFIER_AT, NUMBER_AT):
+        words[(header + at) // 4 : count * slot : slot] = memoryview(column)
+    for at in COMPLEMENTS_AT:
+        words[(header + at) // 4 : count * slot : slot] = memoryview(complements)
+
+
+def _send(batch: Batch, file: int, count: int) -> None:
+    """Hand the packets of a batch to the kernel."""
+    sent = 0
+    while sent < count:
+        try:
+            sent += max(1, batch.send(file, sent, count - sent))
+        except OSError:
+            sent += 1  # its source has no way for it; asked again and traced, it tells why
 
 
 def _windows(flows: Sequence[Flow], numbers: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
