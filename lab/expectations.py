@@ -167,8 +167,8 @@ class DscpExpectation:
     """Packets that one network's host sends with the mark `sent` arrive at another's with the mark `arrives` (0 to 63).
 
     `rewritten_by` names, in order, who changes it on the way: routers, and the switches of a provider's lines; nobody
-    where it is empty, and None leaves open who it is. The way there alone is looked at. The port is the destination's,
-    0 where it does not matter. `family` None means every family that both ends have.
+    where it is empty, and None leaves open who it is. The way there alone is looked at. A port is 0 where it does not
+    matter; `port` is the destination's. `family` None means every family that both ends have.
     """
 
     where: str
@@ -180,6 +180,7 @@ class DscpExpectation:
     family: Family | None = None
     protocol: Protocol = Protocol.ICMP
     port: int = 0
+    source_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from lab.bfd import BfdStatus, Changed
 from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.failover import DirectionRecord, Happening, SteadyStream
-from lab.forwarding import Flow, FlowResult
+from lab.forwarding import Flow, FlowResult, Sweep, SweepResult
 from lab.injection import Injection
 from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Endpoint, Plan
@@ -88,6 +88,21 @@ class Probed:
     """What became of the flows, one result for each packet."""
 
     results: tuple[FlowResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAll:
+    """Ask every flow of a sweep, and wait for what is missing for at most `deadline_s`, twice: to trace it too."""
+
+    sweep: Sweep
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedAll:
+    """What became of them."""
+
+    result: SweepResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,7 +442,8 @@ class Fibs:
 
 
 Message = (
-    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
+    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Explain | Explained
+    | Probe | Probed | AskAll | AskedAll
     | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported

@@ -16,7 +16,7 @@ from lab.plan.faults import faults
 from lab.plan.marking import plan_marking
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH
 from lab.plan.microsoft_sessions import facing_asn
-from lab.plan.shaping import shaped
+from lab.plan.shaping import queues_of, shaped
 from lab.plan.sites import plan_access, plan_ibgp, plan_site
 from lab.plan.vpns import VPN_FIDELITY, plan_vpns
 from lab.topology import ConnectivityModel, Layer3, RoutingDomain, Site, Topology
@@ -111,6 +111,8 @@ def _stand_ins(topology: Topology) -> Iterator[str]:
         yield "BFD: a process of the lab for each router; a busy computer can delay its packets"
     if any(peering.public and peering.public.nat for peering in peerings):
         yield "NAT: nftables of Linux translates; which address and port a flow gets is the kernel's choice"
+    if queues_of(topology):
+        yield "queues: HTB of Linux; TCP's large segments wait in them as one, and a real edge may share in another way"
     circuits = sum(one.peering(RoutingDomain.PRIVATE) is not None for one in topology.circuits)
     if circuits > ECMP_CIRCUITS and topology.azure.vnets:
         yield (
