@@ -92,6 +92,39 @@ class FailoverExpectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamAsked:
+    """A stream that an expectation asks for. `packet_bytes` is the size of the whole IP packet.
+
+    `loss_over_percent` is the part of its packets that it has to lose more of, so that a link is full.
+    """
+
+    source: str
+    destination: str
+    dscp: int
+    rate_bps: int
+    packet_bytes: int
+    loss_over_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossExpectation:
+    """A stream loses less than a part of its packets, and is late by less than a time, beside the streams of a load.
+
+    `delay_under_ms` bounds what 99 % of the packets that arrive take, `jitter_under_ms` the mean change of that from
+    one to the next. None means that it does not matter. `family` None means every family that all ends have.
+    """
+
+    where: str
+    stream: StreamAsked
+    load: tuple[StreamAsked, ...]
+    duration_s: float
+    family: Family | None = None
+    loss_under_percent: float | None = None
+    delay_under_ms: float | None = None
+    jitter_under_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MtuExpectation:
     """The largest packet that gets from one network's host to another's without being fragmented has `packet_bytes`.
 
@@ -193,4 +226,5 @@ Expectation = (
     | PathExpectation
     | SymmetricExpectation
     | FailoverExpectation
+    | LossExpectation
 )

@@ -12,6 +12,7 @@ from lab.forwarding import Flow, FlowResult
 from lab.injection import Injection
 from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Endpoint, Plan
+from lab.streams import Trial, TrialResult
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
 
@@ -171,6 +172,20 @@ class Located:
     """The supervisor's file descriptor of the namespace; /proc/PID/fd/FD opens it."""
 
     fd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendStreams:
+    """Make a trial of streams. Answered by StreamsSent when all of them are over."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsSent:
+    """What became of the streams."""
+
+    result: TrialResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,6 +431,7 @@ Message = (
     | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported
+    | SendStreams | StreamsSent
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
     | Inject | Injected | Heal | Healed | ResetSession | SessionReset | ReadCounters | Counters
     | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed

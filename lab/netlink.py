@@ -29,7 +29,9 @@ _RTMGRP_LINK, _RTMGRP_IPV4_ROUTE, _RTMGRP_IPV6_ROUTE = 1, 0x40, 0x400
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD, _IFLA_CARRIER = (
     *(1, 3, 4, 5, 10, 18, 28, 33),
 )
-_IFLA_GSO_MAX_SEGS = 40
+_IFLA_GSO_MAX_SEGS, _IFLA_GSO_MAX_SIZE = 40, 41
+_ONE_SEGMENT_BYTES = 2000
+"""More than a frame and less than two: the kernel cuts longer packets up before it sends them."""
 _IFLA_VXLAN_ID, _IFLA_VXLAN_LOCAL, _IFLA_VXLAN_LEARNING, _IFLA_VXLAN_PORT = 1, 4, 7, 15
 _VXLAN_PORT = 4789  # RFC 7348 §5
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT, _NTF_SELF = 1, 2, 0x80, 0x02  # linux/neighbour.h
@@ -104,6 +106,7 @@ class LinkEnd:
             + _attribute(_IFLA_MTU, self.mtu_bytes)
             + (_attribute(_IFLA_ADDRESS, _octets(self.hardware_address)) if self.hardware_address else b"")
             + (_attribute(_IFLA_GSO_MAX_SEGS, 1) if self.one_by_one else b"")
+            + (_attribute(_IFLA_GSO_MAX_SIZE, _ONE_SEGMENT_BYTES) if self.one_by_one else b"")
         )
 
 
@@ -333,10 +336,11 @@ def _index(name: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkEvent:
-    """An interface changed: `up` is whether it can carry packets now."""
+    """An interface changed: `up` is whether it can carry packets now, `started` whether its own end lets it."""
 
     interface: str
     up: bool
+    started: bool
 
 
 class LinkMonitor:
@@ -413,7 +417,8 @@ def _link_events(data: bytes) -> Iterable[LinkEvent]:
             name = attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode()
             # IFF_RUNNING would lag behind the carrier by up to a second
             carrier = attributes.get(_IFLA_CARRIER, b"\1") != b"\0"
-            yield LinkEvent(interface=name, up=kind == _RTM_NEWLINK and bool(flags & _IFF_UP) and carrier)
+            started = kind == _RTM_NEWLINK and bool(flags & _IFF_UP)
+            yield LinkEvent(interface=name, up=started and carrier, started=started)
         offset += (length + 3) & ~3
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lab.bfd import negotiated
-from lab.checks import Evidence, drills_of, flows_of, more_flows
+from lab.checks import Evidence, drills_of, flows_of, more_flows, trials_of
 from lab.errors import LabBroken
 from lab.events import (
     Announce,
@@ -22,6 +22,7 @@ from lab.events import (
 )
 from lab.expectations import Expectation
 from lab.failover import Drill
+from lab.forecast import forecast
 from lab.forwarding import Flow, FlowResult, Protocol, predict_flow
 from lab.injection import dead_in, in_the_model
 from lab.plan import Plan, SessionPlan
@@ -81,7 +82,9 @@ def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterabl
         flows = {flow for one in asked for flow in more_flows(one, evidence)}
     drills = dict.fromkeys(drill for one in asked for drill in drills_of(one, plan))
     afterwards = {drill: found for drill in drills if (found := _afterwards(plan, drill)) is not None}
-    return replace(evidence, afterwards=afterwards)
+    trials = dict.fromkeys(trial for one in asked for trial in trials_of(one, plan))
+    forecasts = {trial: forecast(plan, prediction.tables, trial) for trial in trials}
+    return replace(evidence, afterwards=afterwards, forecasts=forecasts)
 
 
 def _afterwards(plan: Plan, drill: Drill) -> FlowResult | None:

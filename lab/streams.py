@@ -13,8 +13,10 @@ from lab.bgp import Family
 
 INTERVAL_MS = 50
 """The length of an interval of a result's course."""
-KEPT_PERCENT = 95.0
+KEPT_PERCENT = 90.0
 """A stream of which less was sent than this part of what its rate asks for says nothing."""
+WAITED_PERCENT = 25.0
+"""Where the lab's own processes wait for a processor for more of the time, what they lose or delay is not the lab's."""
 SMALLEST_BYTES, LARGEST_BYTES = 80, 1500
 """Of a whole packet: IPv6 and UDP headers, and what the lab writes into it; and what every wire takes."""
 
@@ -41,6 +43,14 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Streams that are sent side by side for a time; the first one is what they are sent for."""
+
+    streams: tuple[Stream, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A packet that arrived: its number in the stream, when, and the mark that it had."""
 
@@ -53,7 +63,8 @@ class Arrival:
 class StreamLog:
     """What sender and receiver saw of a stream. `sent_ns` holds the time of each packet that was sent, by its number.
 
-    `planned` is how many the rate asked for. `overflowed` counts what the receiver's own buffer had no room for.
+    `planned` is how many the rate asked for. `overflowed` counts what the receiver's own buffer had no room for, and
+    `refused` is why the sender's kernel did not take packets, empty where it took them.
     """
 
     stream: Stream
@@ -61,6 +72,7 @@ class StreamLog:
     sent_ns: Sequence[int]
     arrivals: Sequence[Arrival]
     overflowed: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +120,7 @@ class StreamResult:
     jitter_ms: float | None
     dscps: tuple[int, ...]
     course: tuple[StreamInterval, ...]
+    refused: str = ""
 
     @property
     def loss_percent(self) -> float:
@@ -117,12 +130,39 @@ class StreamResult:
     @property
     def disturbed(self) -> str:
         """What keeps the result from saying anything; empty where nothing does."""
-        what = f"{self.stream.source} to {self.stream.destination}, DSCP {self.stream.dscp}"
+        what = f"{self.stream.source} to {self.stream.destination} with DSCP {self.stream.dscp}"
+        if self.refused:
+            return f"{self.stream.source} itself has no way to {self.stream.destination}: {self.refused}"
         if 100.0 * self.sent < KEPT_PERCENT * self.planned:
-            return f"the sender of {what}, sent {self.sent} of {self.planned} packets: this computer was too slow"
+            return f"the sender of {what} sent {self.sent} of {self.planned} packets: this computer was too slow"
         if self.overflowed:
-            return f"the receiver of {what}, lost {self.overflowed} packets itself: this computer was too slow"
+            return f"the receiver of {what} lost {self.overflowed} packets itself: this computer was too slow"
         return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What became of the streams of a trial, in their order.
+
+    `waited_ms` is how long the lab's own processes, those that send and carry packets, waited for a processor: so much
+    of loss and delay may be this computer's, and not the lab's.
+    """
+
+    trial: Trial
+    results: tuple[StreamResult, ...]
+    waited_ms: float = 0.0
+
+    @property
+    def disturbed(self) -> str:
+        """What keeps it from saying anything; empty where nothing does."""
+        return next((one.disturbed for one in self.results if one.disturbed), "")
+
+    @property
+    def busy(self) -> str:
+        """Why what went wrong may be this computer's fault; empty where it had time for the lab."""
+        if self.waited_ms < self.trial.duration_s * 10 * WAITED_PERCENT:
+            return ""
+        return f"this computer let the lab's own processes wait for {self.waited_ms:.0f} ms meanwhile"
 
 
 def summarize(logs: Iterable[StreamLog]) -> tuple[StreamResult, ...]:
@@ -153,6 +193,7 @@ def _result(log: StreamLog, start_ns: int) -> StreamResult:
         jitter_ms=_jitter_ms(delays_ms),
         dscps=tuple(sorted({one.dscp for one in first.values()})),
         course=tuple(_course(log, delays_ms, start_ns)),
+        refused=log.refused,
     )
 
 

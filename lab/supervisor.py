@@ -57,6 +57,7 @@ from lab.messages import (
     ReportChanges,
     RequestRoutes,
     RouterTablesRead,
+    SendStreams,
     Sessions,
     StartStream,
     Status,
@@ -69,9 +70,10 @@ from lab.plan import NodePlan, Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
 from lab.routers import ANSWER_DEADLINE_S, Routers, await_end
-from lab.runtimes import netns, tagging
+from lab.runtimes import impairing, netns, tagging
 from lab.streaming import Streams
 from lab.tables import ClosedSession, LabTables, RouterTables, SessionTables
+from lab.traffic import Traffic
 
 _POLL_S = 60.0
 
@@ -97,6 +99,7 @@ class Supervisor:
         self._starter = client
         self._control = control
         self._selector = selectors.DefaultSelector()
+        self._traffic = Traffic({}, logs, self._selector)
         self._streams = Streams({}, logs, self._selector)
         self._plan: Plan | None = None
         self._convergence: Convergence | None = None
@@ -181,6 +184,7 @@ class Supervisor:
         self._prober.forget(client)
         client.close()
         self._waits = [wait for wait in self._waits if wait.client is not client]
+        self._traffic.forget(client)
         self._streams.forget(client)
         if client is self._starter and (self._control is None or self._plan is None):
             raise _Ended
@@ -279,8 +283,8 @@ class Supervisor:
                 client.send(Applied())
             case Inject() | Heal() | ReadCounters():
                 client.send(self._answer_about_faults(message))
-            case StartStream() | AwaitQuiet() | StopStream():
-                self._streams.ask(plan, client, message)
+            case SendStreams() | StartStream() | AwaitQuiet() | StopStream():
+                self._take_on_streams(plan, client, message)
             case ReadStatus() | ReadSessions() | Locate():
                 client.send(self._what_is_known(plan, message))
             case _:
@@ -299,6 +303,15 @@ class Supervisor:
         if isinstance(message, Explain):
             return self._routers.ask({message.router: message}, Explained)[0]
         return self._routers.ask({message.router: Refresh(neighbor=message.neighbor)}, Refreshed)[0]
+
+    def _take_on_streams(
+        self, plan: Plan, client: Channel, message: SendStreams | StartStream | AwaitQuiet | StopStream
+    ) -> None:
+        """Have other processes send; the answer comes when they have done so."""
+        if isinstance(message, SendStreams):
+            self._traffic.send(plan, client, message.trial, self._parts.keys() - {self._prober.pid})
+        else:
+            self._streams.ask(plan, client, message)
 
     def _answer_about_faults(self, message: Inject | Heal | ReadCounters) -> Message:
         self._news = True
@@ -324,7 +337,10 @@ class Supervisor:
         self._namespaces = netns.make_namespaces(plan)
         self._failing = Failing(plan, self._namespaces, self._routers)
         self._streams = Streams(self._namespaces, self._logs, self._selector)
-        self._carry_tags(plan)
+        self._traffic = Traffic(self._namespaces, self._logs, self._selector)
+        not_in_force = (*packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes))
+        self._fidelity = (_runtime_fidelity(), *not_in_force)
+        self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
         self._routers.start(plan.routers, self._namespaces)
@@ -333,10 +349,16 @@ class Supervisor:
         visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.observe(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
-    def _carry_tags(self, plan: Plan) -> None:
-        not_in_force = (*packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes))
-        self._fidelity = (_runtime_fidelity(), *not_in_force)
-        carrying = tagging.carry_tags(plan, self._namespaces, netns.free_index(plan), self._logs)
+    def _impair_wires(self, plan: Plan, index: int) -> int:
+        """Make the impaired wires with interfaces from an index on; returns the first one that is free then."""
+        pid = impairing.impair_wires(plan, self._namespaces, index, self._logs)
+        if pid is not None:
+            self._parts[pid] = impairing.WIRES
+            self._fidelity += (impairing.FIDELITY,)
+        return index + impairing.INDICES_EACH * len(impairing.impaired_wires(plan))
+
+    def _carry_tags(self, plan: Plan, index: int) -> None:
+        carrying = tagging.carry_tags(plan, self._namespaces, index, self._logs)
         if carrying is not None:
             self._fidelity += (carrying.fidelity,)
             if carrying.tagger_pid is not None:

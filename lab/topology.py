@@ -140,10 +140,20 @@ class Marking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuesTowards:
+    """The queues of a router at its interface towards a neighbour, a router or a host."""
+
+    towards: str
+    rate_bps: int
+    classes: tuple[QueueClass, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterQos:
     """What one router does for quality of service. Of its markings the first that matches decides."""
 
     marking: tuple[Marking, ...] = ()
+    queues: tuple[QueuesTowards, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,13 +444,6 @@ class CircuitLink:
     link: Link
 
 
-class Side(Enum):
-    """One of the two ends of a circuit's link."""
-
-    CUSTOMER = "customer"
-    MICROSOFT = "microsoft"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpairedWire:
     """A wire that is worse than others: that of a circuit's link at the customer's side, or that of two nodes.
@@ -450,17 +453,7 @@ class ImpairedWire:
 
     wire: CircuitLink | tuple[str, str]
     impairment: Impairment
-    towards: Side | str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuesTowards:
-    """The queues of a router at its interface towards another node."""
-
-    router: str
-    towards: str
-    rate_bps: int
-    classes: tuple[QueueClass, ...]
+    towards: Towards | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -481,4 +474,3 @@ class Topology:
     global_reach: tuple[GlobalReach, ...] = ()
     assumed: tuple[tuple[str, str], ...] = ()
     impairments: tuple[ImpairedWire, ...] = ()
-    queues: tuple[QueuesTowards, ...] = ()

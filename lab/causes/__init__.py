@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.causes import dscp, failovers, mtu, nat, paths, reachability, routes, sessions
+from lab.causes import dscp, failovers, losses, mtu, nat, paths, reachability, routes, sessions
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
@@ -19,6 +19,7 @@ from lab.expectations import (
     DscpExpectation,
     Expectation,
     FailoverExpectation,
+    LossExpectation,
     MtuExpectation,
     NatExpectation,
     PathExpectation,
@@ -36,6 +37,7 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
     RouteExpectation: routes.cause,
     ReachabilityExpectation: reachability.cause,
     FailoverExpectation: failovers.cause,
+    LossExpectation: losses.cause,
     MtuExpectation: mtu.cause,
     NatExpectation: nat.cause,
     DscpExpectation: dscp.cause,

@@ -4,7 +4,7 @@ A check answers three ways: it holds, it does not, or the evidence cannot tell. 
 """
 
 from lab.checks.evidence import Evidence, Finding
-from lab.checks.kinds import KINDS, describe, drills_of, find, flows_of, key_of, more_flows
+from lab.checks.kinds import KINDS, describe, drills_of, find, flows_of, key_of, more_flows, trials_of
 from lab.checks.verdicts import Outcome, Report, Verdict
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "flows_of",
     "key_of",
     "more_flows",
+    "trials_of",
 ]

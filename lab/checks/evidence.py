@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lab.failover import Drill, FailoverResult
+from lab.forecast import Forecast
 from lab.forwarding import Flow, FlowResult
 from lab.plan import Plan
+from lab.streams import Trial, TrialResult
 from lab.tables import LabTables
 
 
@@ -15,7 +17,8 @@ from lab.tables import LabTables
 class Evidence:
     """What is known of a lab, by prediction or by observation.
 
-    Of a drill, what was measured is in `failovers`, and by which way packets go while its fault lasts, in `afterwards`.
+    Of a drill, what was measured is in `failovers`, and by which way packets go while its fault lasts, in `afterwards`;
+    of a trial of streams, what was measured is in `trials`, and what the model says of each stream in `forecasts`.
     """
 
     plan: Plan
@@ -23,6 +26,8 @@ class Evidence:
     flows: Mapping[Flow, FlowResult]
     failovers: Mapping[Drill, FailoverResult] = field(default_factory=dict)
     afterwards: Mapping[Drill, FlowResult] = field(default_factory=dict)
+    trials: Mapping[Trial, TrialResult] = field(default_factory=dict)
+    forecasts: Mapping[Trial, tuple[Forecast, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from lab.checks.evidence import Evidence, Finding
 from lab.failover import Drill
 from lab.forwarding import Flow
 from lab.plan import Plan
+from lab.streams import Trial
 
 E = TypeVar("E")
 
@@ -19,6 +20,10 @@ def _no_flows(_expectation: object, _plan: Plan) -> tuple[Flow, ...]:
 
 
 def _no_drills(_expectation: object, _plan: Plan) -> tuple[Drill, ...]:
+    return ()
+
+
+def _no_trials(_expectation: object, _plan: Plan) -> tuple[Trial, ...]:
     return ()
 
 
@@ -35,9 +40,9 @@ class Kind(Generic[E]):
     """The functions of one kind.
 
     `key` is its name in a topology file, `describe` says what must hold in a few words, `flows` are the packets that it
-    takes and `drills` the faults, and `find` reads the evidence. `more` are the packets that it still takes once others
-    are known, round by round until there are none. `by_absence` says whether an expectation holds by what did not come,
-    so that anything which is lost would make it hold.
+    takes, `drills` the faults and `trials` the streams, and `find` reads the evidence. `more` are the packets that it
+    still takes once others are known, round by round until there are none. `by_absence` says whether an expectation
+    holds by what did not come, so that anything which is lost would make it hold.
     """
 
     key: Callable[[E], str]
@@ -45,5 +50,6 @@ class Kind(Generic[E]):
     find: Callable[[E, Evidence], Finding]
     flows: Callable[[E, Plan], tuple[Flow, ...]] = _no_flows
     drills: Callable[[E, Plan], tuple[Drill, ...]] = _no_drills
+    trials: Callable[[E, Plan], tuple[Trial, ...]] = _no_trials
     more: Callable[[E, Evidence], tuple[Flow, ...]] = _no_more
     by_absence: Callable[[E], bool] = _by_presence

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.checks import dscp, failovers, mtu, nat, paths, reachability, routes, sessions
+from lab.checks import dscp, failovers, losses, mtu, nat, paths, reachability, routes, sessions
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.expectations import (
     DscpExpectation,
     Expectation,
     FailoverExpectation,
+    LossExpectation,
     MtuExpectation,
     NatExpectation,
     PathExpectation,
@@ -23,12 +24,14 @@ from lab.expectations import (
 from lab.failover import Drill
 from lab.forwarding import Flow
 from lab.plan import Plan
+from lab.streams import Trial
 
 KINDS: Mapping[type[Expectation], Kind[Any]] = {
     SessionExpectation: sessions.KIND,
     RouteExpectation: routes.KIND,
     ReachabilityExpectation: reachability.KIND,
     FailoverExpectation: failovers.KIND,
+    LossExpectation: losses.KIND,
     MtuExpectation: mtu.KIND,
     NatExpectation: nat.KIND,
     DscpExpectation: dscp.KIND,
@@ -50,6 +53,11 @@ def flows_of(expectation: Expectation, plan: Plan) -> tuple[Flow, ...]:
 def drills_of(expectation: Expectation, plan: Plan) -> tuple[Drill, ...]:
     """The faults that have to happen for an expectation."""
     return KINDS[type(expectation)].drills(expectation, plan)
+
+
+def trials_of(expectation: Expectation, plan: Plan) -> tuple[Trial, ...]:
+    """The streams that have to be sent for an expectation."""
+    return KINDS[type(expectation)].trials(expectation, plan)
 
 
 def more_flows(expectation: Expectation, evidence: Evidence) -> tuple[Flow, ...]:

@@ -9,6 +9,7 @@ from lab.checks.evidence import Finding
 from lab.checks.kinds import holds_by_absence
 from lab.expectations import Expectation
 from lab.failover import FailoverResult
+from lab.streams import TrialResult
 from lab.tables import Difference
 
 
@@ -48,8 +49,8 @@ class Report:
     """Everything that one run of a topology showed.
 
     `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
-    count from the start of the command, which was at `started_s` of the system's monotonic clock. `failovers` are the
-    measurements behind verdicts about them.
+    count from the start of the command, which was at `started_s` of the system's monotonic clock. `failovers` and
+    `trials` are the measurements behind verdicts about them.
     """
 
     topology: str
@@ -61,6 +62,7 @@ class Report:
     timings_s: tuple[tuple[str, float], ...] = ()
     started_s: float = 0.0
     failovers: tuple[FailoverResult, ...] = ()
+    trials: tuple[TrialResult, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lab.checks import Evidence, drills_of, flows_of, more_flows
+from lab.checks import Evidence, drills_of, flows_of, more_flows, trials_of
+from lab.checks.losses import says_nothing
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.progress import Progress
 from lab.controller import Lab
-from lab.expectations import Expectation
+from lab.expectations import Expectation, LossExpectation
 from lab.failover import NOT_BACK, Drill, FailoverResult
-from lab.messages import Probe, Probed
+from lab.messages import Probe, Probed, SendStreams, StreamsSent
 from lab.plan import Plan
+from lab.streams import Trial, TrialResult
 from lab.tables import ClosedSession, LabTables
 
 PROBE_DEADLINE_S = 1.0
+STREAMS_END_S = 10.0
+"""The longest time that streams take beside that for which they are sent."""
+_MOST_TRIALS = 3
+"""A trial that the computer was too slow for says nothing, and is made again."""
 
 
 def observe(
@@ -31,7 +37,23 @@ def observe(
         probed = lab.channel.ask(probe, Probed, deadline_s=PROBE_DEADLINE_S + ANSWER_DEADLINE_S)
         evidence = replace(evidence, flows={**evidence.flows, **{one.flow: one for one in probed.results}})
         flows = tuple(dict.fromkeys(flow for one in asked for flow in more_flows(one, evidence)))
-    return evidence
+    return replace(evidence, trials=_trials(lab, plan, asked, progress))
+
+
+def _trials(lab: Lab, plan: Plan, expectations: Iterable[Expectation], progress: Progress) -> dict[Trial, TrialResult]:
+    """Every trial of streams that the expectations ask for, one after the other: they would disturb one another."""
+    found: dict[Trial, TrialResult] = {}
+    for expected in expectations:
+        if not isinstance(expected, LossExpectation):
+            continue
+        for one in trials_of(expected, plan):
+            progress.says(f"sending streams for {one.duration_s:g} s")
+            deadline_s = one.duration_s + STREAMS_END_S + ANSWER_DEADLINE_S
+            for _ in range(_MOST_TRIALS if one not in found else 0):
+                found[one] = lab.channel.ask(SendStreams(trial=one), StreamsSent, deadline_s=deadline_s).result
+                if not says_nothing(expected, found[one]):
+                    break
+    return found
 
 
 def drill(  # noqa: PLR0913  # each is one thing that is known

@@ -95,6 +95,7 @@ def test(arguments: argparse.Namespace) -> int:
         started_s=started_s,
         timings_s=tuple((name, at_s - started_s) for name, at_s in timings),
         failovers=tuple(failovers.values()),
+        trials=tuple(observed.trials.values()),
     )
     _print(report, arguments.format)
     whole = not arguments.plots or _plotted(Path(arguments.plots), report, running)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 
+from lab.errors import InputError, Mistake
 from lab.load.cases import CasesFile, cases_of
 from lab.load.edges import check_chains
 from lab.load.expectations.failovers import check_faults
@@ -14,11 +16,14 @@ from lab.load.impairments import check_wires
 from lab.load.library import Library
 from lab.load.policies import check_policies, to_policies
 from lab.load.policy_documents import PolicyFileDocument
+from lab.load.queues import check_queue_places
 from lab.load.reading import MOST_MISTAKES, Reading, refusal
 from lab.load.source import SourceFile, read
 from lab.load.to_topology import to_topology
 from lab.load.topologies import check_topology
 from lab.load.topology_documents import TopologyDocument
+from lab.plan.of_topology import unshaped_plan
+from lab.plan.shaping import queues_of
 from lab.policy import Policy
 from lab.topology import Topology
 
@@ -74,7 +79,19 @@ def _topology(source: SourceFile) -> Topology:
     if mistakes or reading.whole is None:
         raise refusal(source, mistakes)
     topology = to_topology(reading.whole, source, library.policies)
-    in_the_plan = [*islice(chain(check_wires(source, topology), check_faults(source, topology)), MOST_MISTAKES)]
+    in_the_plan = [*islice(chain(_misplaced(reading, topology), check_faults(source, topology)), MOST_MISTAKES)]
     if in_the_plan:
         raise refusal(source, in_the_plan)
     return topology
+
+
+def _misplaced(reading: Reading[TopologyDocument], topology: Topology) -> Iterator[Mistake]:
+    """What the file says of wires and interfaces that the plan does not have."""
+    if not topology.impairments and not queues_of(topology):
+        return
+    try:
+        bare = unshaped_plan(topology)
+    except InputError:
+        return  # whoever plans it is told why
+    yield from check_wires(reading.source, topology, bare)
+    yield from check_queue_places(reading, topology, bare)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from lab.errors import InputError, Mistake
+from lab.errors import Mistake
 from lab.load.names import unknown
 from lab.load.places import Path, TopologyReading, circuit_places
 from lab.load.shaping_documents import ImpairmentDocument
 from lab.load.source import SourceFile
-from lab.plan.of_topology import plan
+from lab.plan import Plan
 from lab.plan.shaping import unplaceable_impairments
 from lab.shaping import Impairment
-from lab.topology import CircuitLink, ImpairedWire, Side, Topology
+from lab.topology import CircuitLink, ImpairedWire, Topology, Towards
 
 _KINDS = ("delay", "jitter", "loss", "rate")
-_SIDES = tuple(side.value for side in Side)
+_SIDES = tuple(side.value for side in Towards)
 
 
 def check_impairments(reading: TopologyReading) -> Iterator[Mistake]:
@@ -67,14 +66,8 @@ def _effects(item: ImpairmentDocument, path: Path, source: SourceFile) -> Iterat
         yield source.mistake((*path, "jitter"), what, "no packet arrives before it was sent: give a longer delay")
 
 
-def check_wires(source: SourceFile, topology: Topology) -> Iterator[Mistake]:
-    """Every impairment is of a wire that there is, each once."""
-    if not topology.impairments:
-        return
-    try:
-        bare = plan(replace(topology, impairments=()))
-    except InputError:
-        return  # whoever plans it is told why
+def check_wires(source: SourceFile, topology: Topology, bare: Plan) -> Iterator[Mistake]:
+    """Every impairment is of a wire that there is, each once. `bare` is the plan without impairments."""
     for index, one in unplaceable_impairments(bare, topology).items():
         path: Path = ("impairments", index)
         key = ("between",) if isinstance(topology.impairments[index].wire, tuple) else ()
@@ -96,7 +89,7 @@ def _to_wire(one: ImpairmentDocument) -> ImpairedWire:
         raise ValueError("an impairment without a wire")
     return ImpairedWire(
         wire=wire,
-        towards=Side(one.towards) if link and one.towards else one.towards,
+        towards=Towards(one.towards) if link and one.towards else one.towards,
         impairment=Impairment(
             delay_ms=one.delay or 0.0,
             jitter_ms=one.jitter or 0.0,

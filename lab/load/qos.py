@@ -18,6 +18,7 @@ from lab.load.places import (
     site_places,
 )
 from lab.load.qos_documents import MarkingRuleDocument, PacketMatchDocument, RouterQosDocument
+from lab.load.queues import to_queues
 from lab.load.source import SourceFile
 from lab.marking import MarkingRule, PacketMatch, Remark
 from lab.topology import Marking, RouterQos
@@ -113,9 +114,10 @@ def to_routers_qos(
 
 def _to_qos(qos: RouterQosDocument, path: Path, source: SourceFile) -> RouterQos:
     return RouterQos(
+        queues=to_queues(qos.queues),
         marking=tuple(
             _to_marking(rule, source.where((*path, "marking", index))) for index, rule in enumerate(qos.marking or ())
-        )
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from lab.load import values
 from lab.load.forms import AnyPrefix, Document, OneOrMore, word_for
 from lab.load.scalars import Wrong, choice
+from lab.load.shaping_documents import QueuesDocument
 from lab.packets import PortRange, Protocol
 from lab.topology import Towards
 
@@ -67,6 +68,9 @@ class RouterQosDocument(Document):
 
     marking: OneOrMore[MarkingRuleDocument] | None = Field(
         None, description="how it marks what it forwards, both ways; of the rules the first that matches decides"
+    )
+    queues: OneOrMore[QueuesDocument] | None = Field(
+        None, description="how it sends towards a neighbour: {towards: msee1, rate: 20 Mbps, classes: ...}, or a list"
     )
 
     @model_validator(mode="after")

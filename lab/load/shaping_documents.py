@@ -1,4 +1,4 @@
-"""The shape of what a topology file says of wires that are worse than others."""
+"""The shape of what a topology file says of wires that are worse than others, and of queues before one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from lab.load import values
-from lab.load.forms import Document, Reference
-from lab.load.scalars import Wrong, choice, parsed, shown
+from lab.load.forms import Document, OneOrMore, Reference
+from lab.load.scalars import NAME, Wrong, choice, name_of, parsed, shown
 from lab.shaping import LEAST_RATE_BPS
 from lab.topology import Link
 
@@ -18,7 +18,7 @@ _UNITS = {"kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9}
 _RATE = re.compile(rf"({_NUMBER}) ?(kbps|Mbps|Gbps)", re.ASCII)
 _TIME = re.compile(rf"({_NUMBER}) ?ms", re.ASCII)
 _PART = re.compile(rf"({_NUMBER}) ?%", re.ASCII)
-_MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 10_000
+_MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 2_000
 
 
 def rate(value: str) -> int:
@@ -78,3 +78,31 @@ class ImpairmentDocument(Document):
     )
     loss: PERCENT | None = Field(None, description="the part of the packets that is lost, each by itself, such as 1 %")
     rate: RATE | None = Field(None, description="how much it carries of whole frames, such as 50 Mbps")
+
+
+class QueueClassDocument(Document):
+    """A class of packets with a queue of its own: strict, or with a rate of its own."""
+
+    dscp: OneOrMore[Annotated[int, values.DSCP]] | None = Field(
+        None, description="the marks of its packets: one, or a list; all that no other class has if left out"
+    )
+    strict: RATE | None = Field(
+        None, description="it goes before all others, and gets this rate at most, as voice does: 4 Mbps"
+    )
+    rate: RATE | None = Field(None, description="the rate that it gets whenever it asks for it, if it is not strict")
+    ceil: RATE | None = Field(
+        None, description="the rate that it gets at most where others leave some; all if left out"
+    )
+    limit: MILLISECONDS | None = Field(
+        None, description="how much it lets wait, as the time that its rate takes for it: 50 ms if left out"
+    )
+
+
+class QueuesDocument(Document):
+    """How a router sends towards one of its neighbours."""
+
+    towards: Reference = Field(description="the router or network at the other end of the link, such as msee1")
+    rate: RATE = Field(description="the rate of all together: that of the line, such as 20 Mbps")
+    classes: dict[
+        Annotated[str, name_of("class", NAME.pattern, "letters, digits, '_', '.' and '-'")], QueueClassDocument
+    ] = Field(min_length=1, description="the classes by name; one without dscp takes all other packets")

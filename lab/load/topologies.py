@@ -20,6 +20,7 @@ from lab.load.overlaps import Claim, overlaps
 from lab.load.peering_documents import LinkBlockDocument
 from lab.load.places import Path, SitePlace, TopologyReading, other_site_places, peering_places, site_places
 from lab.load.qos import check_qos
+from lab.load.queues import check_queues
 from lab.load.source import SourceFile
 from lab.plan.addressing import LAN_HOST, VNET_HOST
 from lab.topology import RoutingDomain
@@ -45,6 +46,7 @@ def check_topology(reading: TopologyReading, policies: Collection[str] | None) -
     yield from _region(reading)
     yield from check_edges(reading, names, policies)
     yield from check_qos(reading)
+    yield from check_queues(reading)
     yield from check_impairments(reading)
     for index in range(reading.count("expect")):
         item = reading.part("expect", index)

@@ -55,7 +55,7 @@ from lab.messages import (
     SessionReset,
 )
 from lab.netlink import LinkEvent, LinkMonitor, Netlink
-from lab.node import bfd, interfaces, marking, nat, packet_limits, speaker
+from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.router import Router
@@ -81,6 +81,7 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
             interfaces.configure(node)
             nat.configure(node)
             marking.configure(node)
+            queues.configure(node)
             packet_limits.configure(node)
         _speak(node, supervisor)
     except ChannelClosed:

@@ -16,7 +16,7 @@ from lab.plan.faults import faults
 from lab.plan.marking import plan_marking
 from lab.plan.microsoft_edge import GATEWAY_BEST_PATH
 from lab.plan.microsoft_sessions import facing_asn
-from lab.plan.shaping import shaped
+from lab.plan.shaping import queues_of, shaped
 from lab.plan.sites import plan_access, plan_ibgp, plan_site
 from lab.plan.vpns import VPN_FIDELITY, plan_vpns
 from lab.topology import ConnectivityModel, Layer3, RoutingDomain, Site, Topology
@@ -27,6 +27,11 @@ _MOST_FAULTS = 5
 
 def plan(topology: Topology) -> Plan:
     """The plan of a topology. Raises InputError where no lab can be built of it."""
+    return shaped(unshaped_plan(topology), topology)
+
+
+def unshaped_plan(topology: Topology) -> Plan:
+    """The same without impairments and queues."""
     draft = Draft(taken=tuple(_prefixes(topology)))
     customers = (topology.customer, *topology.other_customers)
     for customer in customers:
@@ -46,7 +51,7 @@ def plan(topology: Topology) -> Plan:
     plan_private(draft, topology)
     plan_public(draft, topology)
     plan_marking(draft, topology)
-    planned = shaped(draft.plan(topology.name, _fidelity(topology)), topology)
+    planned = draft.plan(topology.name, _fidelity(topology))
     found = faults(planned)
     if found:
         more = f"; and {len(found) - _MOST_FAULTS} more" if len(found) > _MOST_FAULTS else ""
@@ -106,6 +111,8 @@ def _stand_ins(topology: Topology) -> Iterator[str]:
         yield "BFD: a process of the lab for each router; a busy computer can delay its packets"
     if any(peering.public and peering.public.nat for peering in peerings):
         yield "NAT: nftables of Linux translates; which address and port a flow gets is the kernel's choice"
+    if queues_of(topology):
+        yield "queues: HTB of Linux; TCP's large segments wait in them as one, and a real edge may share in another way"
     circuits = sum(one.peering(RoutingDomain.PRIVATE) is not None for one in topology.circuits)
     if circuits > ECMP_CIRCUITS and topology.azure.vnets:
         yield (

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from lab.errors import InputError
 from lab.plan import Endpoint, Plan, Role, Wire
 from lab.plan.circuits import wire_of_link
+from lab.plan.naming import vrf
 from lab.shaping import UNIMPAIRED, Impairment, Queues
-from lab.topology import CircuitLink, ImpairedWire, QueuesTowards, Side, Topology
+from lab.topology import CircuitLink, ImpairedWire, Layer3, QueuesTowards, Topology, Towards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +24,21 @@ class Unplaceable:
 
 def shaped(plan: Plan, topology: Topology) -> Plan:
     """The plan with a topology's impairments and queues. Raises InputError where one has no place."""
-    for lost in (*unplaceable_impairments(plan, topology).values(), *unplaceable_queues(plan, topology).values()):
-        raise InputError(f"no lab can be built of this topology: {lost.what}: {lost.meant}")
+    where = interfaces_of_queues(plan, topology)
+    for lost in (*unplaceable_impairments(plan, topology).values(), *where.values()):
+        if isinstance(lost, Unplaceable):
+            raise InputError(f"no lab can be built of this topology: {lost.what}: {lost.meant}")
     placed: dict[Endpoint, Impairment] = {}
     for one in topology.impairments:
         wire = _wire(plan, topology, one)
         if isinstance(wire, Wire):
             placed |= dict.fromkeys(_senders(wire, one), one.impairment)
     queues: dict[str, list[Queues]] = defaultdict(list)
-    for queue in topology.queues:
-        for interface in _interfaces(plan, queue):
-            queues[queue.router].append(Queues(interface=interface, rate_bps=queue.rate_bps, classes=queue.classes))
+    for (router, number), end in where.items():
+        if isinstance(end, Endpoint):
+            queued = queues_of(topology)[router][number]
+            there = Queues(interface=end.interface, rate_bps=queued.rate_bps, classes=queued.classes)
+            queues[end.node].append(there)
     return replace(
         plan,
         nodes=tuple(replace(node, queues=tuple(queues.get(node.name, ()))) for node in plan.nodes),
@@ -49,9 +54,9 @@ def _impaired(wire: Wire, placed: dict[Endpoint, Impairment]) -> Wire:
 def _senders(wire: Wire, one: ImpairedWire) -> Iterator[Endpoint]:
     """The ends of a wire whose packets are impaired."""
     first, second = wire.ends
-    toward: dict[Endpoint, Side | str]
+    toward: dict[Endpoint, Towards | str]
     if isinstance(one.wire, CircuitLink):
-        toward = {first: Side.MICROSOFT, second: Side.CUSTOMER}
+        toward = {first: Towards.MICROSOFT, second: Towards.CUSTOMER}
     else:  # the one end is at one of the two nodes, and the other at the other one or at the switch of its LAN
         here = first.node if first.node in one.wire else second.node
         there = next(name for name in one.wire if name != here)
@@ -125,33 +130,33 @@ def _wires(plan: Plan) -> dict[frozenset[str], list[Wire]]:
 # queues
 
 
-def unplaceable_queues(plan: Plan, topology: Topology) -> dict[int, Unplaceable]:
-    """The queues of a topology that have no interface, or one that has queues already, by their numbers in it."""
-    found: dict[int, Unplaceable] = {}
-    taken: set[tuple[str, str]] = set()
-    for number, one in enumerate(topology.queues):
-        interfaces = {(one.router, interface) for interface in _interfaces(plan, one)}
-        if not interfaces:
-            near = sorted({end.node for ends in _links_of(plan, one.router) for end in ends} - {one.router})
-            what = f"{one.router} is not joined to {one.towards!r}"
-            found[number] = Unplaceable(what=what, meant=f"it is to {', '.join(near)}")
-        elif interfaces & taken:
-            what = f"two queues are at the same interface of {one.router}"
-            found[number] = Unplaceable(what=what, meant="write their classes together")
-        taken |= interfaces
+def queues_of(topology: Topology) -> dict[str, tuple[QueuesTowards, ...]]:
+    """The queues of each router that the file gives any."""
+    qos = [pair for one in (topology.customer, *topology.other_customers) for site in one.sites for pair in site.qos]
+    qos += [pair for one in topology.circuits if isinstance(one.carrier, Layer3) for pair in one.carrier.qos]
+    return {router: one.queues for router, one in qos if one.queues}
+
+
+def interfaces_of_queues(plan: Plan, topology: Topology) -> dict[tuple[str, int], Endpoint | Unplaceable]:
+    """Where the queues of a topology are, by their router and their number there."""
+    customers = [one.name for one in (topology.customer, *topology.other_customers)]
+    found: dict[tuple[str, int], Endpoint | Unplaceable] = {}
+    for router, queues in queues_of(topology).items():
+        for number, one in enumerate(queues):
+            end = _interface(plan, router, one.towards, customers)
+            if end in found.values():
+                what = f"two queues are at the same interface of {router}"
+                end = Unplaceable(what=what, meant="write their classes together")
+            found[router, number] = end
     return found
 
 
-def _links_of(plan: Plan, router: str) -> list[frozenset[Endpoint]]:
-    return [ends for ends in plan.links if any(end.node == router for end in ends)]
-
-
-def _interfaces(plan: Plan, one: QueuesTowards) -> list[str]:
-    """The interface of a router that is on a link with another node; nothing where there is none."""
-    return [
-        end.interface
-        for ends in _links_of(plan, one.router)
-        if any(end.node == one.towards for end in ends) and one.towards != one.router
-        for end in ends
-        if end.node == one.router
-    ]
+def _interface(plan: Plan, router: str, towards: str, customers: list[str]) -> Endpoint | Unplaceable:
+    """The interface of a router, or of its VRF of a customer, on the link with another one or its VRF."""
+    here, there = ({name, *(vrf(name, customer) for customer in customers)} for name in (router, towards))
+    links = [ends for ends in plan.links if any(end.node in here for end in ends)]
+    for ends in links if router != towards else ():
+        if any(end.node in there for end in ends):
+            return next(end for end in sorted(ends, key=str) if end.node in here)
+    near = sorted({end.node for ends in links for end in ends} - here)
+    return Unplaceable(what=f"{router} is not on a link with {towards!r}", meant=f"it is with {', '.join(near)}")

@@ -20,7 +20,8 @@ from lab.report.failover_json import failover_object
 from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
-from lab.report.qos_json import marking, remark
+from lab.report.qos_json import marking, queues, remark, wire
+from lab.report.streams_json import trial_object
 from lab.rib import Because, Decision, Path
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
@@ -40,6 +41,7 @@ def report(report: Report) -> str:
             "differences": [_difference(one) for one in report.differences],
         },
         failovers=[failover_object(one) for one in report.failovers],
+        trials=[trial_object(one) for one in report.trials],
         fidelity=list(report.fidelity),
         notes=list(report.notes),
         started_monotonic_s=report.started_s,
@@ -177,7 +179,7 @@ def plan(planned: Plan) -> str:
         topology=planned.name,
         nodes=[_node(one) for one in planned.nodes],
         policies=[{"name": p.name, "terms": len(p.terms), "source": p.source or None} for p in policies_of(planned)],
-        wires=[{"name": one.name, "ends": [str(end) for end in one.ends]} for one in planned.wires],
+        wires=[wire(one) for one in planned.wires],
         cross_connects=[
             {"name": one.name, "ends": [_tagged(end) for end in one.ends], "remark": remark(one.remark)}
             for one in planned.cross_connects
@@ -227,6 +229,7 @@ def _node(node: NodePlan) -> Object:
             for one in node.source_filters
         ],
         "marking": marking(node.marking),
+        "queues": [queues(one) for one in node.queues],
         "packet_limit": None if node.packet_limit is None else _packet_limit(node.packet_limit),
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }

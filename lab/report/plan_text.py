@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.expressroute.dscp import dscp_text
 from lab.plan import BfdPlan, BgpPlan, CrossConnect, NodePlan, Plan, SessionPlan, Tagged
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import Policy, SessionRules
 from lab.report.layout import counted, hanging, unheaded
 from lab.report.plan_changes import PlanChange, changes
-from lab.shaping import UNIMPAIRED
+from lab.shaping import UNIMPAIRED, QueueClass, rate_text
 
 
 def plan(planned: Plan) -> str:
@@ -84,6 +85,17 @@ def _forwarding(node: NodePlan) -> Iterator[str]:
         yield from hanging("  marking ", f"{rule} ({rule.source})" if rule.source else str(rule))
     if node.packet_limit is not None:
         yield from hanging("  forwards ", _limit(node.packet_limit))
+    for queues in node.queues:
+        yield f"  queues at {queues.interface}: {rate_text(queues.rate_bps)}"
+        yield from unheaded([_class(one) for one in queues.classes], indent="    ")
+
+
+def _class(one: QueueClass) -> tuple[str, str, str, str]:
+    """A class of packets: its name, its marks, its rates, and what waits."""
+    marks = " ".join(map(dscp_text, one.dscps)) or "all other marks"
+    rate = rate_text(one.rate_bps)
+    shares = f"strict, {rate} at most" if one.strict else f"{rate}, up to {rate_text(one.ceil_bps)}"
+    return one.name, marks, shares, f"{one.limit_bytes} bytes wait"
 
 
 def _limit(limit: PacketLimit) -> str:

@@ -44,7 +44,10 @@ def warm_up() -> None:
 
 
 def make_namespaces(plan: Plan) -> dict[str, int]:
-    """A network namespace for each node, as open files, joined by the plan's wires and tunnels. No wire is up yet."""
+    """A network namespace for each node, as open files, joined by the plan's wires and tunnels. No wire is up yet.
+
+    The wires that are impaired are left out.
+    """
     home = this_network_namespace()
     namespaces = {}
     try:
@@ -56,13 +59,10 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
     netlink = Netlink()
     trunks = trunk_ports(plan)
     for number, wire in enumerate(plan.wires):
+        if wire.impaired:
+            continue
         measured = any(plan.node(end.node).packet_limit is not None for end in wire.ends)
-        one, other = (
-            replace(
-                _link_end(plan, end, namespaces, more_bytes=TAGS_BYTES if end in trunks else 0), one_by_one=measured
-            )
-            for end in wire.ends
-        )
+        one, other = (replace(link_end(plan, end, namespaces, trunks), one_by_one=measured) for end in wire.ends)
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
@@ -70,12 +70,13 @@ def make_namespaces(plan: Plan) -> dict[str, int]:
     return namespaces
 
 
-def _link_end(plan: Plan, end: Endpoint, namespaces: dict[str, int], *, more_bytes: int = 0) -> LinkEnd:
+def link_end(plan: Plan, end: Endpoint, namespaces: dict[str, int], trunks: set[Endpoint]) -> LinkEnd:
+    """The end of a wire as its node's plan has it, with room for tags where it is one of `trunks`."""
     interface = plan.node(end.node).interface(end.interface)
     return LinkEnd(
         name=end.interface,
         namespace=namespaces[end.node],
-        mtu_bytes=interface.mtu_bytes + more_bytes,
+        mtu_bytes=interface.mtu_bytes + (TAGS_BYTES if end in trunks else 0),
         hardware_address=interface.hardware_address,
     )
 
@@ -101,7 +102,7 @@ def _make_overlays(plan: Plan, namespaces: dict[str, int]) -> None:
             for end in overlay.ends:
                 enter_network_namespace(namespaces[end.core])
                 netlink = Netlink()
-                there = _link_end(plan, end.vrf, namespaces)
+                there = link_end(plan, end.vrf, namespaces, trunks=set())
                 netlink.vxlan(there, index, vni=overlay.label, local=end.core_address)
                 netlink.commit()
                 netlink.close()

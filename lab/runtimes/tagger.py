@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from lab.netlink import LinkMonitor, Netlink
 from lab.plan import Endpoint
+from lab.processes import be_prompt
 from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, remark, retagged, stripped_tag, tags_within
 
 _ETH_P_ALL = 3
@@ -23,6 +24,20 @@ _MOST_OCTETS = 1 << 17
 _AUXDATA_SPACE = socket.CMSG_SPACE(AUXDATA_BYTES)
 _AT_ONCE = 64
 """Frames that one port is read for before the others have their turn."""
+
+
+def packet_socket(interface: str) -> socket.socket:
+    """What reads and sends whole frames at an interface of this namespace, and says what offloads left to do."""
+    one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    for option in (PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
+        one.setsockopt(SOL_PACKET, option, 1)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+    except PermissionError:  # an ordinary user has what net.core.rmem_max allows
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    one.settimeout(0)
+    one.bind((interface, _ETH_P_ALL))
+    return one
 
 
 class Tagger:
@@ -37,15 +52,7 @@ class Tagger:
 
     def open(self, interface: str) -> int:
         """Read the frames of an interface of the namespace that the calling thread is in; returns its number."""
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        for option in (PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
-            one.setsockopt(SOL_PACKET, option, 1)
-        try:
-            one.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
-        except PermissionError:  # an ordinary user has what net.core.rmem_max allows
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        one.settimeout(0)
-        one.bind((interface, _ETH_P_ALL))
+        one = packet_socket(interface)
         self._sockets[one.fileno()] = one
         self._ways[one.fileno()] = {}
         return one.fileno()
@@ -76,6 +83,7 @@ class Tagger:
 
     def run(self) -> None:
         """Carry frames for ever. The calling thread is in the namespace of the lower ends."""
+        be_prompt()
         netlink = Netlink()
         up: set[Endpoint] = set()
         handlers: dict[int, Callable[[int], None]] = dict.fromkeys(self._sockets, self._carry)

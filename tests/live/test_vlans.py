@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +14,15 @@ import pytest
 
 from erlab_command import AS_ORDINARY_USER, ERLAB, Erlab
 from lab.bgp import Family
-from lab.codec import plain
-from lab.commands.live import ANSWER_DEADLINE_S, converge
-from lab.controller import Lab, find_lab
+from lab.commands.live import ANSWER_DEADLINE_S
+from lab.controller import Lab
 from lab.forwarding import Flow, FlowResult
 from lab.messages import Probe, Probed, ReadTables, Tables
 from lab.plan import Plan, Tagged
+from lab.shaping import Impairment
 from lab_processes import await_
 from networks import Net, live
+from running_labs import established, impaired, pending, running
 from vlan_networks import BOTH, S_AND_C, C, at, direct, through_a_provider, untagged_wire
 
 TESTS = Path(__file__).parents[1]
@@ -33,40 +31,13 @@ AT_ONCE_S = 20.0
 """Far less than the hold time of 180 s, after which a session closes that has no carrier to tell it earlier."""
 TWO_OTHERS = (1034, 200)
 BULK = 4 << 20
+SOON = Impairment(delay_ms=1)
 
 
 @pytest.fixture(autouse=True)
 def _state(erlab: Erlab, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process finds the labs that the commands of its test start."""
     monkeypatch.setenv("ERLAB_STATE_DIR", str(erlab.state))
-
-
-@contextmanager
-def running(erlab: Erlab, plan: Plan) -> Iterator[Lab]:
-    """A lab that is up, and a connection to it."""
-    built = subprocess.run(  # noqa: S603
-        [*erlab.prefix, sys.executable, str(TESTS / "run_plan.py"), erlab.name],
-        input=json.dumps([plain(plan)]),
-        env=erlab.environment,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    with find_lab(erlab.name) as lab:
-        yield lab
-
-
-def pending(lab: Lab, timeout_s: float = SETTLES_S) -> tuple[str, ...]:
-    """What keeps a lab from having converged when the time is over; nothing where it has."""
-    return converge(lab, (), timeout_s).pending
-
-
-def established(lab: Lab) -> set[str]:
-    """The sessions that are Established, by the router that says so."""
-    tables = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
-    return {f"{one.router} {s.session}" for one in tables.routers for s in one.sessions if s.established}
 
 
 def probed(lab: Lab, source: str = "ce", destination: str = "msee", deadline_s: float = 5.0) -> list[FlowResult]:
@@ -290,10 +261,13 @@ print(octets.hexdigest())
 
 
 @pytest.mark.parametrize("family", BOTH)
-@pytest.mark.parametrize("tags", [C, S_AND_C], ids=["one tag", "two tags"])
-def test_bulk(erlab: Erlab, tags: tuple[int, ...], family: Family) -> None:
+@pytest.mark.parametrize(
+    "plan",
+    [direct(tags=C), direct(tags=S_AND_C), impaired(direct(tags=S_AND_C), msee=(SOON, SOON))],
+    ids=["one tag", "two tags", "two tags on an impaired wire"],
+)
+def test_bulk(erlab: Erlab, plan: Plan, family: Family) -> None:
     """Megabytes of TCP, in segments as large as the interfaces take, arrive octet for octet."""
-    plan = direct(tags=tags)
     address = plan.node("msee").address(family)
     with running(erlab, plan) as lab:
         assert pending(lab) == ()

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from lab.load.expectation_documents.dscp import DscpDocument
 from lab.load.expectation_documents.failovers import FailoverDocument
+from lab.load.expectation_documents.losses import LossDocument
 from lab.load.expectation_documents.mtu import MtuDocument
 from lab.load.expectation_documents.nat import TranslatedDocument
 from lab.load.expectation_documents.packets import ReachableDocument, UnreachableDocument
@@ -38,6 +39,7 @@ class ExpectDocument(Document):
     path: PathDocument | None = Field(None, description="packets cross these edges, there and back, on this link")
     symmetric: SymmetricDocument | None = Field(None, description="packets come back by the nodes that they went by")
     failover: FailoverDocument | None = Field(None, description="a stream of packets outlives a fault")
+    loss: LossDocument | None = Field(None, description="a stream loses little and is not late, beside a load")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ExpectDocument:

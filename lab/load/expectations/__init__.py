@@ -8,7 +8,7 @@ from typing import Any
 from lab.errors import Mistake
 from lab.expectations import Expectation
 from lab.load.expectation_documents import ExpectDocument
-from lab.load.expectations import dscp, failovers, mtu, nat, packets, paths, routes, sessions
+from lab.load.expectations import dscp, failovers, losses, mtu, nat, packets, paths, routes, sessions
 from lab.load.expectations.kind import Kind, Path
 from lab.load.names import Names
 from lab.load.source import SourceFile
@@ -25,6 +25,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "path": paths.PATH,
     "symmetric": paths.SYMMETRIC,
     "failover": failovers.KIND,
+    "loss": losses.KIND,
 }
 """What there is to expect, by its key in a file."""
 
