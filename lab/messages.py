@@ -170,9 +170,10 @@ class ReadSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """Every session that its router has told of, with the router."""
+    """Every session that its router has told of, with the router, and the faults that are in force."""
 
     told: tuple[tuple[str, SessionReport], ...]
+    failed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -296,7 +296,8 @@ class Supervisor:
             case ReadStatus():
                 return self._status(plan)
             case ReadSessions():
-                return Sessions(told=self._convergence.told() if self._convergence else ())
+                told = self._convergence.told() if self._convergence else ()
+                return Sessions(told=told, failed=self._failing.faults)
             case Locate(node=node):
                 return Located(fd=self._namespaces[node])
 
