@@ -81,6 +81,7 @@ class _Direction:
 
 def run(plan: Plan, namespaces: Mapping[str, int], stream: SteadyStream, supervisor: Channel) -> None:
     """Send until the supervisor says that it is enough, or is gone. The caller may be in any namespace."""
+    process = _Process(plan, namespaces, stream, supervisor)
     gc.disable()  # it makes no cycles, and must not pause
     resource.setrlimit(resource.RLIMIT_RTTIME, (_LONGEST_TURN_US, _LONGEST_TURN_US))
     with contextlib.suppress(PermissionError):  # an ordinary user may not
@@ -88,7 +89,7 @@ def run(plan: Plan, namespaces: Mapping[str, int], stream: SteadyStream, supervi
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # packets that two processors send overtake each other
     be_prompt()
     with contextlib.suppress(ChannelClosed):
-        _Process(plan, namespaces, stream, supervisor).run()
+        process.run()
 
 
 class _Process:
