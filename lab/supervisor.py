@@ -27,6 +27,7 @@ from lab.logs import Logs
 from lab.messages import (
     Applied,
     Apply,
+    AskAll,
     AwaitConvergence,
     AwaitQuiet,
     Broken,
@@ -274,7 +275,7 @@ class Supervisor:
                 self._await_convergence(client, message)
             case ReadTables():
                 client.send(self._tables(plan))
-            case Probe():
+            case Probe() | AskAll():
                 self._prober.ask_for(client, message)
             case Explain() | RequestRoutes():
                 client.send(self._ask_one_router(message))
@@ -295,7 +296,8 @@ class Supervisor:
             case ReadStatus():
                 return self._status(plan)
             case ReadSessions():
-                return Sessions(told=self._convergence.told() if self._convergence else ())
+                told = self._convergence.told() if self._convergence else ()
+                return Sessions(told=told, failed=self._failing.faults)
             case Locate(node=node):
                 return Located(fd=self._namespaces[node])
 
@@ -338,7 +340,8 @@ class Supervisor:
         self._failing = Failing(plan, self._namespaces, self._routers)
         self._streams = Streams(self._namespaces, self._logs, self._selector)
         self._traffic = Traffic(self._namespaces, self._logs, self._selector)
-        self._fidelity = (_runtime_fidelity(), *packet_limits.fidelity(plan.nodes))
+        not_in_force = (*packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes))
+        self._fidelity = (_runtime_fidelity(), *not_in_force)
         self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
         netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)

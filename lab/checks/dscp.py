@@ -27,6 +27,7 @@ def _flows(expectation: DscpExpectation, plan: Plan) -> tuple[Flow, ...]:
             family=family,
             dscp=expectation.sent,
             protocol=expectation.protocol,
+            source_port=expectation.source_port,
             destination_port=expectation.port,
         )
         for family in ([expectation.family] if expectation.family else families)
@@ -107,7 +108,8 @@ def of_family(expectation: DscpExpectation, family: Family) -> DscpExpectation:
 def _describe(expectation: DscpExpectation) -> str:
     sent, arrives = dscp_text(expectation.sent), dscp_text(expectation.arrives)
     family = f" {expectation.family.value}" if expectation.family else ""
-    port = f" to port {expectation.port}" if expectation.port else ""
+    port = f" from port {expectation.source_port}" if expectation.source_port else ""
+    port += f" to port {expectation.port}" if expectation.port else ""
     protocol = "" if expectation.protocol is Protocol.ICMP else f" in {expectation.protocol.value}{port}"
     match expectation.rewritten_by:
         case None:

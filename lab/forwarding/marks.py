@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from lab.plan import CrossConnect, Endpoint, Plan
 class Rewriting:
     """A change of a packet's mark. `by` is a node: one that the packet crossed, or a provider's switch between two.
 
-    Where it cannot be told which of several it was, `by` names them all.
+    Where it cannot be told which of several it was, `by` says so.
     """
 
     by: str
@@ -26,10 +26,14 @@ class Rewriting:
         return f"{self.by} made {dscp_text(self.after)} of {dscp_text(self.before)}"
 
 
-def rewritings(crossings: Iterable[Crossing], sent: int, plan: Plan) -> tuple[Rewriting, ...]:
+def rewritings(crossings: Sequence[Crossing], sent: int, plan: Plan) -> tuple[Rewriting, ...]:
     """Every change of the mark of a packet that was `sent` with one and crossed these nodes, in order."""
     seen_at = [*places(crossings)]
-    first = [Rewriting(by=node, before=sent, after=seen.dscp) for node, seen in seen_at[:1] if seen.dscp != sent]
+    first = [
+        Rewriting(by=_unseen(crossings[0].node, node), before=sent, after=seen.dscp)
+        for node, seen in seen_at[:1]
+        if seen.dscp != sent
+    ]
     return (
         *first,
         *(
@@ -55,13 +59,18 @@ def places(crossings: Iterable[Crossing]) -> Iterator[Place]:
         yield from ((one.node, seen) for seen in (one.entered, one.left) if seen is not None)
 
 
+def _unseen(node: str, next_node: str) -> str:
+    """Who it was where a packet was not seen to leave a node."""
+    return node if node == next_node else f"{node} or the way from there to {next_node}"
+
+
 def between(one: Place, other: Place, plan: Plan) -> str:
-    """What lies between two places: the node itself, a provider's switch, or all of both where one was not seen."""
+    """What lies between two places: the node itself, a provider's switch, or all of it where one was not seen."""
     (node, left), (next_node, entered) = one, other
     if node == next_node:
         return node
     lines = lines_between(plan, (node, left.interface), (next_node, entered.interface))
-    return " or ".join(dict.fromkeys(line.ends[0].port.node for line in lines)) or f"{node} or {next_node}"
+    return " or ".join(dict.fromkeys(line.ends[0].port.node for line in lines)) or _unseen(node, next_node)
 
 
 def lines_between(plan: Plan, left: tuple[str, str], entered: tuple[str, str]) -> tuple[CrossConnect, ...]:

@@ -10,7 +10,7 @@ from lab.errors import LabBroken
 from lab.marking import MarkingRule, Remark
 from lab.node import nft
 from lab.packets import Protocol
-from lab.plan import NodePlan
+from lab.plan import NodePlan, Role
 
 _TABLE = "erlab_marking"
 _FIELD = {4: "ip", 6: "ip6"}
@@ -18,9 +18,12 @@ _ADDRESS_FAMILY = {4: "ipv4", 6: "ipv6"}
 _PROTOCOL = {Protocol.ICMP: "{ icmp, ipv6-icmp }", Protocol.UDP: "udp", Protocol.TCP: "tcp"}
 
 
+NOT_IN_FORCE = "marking: not in force at {edges}: the program nft (package nftables) is not installed"
+
+
 def check_program(nodes: Iterable[NodePlan]) -> None:
-    """Raise LabBroken where a node rewrites marks and nft is not installed."""
-    names = [node.name for node in nodes if node.marking]
+    """Raise LabBroken where a node rewrites marks as a file says, and nft is not installed."""
+    names = [node.name for node in nodes if node.marking and node.role is not Role.MICROSOFT_EDGE]
     if names and not nft.is_installed():
         raise LabBroken(
             f"{', '.join(names)} rewrites marks, which takes the program nft, and it is not installed: "
@@ -28,16 +31,22 @@ def check_program(nodes: Iterable[NodePlan]) -> None:
         )
 
 
-def configure(name: str, marking: Iterable[MarkingRule]) -> None:
-    """Let the kernel mark what it forwards as the rules of the node `name` say. The caller is in its namespace."""
-    rules = tuple(marking)
-    if rules:
-        nft.write(ruleset(rules), f"the marking of {name}")
+def fidelity(nodes: Iterable[NodePlan]) -> tuple[str, ...]:
+    """What is said of a lab whose edges of Microsoft's, which no file asks to mark, do not rewrite marks."""
+    names = [node.name for node in nodes if node.marking and node.role is Role.MICROSOFT_EDGE]
+    return (NOT_IN_FORCE.format(edges=", ".join(names)),) if names and not nft.is_installed() else ()
 
 
-def change(name: str, marking: Iterable[MarkingRule]) -> None:
+def configure(node: NodePlan) -> None:
+    """Let the kernel mark what a node forwards, where nft is installed. The caller is in the node's namespace."""
+    if node.marking:
+        change(node.name, node.marking)
+
+
+def change(name: str, rules: Iterable[MarkingRule]) -> None:
     """The same in a running node: the rules take the place of all that it had, between two packets."""
-    nft.write(ruleset(tuple(marking)), f"the marking of {name}")
+    if nft.is_installed():
+        nft.write(ruleset(rules), f"the marking of {name}")
 
 
 def ruleset(marking: Iterable[MarkingRule]) -> str:

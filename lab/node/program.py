@@ -81,7 +81,7 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
         else:
             interfaces.configure(node)
             nat.configure(node)
-            marking.configure(node.name, node.marking)
+            marking.configure(node)
             queues.configure(node)
             packet_limits.configure(node)
         _speak(node, supervisor)

@@ -78,6 +78,8 @@ def say(axes: Axes, words: str) -> None:
 def save(figure: Figure, directory: Path, name: str) -> tuple[Path, Path]:
     """Write a figure as SVG and as PNG; the same figure makes the same octets. Raises OSError."""
     svg, png = directory / f"{name}.svg", directory / f"{name}.png"
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it has laid out the figure, and would again for each file
     figure.savefig(svg, metadata={"Date": None, "Creator": "erlab"})
     figure.savefig(png, dpi=_DOTS_PER_INCH, metadata={"Software": "erlab"})
     return svg, png

@@ -6,11 +6,12 @@ import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, TCP
+from scapy.layers.inet import IP, TCP, IPOption
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
 from lab.plan import Endpoint, Tagged
-from lab.runtimes.frames import retagged, tags_of, tags_within
+from lab.runtimes.frames import remark, retagged, tags_of, tags_within
 
 MACS = bytes(12)
 ETHERTYPES = (0x0800, 0x0806, 0x86DD)
@@ -54,6 +55,32 @@ def test_exchanged(frame: bytes, here: Tagged, there: Tagged) -> None:
     """A frame whose tags were exchanged is the one that got the other tags at once."""
     exchanged = retagged(with_tags(frame, here), len(tags_of(here)), tags_of(there))
     assert b"".join(exchanged) == with_tags(frame, there)
+
+
+def ip_packets(mark: int, ecn: int = 1) -> list[bytes]:
+    """An IPv4 and an IPv6 packet with a mark, with checksums that scapy computed."""
+    options = [IPOption(b"\x01\x01\x01\x00")]  # a longer header has its checksum at the same place
+    ipv4 = [IP(tos=mark << 2 | ecn, src="10.0.0.1", dst="10.0.0.2", options=one) / TCP() for one in ([], options)]
+    ipv6 = IPv6(tc=mark << 2 | ecn, fl=0xABCDE, src="2001:db8::1", dst="2001:db8::2") / TCP()
+    return [bytes(10) + bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / one) for one in (*ipv4, ipv6)]
+
+
+@given(st.integers(0, 63), st.integers(0, 63), places)
+def test_marks_rewritten(before: int, after: int, place: Tagged) -> None:
+    """A packet with another mark is the one that had it from the start: its checksum, ECN and flow label are right."""
+    marks = bytes(after if one == before else one for one in range(64))
+    for packet, expected in zip(ip_packets(before), ip_packets(after), strict=True):
+        frame = bytearray(with_tags(packet, place))
+        remark(memoryview(frame), len(tags_of(place)), marks)
+        assert bytes(frame) == with_tags(expected, place)
+
+
+@given(st.binary(max_size=80))
+def test_marks_of_any_octets(frame: bytes) -> None:
+    """Whatever comes is rewritten or stays, and what is no IP packet stays."""
+    octets = bytearray(frame)
+    remark(memoryview(octets), 0, bytes(64))
+    assert frame[22:24] in (b"\x08\0", b"\x86\xdd") or octets == frame
 
 
 @given(st.binary(min_size=24, max_size=80))

@@ -58,6 +58,7 @@ CHANGED = Assumptions(
         ("microsoft_365_authorization", "granted"),
         ("edge_maximum_paths", "2"),
         ("bfd_multiplier", "5"),
+        ("unlisted_dscp", "reset"),
         ("gateway_packet_limit", "none"),
         ("gateway_too_large", "answered"),
         ("gateway_fragments", "forwarded"),

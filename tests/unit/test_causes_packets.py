@@ -34,13 +34,13 @@ WAY = ("hq", "ce1", "msee1", "gw", "hub")
         pytest.param(
             replace(REACHES, dscp=46),
             {"there": crossings(*WAY, marks=(46, 0, 0, 0))},
-            "packet: ipv4: DSCP 46 became 0 between ce1 and msee1",
+            "packet: ipv4: ce1 or the way from there to msee1 made cs0 of ef",
             id="mark changed on the way",
         ),
         pytest.param(
             replace(REACHES, dscp=46),
             {"there": crossings(*WAY)},
-            "packet: ipv4: DSCP 46 became 0 between hq and ce1",
+            "packet: ipv4: hq or the way from there to ce1 made cs0 of ef",
             id="mark changed at once",
         ),
         pytest.param(

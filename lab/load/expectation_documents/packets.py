@@ -30,20 +30,25 @@ class FamilyDocument(EndsDocument):
     family: FamilyName | None = Field(None, description="ipv4 or ipv6; every one that both ends have if left out")
 
 
-class PacketsDocument(FamilyDocument):
-    """Packets from the host of one network to that of another."""
+class TransportDocument(FamilyDocument):
+    """The same, and what the packets carry."""
 
-    dscp: Annotated[int, values.DSCP] | None = Field(None, description="the DSCP that is sent: ef, af41 ... or 0 to 63")
     protocol: Annotated[Protocol, choice(Protocol, "protocol")] = Field(
         Protocol.ICMP, description="icmp (default), udp, or tcp: a handshake"
     )
     port: Annotated[int, whole(1, 65535)] | None = Field(None, description="the destination port of udp or tcp")
 
     @model_validator(mode="after")
-    def _icmp_has_no_ports(self) -> PacketsDocument:
+    def _icmp_has_no_ports(self) -> TransportDocument:
         if self.port is not None and self.protocol is Protocol.ICMP:
             raise Wrong("has a port, and icmp has none", "write protocol: udp, or tcp")
         return self
+
+
+class PacketsDocument(TransportDocument):
+    """Packets from the host of one network to that of another."""
+
+    dscp: Annotated[int, values.DSCP] | None = Field(None, description="the DSCP that is sent: ef, af41 ... or 0 to 63")
 
 
 class UnreachableDocument(PacketsDocument):

@@ -35,6 +35,7 @@ def _convert(item: DscpDocument, _key: str, where: str) -> DscpExpectation:
         family=item.family,
         protocol=item.protocol,
         port=item.port or 0,
+        source_port=item.source_port or 0,
     )
 
 
