@@ -31,7 +31,7 @@ from lab.messages import Build, Built
 SHIPPED = Path(__file__).parents[1] / "topologies" / "failover.yaml"
 SETTLE_S = 30.0
 EVENTS = {
-    "link_down": (FaultKind.LINK_DOWN, 200, ["--event", "linkdown", "--period-ms", "0.2"]),
+    "link_down": (FaultKind.LINK_DOWN, 500, ["--event", "linkdown", "--period-ms", "0.5"]),
     "silent_loss": (FaultKind.SILENT_LOSS, 1000, ["--event", "blackhole", "--bfd", "--period-ms", "1"]),
 }
 PEERS = ("frr-netns", "bird-netns")

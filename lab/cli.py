@@ -39,6 +39,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port from 1 to 65535")
+    return value
+
+
 def _frames(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -144,13 +151,22 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(run=_failing("fail" if is_fail else "heal"))
 
     probe = live(command("probe", "Send packets from one host of a running lab to another."))
-    probe.add_argument("source", metavar="FROM")
-    probe.add_argument("destination", metavar="TO")
-    probe.add_argument("--dscp", default="cs0", help="a name such as ef or af41, or 0 to 63 (default cs0)")
+    _packets(probe)
     probe.add_argument("--count", type=_count, default=1, help="packets per family, up to 500 (default 1)")
-    probe.add_argument("--family", choices=("ipv4", "ipv6"), help="only this family")
-    probe.add_argument("--timeout", type=_positive, default=1.0, metavar="SECONDS", help="how long to wait (default 1)")
-    probe.set_defaults(run=_live("probe"))
+    probe.set_defaults(run=_probing("probe"))
+
+    trace = live(command("trace", "Show every node that packets cross there and back, in a running lab."))
+    _packets(trace, protocol=None)
+    trace.add_argument(
+        "--flows", type=_count, default=1, help="flows per family, each from a port of its own, up to 500 (default 1)"
+    )
+    trace.set_defaults(run=_probing("trace"))
+
+    matrix = live(command("matrix", "Ask every host of a running lab from every other one."))
+    _how(matrix, "icmp")
+    matrix.add_argument("--dscp", default="cs0", help="the marks to send, with commas between them (default cs0)")
+    matrix.add_argument("--svg", metavar="FILE", help="draw a picture of it too")
+    matrix.set_defaults(run=_probing("matrix"))
 
     capture = live(command("capture", "Write the frames of a link of a running lab to a file for Wireshark."))
     capture.add_argument(
@@ -174,6 +190,27 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("argv", metavar="COMMAND", nargs=argparse.REMAINDER, help="default: $SHELL; put -- before it")
     shell.set_defaults(run=_live("shell"))
     return main_parser
+
+
+def _packets(one: argparse.ArgumentParser, protocol: str | None = "icmp") -> None:
+    """The arguments of what sends packets between two hosts."""
+    one.add_argument("source", metavar="FROM", help="a host, or its address")
+    one.add_argument("destination", metavar="TO", help="another one")
+    one.add_argument("--dscp", default="cs0", help="a name such as ef or af41, or 0 to 63 (default cs0)")
+    _how(one, protocol)
+
+
+def _how(one: argparse.ArgumentParser, protocol: str | None) -> None:
+    """What packets are, and how long their answers are waited for."""
+    one.add_argument(
+        "--protocol",
+        choices=("icmp", "udp", "tcp"),
+        default=protocol,
+        help="what is sent: echoes (default), datagrams, or a TCP handshake",
+    )
+    one.add_argument("--port", type=_port, help="the destination port of udp or tcp (default 7)")
+    one.add_argument("--family", choices=("ipv4", "ipv6"), help="only this family")
+    one.add_argument("--timeout", type=_positive, default=1.0, metavar="SECONDS", help="how long to wait (default 1)")
 
 
 def _policy_commands(policy: argparse.ArgumentParser) -> None:
@@ -235,6 +272,15 @@ def _live(name: str) -> Callable[[argparse.Namespace], int]:
         from lab.commands import live
 
         return int(getattr(live, name)(arguments))
+
+    return run
+
+
+def _probing(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import probing
+
+        return int(getattr(probing, name)(arguments))
 
     return run
 

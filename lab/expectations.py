@@ -130,7 +130,7 @@ class MtuExpectation:
 
     The IP header counts. It is the way there alone that is measured: the way back may have another limit. What is
     larger has to end at one of `limited_by`, where any are named: a router, a link of a circuit, or the sender itself.
-    `family` None means every family that both ends have.
+    The port is the destination's, 0 where it does not matter. `family` None means every family that both ends have.
     """
 
     where: str
@@ -139,6 +139,8 @@ class MtuExpectation:
     packet_bytes: int
     limited_by: tuple[str, ...] = ()
     family: Family | None = None
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,8 @@ class NatExpectation:
     """IPv4 packets from one network arrive at another with a source of `pool`, and are answered.
 
     One of the routers `at`, or any where none is named, gives them that source, and undoes it for the answer. No answer
-    can come by a router that translates to the same addresses and knows nothing of the packets.
+    can come by a router that translates to the same addresses and knows nothing of the packets. It has to hold for
+    `flows` flows, each from a source port of its own. The port is the destination's, 0 where it does not matter.
     """
 
     where: str
@@ -154,6 +157,9 @@ class NatExpectation:
     destination: str
     pool: Prefix
     at: tuple[str, ...] = ()
+    flows: int = 1
+    protocol: Protocol = Protocol.ICMP
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

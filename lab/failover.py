@@ -363,6 +363,8 @@ def direction_result(record: DirectionRecord, *, fault_ns: int, healing_ns: int)
     """What became of one direction, where the fault began and its healing began at these times of CLOCK_MONOTONIC."""
     sent = record.sent_ns
     first = next((i for i, at in enumerate(sent) if at >= fault_ns), len(sent))
+    while 0 < first < len(sent) and not record.arrived_ns[first] and not record.arrived_ns[first - 1]:
+        first -= 1  # it was on its way when the fault came
     heal = next((i for i, at in enumerate(sent) if at >= healing_ns), len(sent))
     spans = ((0, first), (first, heal), (heal, len(sent)))
     gaps = _gaps(record, fault_ns)

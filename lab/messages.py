@@ -8,7 +8,7 @@ from lab.bfd import BfdStatus, Changed
 from lab.bgp import Nlri
 from lab.explanation import Explanation
 from lab.failover import DirectionRecord, Happening, SteadyStream
-from lab.forwarding import Flow, FlowResult
+from lab.forwarding import Flow, FlowResult, Sweep, SweepResult
 from lab.injection import Injection
 from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Endpoint, Plan
@@ -91,6 +91,21 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskAll:
+    """Ask every flow of a sweep, and wait for what is missing for at most `deadline_s`, twice: to trace it too."""
+
+    sweep: Sweep
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedAll:
+    """What became of them."""
+
+    result: SweepResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
     """Ask a router for all that it did with a prefix."""
 
@@ -155,9 +170,10 @@ class ReadSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """Every session that its router has told of, with the router."""
+    """Every session that its router has told of, with the router, and the faults that are in force."""
 
     told: tuple[tuple[str, SessionReport], ...]
+    failed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,7 +443,8 @@ class Fibs:
 
 
 Message = (
-    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | Explain | Explained
+    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Explain | Explained
+    | Probe | Probed | AskAll | AskedAll
     | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
     | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
     | ReportChanges | ChangesReported

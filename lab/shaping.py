@@ -17,13 +17,16 @@ class Impairment:
 
     A packet takes `delay_ms`, and up to `jitter_ms` more or less, each as likely as the other; so packets may overtake
     one another, as with netem (tc-netem(8)). `loss_percent` of them are lost, each by itself. `rate_bps` is that of
-    whole Ethernet frames; packets wait for `WIRE_BUFFER_MS` at most. None means as fast as can be.
+    whole Ethernet frames; packets wait for `WIRE_BUFFER_MS` at most. None means as fast as can be. Frames of more than
+    `frame_bytes` are lost: their header and VLAN tags count, and the check sequence of IEEE 802.3 does not. None means
+    that all pass that the interfaces send.
     """
 
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
     loss_percent: float = 0.0
     rate_bps: int | None = None
+    frame_bytes: int | None = None
 
     def __str__(self) -> str:
         says = [
@@ -31,6 +34,7 @@ class Impairment:
             (self.jitter_ms, f"jitter {self.jitter_ms:g} ms"),
             (self.loss_percent, f"loss {self.loss_percent:g} %"),
             (self.rate_bps, f"rate {rate_text(self.rate_bps or 0)}"),
+            (self.frame_bytes, f"frames of {self.frame_bytes} bytes at most"),
         ]
         return ", ".join(text for value, text in says if value) or "none"
 

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import resource
 import select
 import socket
 import struct
@@ -37,6 +38,8 @@ _TIMESPEC = struct.Struct("@qq")
 _RECEIVE_BUFFER_BYTES = 4 << 20
 _PR_SET_TIMERSLACK, _SLACK_NS = 29, 1000
 _NICENESS = -10
+_LEAST_SLEEP_NS, _LONGEST_TURN_US = 20_000, 100_000
+"""Whoever has a real-time priority has to leave the processor to others; the kernel ends one that does not."""
 _ON_ITS_WAY_NS = 50_000_000
 """A packet that has not come after so long is taken for lost, for now."""
 _STRAGGLERS_S = 0.1
@@ -81,8 +84,13 @@ class _Direction:
 def run(plan: Plan, namespaces: Mapping[str, int], stream: SteadyStream, supervisor: Channel) -> None:
     """Send until the supervisor says that it is enough, or is gone. The caller may be in any namespace."""
     gc.disable()  # it makes no cycles, and must not pause
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    resource.setrlimit(resource.RLIMIT_RTTIME, (_LONGEST_TURN_US, _LONGEST_TURN_US))
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # a busy machine must not make it pause
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # packets that two processors send overtake each other
+    except PermissionError:  # an ordinary user may not
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, _SLACK_NS, 0, 0, 0)
     with contextlib.suppress(ChannelClosed):
         _Process(plan, namespaces, stream, supervisor).run()
@@ -138,11 +146,12 @@ class _Process:
                     self._supervisor.send(Streaming(why_not=self._why_not()))
                     return
             self._settle(now_ns)
-            time.sleep(max(0, next_ns - time.monotonic_ns()) / 1e9)
+            time.sleep(max(_LEAST_SLEEP_NS, next_ns - time.monotonic_ns()) / 1e9)
         end_s = time.monotonic() + _STRAGGLERS_S
         while time.monotonic() < end_s:
             self._read()
             time.sleep(0.001)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # what follows takes its time
         there, back = (one.record() for one in self._directions)
         self._supervisor.send(Streamed(there=there, back=back, events=tuple(self._bursts)))
 

@@ -27,6 +27,7 @@ from lab.logs import Logs
 from lab.messages import (
     Applied,
     Apply,
+    AskAll,
     AwaitConvergence,
     AwaitQuiet,
     Broken,
@@ -274,7 +275,7 @@ class Supervisor:
                 self._await_convergence(client, message)
             case ReadTables():
                 client.send(self._tables(plan))
-            case Probe():
+            case Probe() | AskAll():
                 self._prober.ask_for(client, message)
             case Explain() | RequestRoutes():
                 client.send(self._ask_one_router(message))
@@ -295,7 +296,8 @@ class Supervisor:
             case ReadStatus():
                 return self._status(plan)
             case ReadSessions():
-                return Sessions(told=self._convergence.told() if self._convergence else ())
+                told = self._convergence.told() if self._convergence else ()
+                return Sessions(told=told, failed=self._failing.faults)
             case Locate(node=node):
                 return Located(fd=self._namespaces[node])
 

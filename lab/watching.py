@@ -19,6 +19,7 @@ from lab.tables import FibChange
 
 MOST_TOLD = 5
 """So many changes of one kernel's routes that came at once are told one by one; of more, only how many."""
+IN_FORCE, HEALED = "in force", "healed"
 _KEPT = 200
 _RECENT = 60
 
@@ -27,6 +28,7 @@ class Subject(Enum):
     """What changed."""
 
     LAB = "lab"
+    FAULT = "fault"
     SESSION = "session"
     ROUTES = "routes"
     """How many routes an Adj-RIB-In or an Adj-RIB-Out has."""
@@ -91,6 +93,7 @@ class Watched:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.faults: tuple[str, ...] = ()
         self.sessions: dict[tuple[str, str], Session] = {}
         self.kernels = {node.name: Kernel(router=node.name) for node in plan.routers}
         self.streams: dict[Flow, Stream] = {}
@@ -105,10 +108,17 @@ class Watched:
         up = f"{len(self.sessions) - len(down)} of {len(self.sessions)} session ends established"
         words = f"{up}, {routes} BGP routes in {len(self.kernels)} kernels"
         found = [Change(at=at, subject=Subject.LAB, where=self.plan.name, after=words, bad=bool(down))]
+        found += [_fault(at, one, IN_FORCE) for one in self.faults]
         found += [
             Change(at=at, subject=Subject.SESSION, where=one.where, after=state(one.told), bad=True) for one in down
         ]
         return self._note(found)
+
+    def hear_faults(self, at: datetime, failed: Sequence[str]) -> list[Change]:
+        """Take which faults are in force."""
+        before, self.faults = self.faults, tuple(failed)
+        began = [_fault(at, one, IN_FORCE) for one in self.faults if one not in before]
+        return self._note([*began, *(_fault(at, one, HEALED) for one in before if one not in self.faults)])
 
     def hear_sessions(self, at: datetime, told: Iterable[tuple[str, SessionReport]]) -> list[Change]:
         """Take what routers say of their sessions."""
@@ -188,6 +198,10 @@ class Watched:
             return []
         self.changes += noted
         return noted
+
+
+def _fault(at: datetime, name: str, what: str) -> Change:
+    return Change(at=at, subject=Subject.FAULT, where=name, after=what, bad=what == IN_FORCE)
 
 
 def state(told: SessionReport) -> str:

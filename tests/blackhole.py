@@ -13,7 +13,7 @@ import time
 
 ON = """\
 table netdev known-loss {{
-  chain all {{ type filter hook ingress device "{name}" priority 0; policy drop; }}
+  chain everything {{ type filter hook ingress device "{name}" priority 0; policy drop; }}
 }}
 """
 OFF = "delete table netdev known-loss\n"

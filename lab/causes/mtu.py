@@ -22,7 +22,12 @@ def cause(expectation: MtuExpectation, case: Case) -> Cause:
         return Cause(stage=Stage.PACKET, text=find(expectation, case.observed).text)
     if not Measured(expectation, family, evidence).arrives:
         small = ReachabilityExpectation(
-            where="", source=expectation.source, destination=expectation.destination, family=family
+            where="",
+            source=expectation.source,
+            destination=expectation.destination,
+            family=family,
+            protocol=expectation.protocol,
+            port=expectation.port,
         )
         return reachability.cause(small, case)
     text = _diverged(expectation, family, case) if in_the_model else _modelled(expectation, family, case)

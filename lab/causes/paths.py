@@ -86,7 +86,7 @@ def _wanted(expectation: Expectation, there: Nodes, plan: Plan) -> tuple[Nodes |
     if expectation.link is not None and wanted_there is None and wanted_back is None:
         link = _edges_at(expectation.link, plan)
         towards_microsoft = plan.node(expectation.source).name in _customers_side(there, plan)
-        wanted_there = link if towards_microsoft else link[::-1]
+        wanted_there = _from_the_first(edges_of(there, plan), link if towards_microsoft else link[::-1])
         wanted_back = wanted_there[::-1]
     return wanted_there, wanted_back
 
@@ -100,6 +100,11 @@ def _edges_at(link: str, plan: Plan) -> Nodes:
             if near:
                 return (near[0], node.name)
     return ()
+
+
+def _from_the_first(crossed: Nodes, link: Nodes) -> Nodes:
+    """The edges of a link, behind the edge that packets cross first in any case."""
+    return (crossed[0], *link) if crossed and crossed[0] not in link else link
 
 
 def _customers_side(there: Nodes, plan: Plan) -> Nodes:

@@ -10,6 +10,7 @@ from lab.checks.kind import Kind
 from lab.checks.largest import Largest, largest, sizes_left
 from lab.expectations import MtuExpectation
 from lab.forwarding import Flow, FlowResult
+from lab.packets import Protocol
 from lab.plan import Endpoint, Plan
 
 
@@ -31,7 +32,12 @@ def families(expectation: MtuExpectation, plan: Plan) -> list[Family]:
 
 def _flow(expectation: MtuExpectation, family: Family, packet_bytes: int) -> Flow:
     return Flow(
-        source=expectation.source, destination=expectation.destination, family=family, packet_bytes=packet_bytes
+        source=expectation.source,
+        destination=expectation.destination,
+        family=family,
+        protocol=expectation.protocol,
+        destination_port=expectation.port,
+        packet_bytes=packet_bytes,
     )
 
 
@@ -104,7 +110,10 @@ class Measured:
 
 
 def ended_at(result: FlowResult, plan: Plan) -> str:
-    """Where a packet ended that did not arrive: at the sender, in a router, or on the wire that it left by."""
+    """Where a packet ended that did not arrive: at the sender, in a router, or on the wire that it left by.
+
+    Of a link that a provider carries it is not known on which of its wires, and the link is named.
+    """
     if not result.sent or not result.there:
         return result.flow.source
     last = result.there[-1]
@@ -112,7 +121,8 @@ def ended_at(result: FlowResult, plan: Plan) -> str:
         return last.node
     interface = plan.node(last.node).interface(last.left.interface)
     end = interface.vlan.port if interface.vlan is not None else Endpoint(node=last.node, interface=interface.name)
-    return next((wire.name for wire in plan.wires if end in wire.ends), last.node)
+    wire = next((wire.name for wire in plan.wires if end in wire.ends), last.node)
+    return wire.removesuffix("-microsoft")
 
 
 def _find(expectation: MtuExpectation, evidence: Evidence) -> Finding:
@@ -144,10 +154,12 @@ def _in_family(expectation: MtuExpectation, family: Family, evidence: Evidence) 
 
 
 def _describe(expectation: MtuExpectation) -> str:
-    family = f" {expectation.family.value}" if expectation.family is not None else ""
+    about = f" {expectation.family.value}" if expectation.family is not None else ""
+    about += f" {expectation.protocol.value}" if expectation.protocol is not Protocol.ICMP else ""
+    about += f" port {expectation.port}" if expectation.port else ""
     by = f", limited by {' or '.join(expectation.limited_by)}" if expectation.limited_by else ""
     ends = f"{expectation.source} to {expectation.destination}"
-    return f"largest{family} packet from {ends} has {expectation.packet_bytes} bytes{by}"
+    return f"largest{about} packet from {ends} has {expectation.packet_bytes} bytes{by}"
 
 
 KIND = Kind(

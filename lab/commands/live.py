@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.bgp import Family, Nlri, parse_nlri
+from lab.bgp import Nlri, parse_nlri
 from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, end_lab, find_lab, labs_up, start_lab
@@ -26,8 +26,6 @@ from lab.messages import (
     Explained,
     Locate,
     Located,
-    Probe,
-    Probed,
     ReadStatus,
     ReadTables,
     Refreshed,
@@ -36,12 +34,11 @@ from lab.messages import (
     Tables,
 )
 from lab.neighbors import NeighborWatch
-from lab.plan import Plan, Role
+from lab.plan import Plan
 from lab.predict import predict
 
 if TYPE_CHECKING:
     from lab.explanation import Explanation
-    from lab.forwarding import Flow
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
@@ -86,10 +83,10 @@ def up(arguments: argparse.Namespace) -> int:
         except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
-        status = _status(lab)
+        status = ask_status(lab)
     _print_status([status], arguments.format)
     _say_what_is_pending(settled, arguments.timeout)
-    _say_what_overflowed(neighbors)
+    say_what_overflowed(neighbors)
     return LabBroken.exit_code if settled.pending else 0
 
 
@@ -97,7 +94,7 @@ def apply(arguments: argparse.Namespace) -> int:
     """Change a running lab to what a file says, without ending a session; 3 where it did not settle in time."""
     topology, plan = load(arguments.file)
     with find_lab(arguments.lab or topology.name) as lab, Progress() as progress:
-        running = _status(lab).plan
+        running = ask_status(lab).plan
         _refuse_what_takes_a_new_lab(running, plan, arguments.file)
         progress.says("changing the routers")
         lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
@@ -134,7 +131,7 @@ def _say_what_is_pending(settled: Converged, timeout_s: float) -> None:
         sys.stderr.write(f"erlab: not settled after {timeout_s:g} s: {what}\n")
 
 
-def _say_what_overflowed(neighbors: NeighborWatch) -> bool:
+def say_what_overflowed(neighbors: NeighborWatch) -> bool:
     """Say which of the kernel's tables of neighbours overflowed; whether one did."""
     overflows = neighbors.overflows()
     for what in overflows:
@@ -145,7 +142,7 @@ def _say_what_overflowed(neighbors: NeighborWatch) -> bool:
 def refresh(arguments: argparse.Namespace) -> int:
     """Let a router ask a neighbour for its routes again; 3 where it could not on every session."""
     with find_lab(arguments.lab) as lab:
-        plan = _status(lab).plan
+        plan = ask_status(lab).plan
         question = RequestRoutes(router=_router(plan, arguments.router), neighbor=_router(plan, arguments.neighbor))
         answer = lab.channel.ask(question, Refreshed, deadline_s=ANSWER_DEADLINE_S)
     if not answer.sessions and not answer.down:
@@ -178,7 +175,7 @@ def status(arguments: argparse.Namespace) -> int:
     for name in names:
         try:
             with find_lab(name) as lab:
-                answers.append(_status(lab))
+                answers.append(ask_status(lab))
         except LabBroken as problem:
             broken.append(f"{name}: {problem}")
     _print_status(answers, arguments.format)
@@ -187,7 +184,8 @@ def status(arguments: argparse.Namespace) -> int:
     return LabBroken.exit_code if broken or any(one.pending for one in answers) else 0
 
 
-def _status(lab: Lab) -> Status:
+def ask_status(lab: Lab) -> Status:
+    """The state of a running lab."""
     return lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
 
 
@@ -240,7 +238,7 @@ def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
         _, plan = load(arguments.file)
         return plan, predict(plan).tables
     with find_lab(arguments.lab) as lab:
-        return _status(lab).plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
+        return ask_status(lab).plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -266,50 +264,9 @@ def _explanation(arguments: argparse.Namespace, prefix: Nlri) -> tuple[Plan, Exp
         _, plan = load(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
     with find_lab(arguments.lab) as lab:
-        plan = _status(lab).plan
+        plan = ask_status(lab).plan
         question = Explain(router=_router(plan, arguments.router), prefix=prefix)
         return plan, lab.channel.ask(question, Explained, deadline_s=ANSWER_DEADLINE_S).explanation
-
-
-def probe(arguments: argparse.Namespace) -> int:
-    """Send packets between two hosts of a lab; 1 where one was not answered, 3 where none could leave.
-
-    3 too where one was not answered while the machine itself lost packets.
-    """
-    neighbors = NeighborWatch()
-    with find_lab(arguments.lab) as lab:
-        question = Probe(
-            flows=_flows(arguments, _status(lab).plan), deadline_s=arguments.timeout, count=arguments.count
-        )
-        results = lab.channel.ask(question, Probed, deadline_s=arguments.timeout + ANSWER_DEADLINE_S).results
-    if arguments.format == "json":
-        from lab.report import probes_json
-
-        print(probes_json.probes(results))
-    else:
-        from lab.report import probes_text
-
-        print(probes_text.probes(results))
-    overflowed = _say_what_overflowed(neighbors)
-    if all(one.answered for one in results):
-        return 0
-    return LabBroken.exit_code if overflowed or not all(one.sent for one in results) else 1
-
-
-def _flows(arguments: argparse.Namespace, plan: Plan) -> tuple[Flow, ...]:
-    from lab.expressroute.dscp import parse_dscp
-    from lab.forwarding import Flow
-
-    try:
-        dscp = parse_dscp(arguments.dscp)
-    except ValueError as problem:
-        raise InputError(str(problem)) from None
-    ends = [plan.node(_host(plan, name)) for name in (arguments.source, arguments.destination)]
-    asked = [Family(arguments.family)] if arguments.family else list(Family)
-    families = [family for family in asked if all(end.address(family) for end in ends)]
-    if not families:
-        raise InputError(f"{ends[0].name} and {ends[1].name} have no address family in common that was asked for")
-    return tuple(Flow(source=ends[0].name, destination=ends[1].name, family=f, dscp=dscp) for f in families)
 
 
 def shell(arguments: argparse.Namespace) -> int:
@@ -317,7 +274,7 @@ def shell(arguments: argparse.Namespace) -> int:
     from lab.runtimes.namespaces import enter_lab
 
     with find_lab(arguments.lab) as lab:
-        node = _node(_status(lab).plan, arguments.node)
+        node = _node(ask_status(lab).plan, arguments.node)
         located = lab.channel.ask(Locate(node=node), Located, deadline_s=ANSWER_DEADLINE_S)
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     here = Path.cwd()
@@ -335,11 +292,6 @@ def shell(arguments: argparse.Namespace) -> int:
 
 def _router(plan: Plan, name: str) -> str:
     return _one_of("router", name, [node.name for node in plan.routers])
-
-
-def _host(plan: Plan, name: str) -> str:
-    """A host of the lab: probes go nowhere else."""
-    return _one_of("host", name, [node.name for node in plan.nodes if node.role is Role.HOST])
 
 
 def _node(plan: Plan, name: str) -> str:

@@ -20,6 +20,7 @@ from lab.errors import InputError, LabBroken
 from lab.messages import Build, Built, ReadStatus, Status
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
+from lab.topology import Topology
 
 if TYPE_CHECKING:
     from lab.checks import Report
@@ -42,6 +43,7 @@ def test(arguments: argparse.Namespace) -> int:
 
         progress.says("reading the topology")
         topology, plan = load(arguments.file)
+        _refuse_what_takes_nft(topology, plan)
         prediction = predict(plan)
         notes: list[str] = []
         failed: tuple[str, ...] = ()
@@ -128,6 +130,15 @@ def _plotted(directory: Path, report: Report, plan: Plan) -> bool:
     if not written:
         sys.stderr.write("no plots: nothing was asked that is measured over time\n")
     return True
+
+
+def _refuse_what_takes_nft(topology: Topology, plan: Plan) -> None:
+    """Raise LabBroken where the size of packets is expected, and the program that limits it is not installed."""
+    from lab.expectations import MtuExpectation
+    from lab.node import packet_limits
+
+    if any(isinstance(one, MtuExpectation) for one in topology.expectations):
+        packet_limits.check_program(plan.nodes)
 
 
 def _refuse_another_lab(running: Plan, plan: Plan, name: str, file: str) -> None:

@@ -103,9 +103,10 @@ class _Watching:
         return self.watched.begin(_now())
 
     def ask_sessions(self) -> list[Change]:
-        """Ask the supervisor what the routers have told."""
-        told = self._lab.channel.ask(ReadSessions(), Sessions, deadline_s=ANSWER_DEADLINE_S).told
-        return self.watched.hear_sessions(_now(), told)
+        """Ask the supervisor what the routers have told, and which faults are in force."""
+        found = self._lab.channel.ask(ReadSessions(), Sessions, deadline_s=ANSWER_DEADLINE_S)
+        at = _now()
+        return [*self.watched.hear_faults(at, found.failed), *self.watched.hear_sessions(at, found.told)]
 
     def probe(self) -> list[Change]:
         """Send a packet of each flow."""

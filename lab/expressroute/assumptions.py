@@ -323,7 +323,10 @@ OPEN_QUESTIONS = (
         "What happens between the prepending and the end of the sessions in a maintenance?",
         "both phases are states of the topology, `prepended` and `drained`",
     ),
-    OpenQuestion("How is traffic above the bandwidth policed?", "not modelled: what is said of a plan names it"),
+    OpenQuestion(
+        "How is traffic above the bandwidth policed?",
+        "it is not, and what is said of a plan names it: `impairments` with a `rate` of the link stands in for it",
+    ),
     OpenQuestion("Which values may a VNet's community have?", "12076:1 to 12076:65535 (rules ER014, ER015)"),
     OpenQuestion("Does the edge answer pings?", "yes, as every node"),
     OpenQuestion("Which MAC addresses and ARP timers does it have?", "not modelled: the kernel's"),

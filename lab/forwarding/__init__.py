@@ -1,6 +1,7 @@
 """Where packets go: flows between hosts, what became of them, and the walk that predicts it from tables."""
 
 from lab.forwarding.flows import Crossing, Flow, FlowResult, Refusal, Seen, Source
+from lab.forwarding.sweeps import Sweep, SweepResult
 from lab.forwarding.walk import (
     Translation,
     Walk,
@@ -21,6 +22,8 @@ __all__ = [
     "Refusal",
     "Seen",
     "Source",
+    "Sweep",
+    "SweepResult",
     "Translation",
     "Walk",
     "answer_walks",

@@ -10,10 +10,11 @@ from lab.bgp import Address, Prefix, family_of
 from lab.expressroute.dscp import dscp_text
 from lab.forwarding.flows import Crossing, Flow, FlowResult, Seen, Source
 from lab.forwarding.marks import lines_between
-from lab.forwarding.sizes import protocol_number, refused_by_sender, stopped_by_size
+from lab.forwarding.sizes import lost_on_wires, protocol_number, refused_by_sender, stopped_by_size
 from lab.marking import MarkingRule, first_match
 from lab.packets import Header, Protocol
-from lab.plan import NodePlan, Plan, Role
+from lab.plan import Endpoint, NodePlan, Plan, Role
+from lab.plan.crossing import wires_crossed
 from lab.tables import FibEntry, LabTables
 
 
@@ -184,7 +185,12 @@ def _sent_to(plan: Plan, tables: LabTables, packet: _Packet, next_hop: Address) 
         yield packet.ends(too_large)
     else:
         marked = replace(packet, dscp=packet.dscp if rule is None or rule.dscp is None else rule.dscp)
-        yield from _walk(plan, tables, _passed_on(plan, marked, leaves_by, (next_hop, plan.node(owner))))
+        arriving = _passed_on(plan, marked, leaves_by, (next_hop, plan.node(owner)))
+        lost = _lost_between(plan, arriving)
+        if lost:
+            yield replace(arriving, crossings=arriving.crossings[:-1]).ends(lost)
+        else:
+            yield from _walk(plan, tables, arriving)
 
 
 def _marking_rule(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> MarkingRule | None:
@@ -200,6 +206,15 @@ def _too_large(packet: _Packet, node: NodePlan, leaves_by: list[str]) -> str:
     if len(packet.crossings) == 1 or not leaves_by:
         return ""
     return stopped_by_size(node, leaves_by[0], packet.packet_bytes, packet.protocol)
+
+
+def _lost_between(plan: Plan, packet: _Packet) -> str:
+    """Why a packet of a size does not enter the node that it was sent to: a wire does not carry its frame."""
+    sender, receiver = packet.crossings[-2:]
+    if not packet.packet_bytes or sender.left is None:
+        return ""
+    left_by = Endpoint(node=sender.node, interface=sender.left.interface)
+    return lost_on_wires(wires_crossed(plan, left_by, receiver.node), packet.packet_bytes)
 
 
 def _passed_on(plan: Plan, packet: _Packet, leaves_by: list[str], to: tuple[Address, NodePlan]) -> _Packet:

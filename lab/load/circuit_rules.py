@@ -22,6 +22,7 @@ from lab.load.places import (
     peering_places,
     site_places,
 )
+from lab.packets import Protocol
 from lab.topology import ConnectivityModel, Encapsulation, RoutingDomain, Sku
 
 
@@ -73,12 +74,13 @@ def _findings(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]
 
 def _sizes(reading: TopologyReading) -> Iterator[tuple[Path, Finding | None]]:
     """Nothing larger is expected from or to a VNet than its gateway forwards."""
-    if dict(_assumed(reading)).get(GATEWAY_LIMIT.name, GATEWAY_LIMIT.default) != "all":
-        return
+    limited = dict(_assumed(reading)).get(GATEWAY_LIMIT.name, GATEWAY_LIMIT.default)
     vnets = reading.keys("azure", "vnets") or ()
     for index in range(reading.count("expect")):
         asked = reading.part("expect", index, "mtu")
-        if asked is not None and not {asked.from_, asked.to}.isdisjoint(vnets):
+        if asked is None or {asked.from_, asked.to}.isdisjoint(vnets):
+            continue
+        if limited == "all" or (limited == "tcp_udp" and asked.protocol is Protocol.UDP):
             yield ("expect", index, "mtu", "bytes"), rules.gateway_size(asked.bytes)
 
 

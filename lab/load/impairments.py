@@ -14,7 +14,7 @@ from lab.plan.shaping import unplaceable_impairments
 from lab.shaping import Impairment
 from lab.topology import CircuitLink, ImpairedWire, Topology, Towards
 
-_KINDS = ("delay", "jitter", "loss", "rate")
+_KINDS = ("delay", "jitter", "loss", "rate", "frame_bytes")
 _SIDES = tuple(side.value for side in Towards)
 
 
@@ -95,5 +95,6 @@ def _to_wire(one: ImpairmentDocument) -> ImpairedWire:
             jitter_ms=one.jitter or 0.0,
             loss_percent=one.loss or 0.0,
             rate_bps=one.rate,
+            frame_bytes=one.frame_bytes,
         ),
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lab.load import values
 from lab.load.forms import Document, OneOrMore, Reference
-from lab.load.scalars import NAME, Wrong, choice, name_of, parsed, shown
+from lab.load.scalars import NAME, Wrong, choice, name_of, parsed, shown, whole
 from lab.shaping import LEAST_RATE_BPS
 from lab.topology import Link
 
@@ -18,6 +18,7 @@ _UNITS = {"kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9}
 _RATE = re.compile(rf"({_NUMBER}) ?(kbps|Mbps|Gbps)", re.ASCII)
 _TIME = re.compile(rf"({_NUMBER}) ?ms", re.ASCII)
 _PART = re.compile(rf"({_NUMBER}) ?%", re.ASCII)
+_LEAST_FRAME_BYTES, _MOST_FRAME_BYTES = 256, 9238
 _MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 2_000
 
 
@@ -78,6 +79,10 @@ class ImpairmentDocument(Document):
     )
     loss: PERCENT | None = Field(None, description="the part of the packets that is lost, each by itself, such as 1 %")
     rate: RATE | None = Field(None, description="how much it carries of whole frames, such as 50 Mbps")
+    frame_bytes: Annotated[int, whole(_LEAST_FRAME_BYTES, _MOST_FRAME_BYTES)] | None = Field(
+        None,
+        description="the largest frame that it carries, with its header and VLAN tags: 1518 for 1500 bytes and a tag",
+    )
 
 
 class QueueClassDocument(Document):

@@ -12,10 +12,11 @@ from lab.shaping import Impairment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossedWire:
-    """A wire that is crossed from one of its ends, which is number 0 or 1."""
+    """A wire that is crossed from one of its ends, which is number 0 or 1, by frames with so many VLAN tags."""
 
     wire: Wire
     sender: int
+    tags: int = 0
 
     @property
     def impairment(self) -> Impairment:
@@ -52,7 +53,7 @@ def _next(plan: Plan, place: Tagged) -> Iterator[tuple[Tagged, tuple[CrossedWire
     for wire in plan.wires:
         for number, end in enumerate(wire.ends):
             if end == place.port:
-                crossed = CrossedWire(wire=wire, sender=number)
+                crossed = CrossedWire(wire=wire, sender=number, tags=len(place.tags))
                 yield replace(place, port=wire.ends[1 - number]), (crossed,)
     node = plan.node(place.port.node)
     if node.role is Role.SWITCH:

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.checks import Report, Verdict, drills_of
+from lab.checks import Report, Verdict, drills_of, trials_of
 from lab.errors import InputError
-from lab.expectations import FailoverExpectation
+from lab.expectations import FailoverExpectation, LossExpectation
 from lab.plan import Plan
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def prepare(directory: Path) -> None:
 
 
 def write_plots(directory: Path, report: Report, plan: Plan) -> list[Path]:
-    """A figure for each measurement behind a verdict: `NAME-KIND-NUMBER`, by the place of the expectation in its file.
+    """A figure for each measurement behind a verdict: `NAME-NUMBER-KIND`, by the place of the expectation in its file.
 
     `plan` is that of the lab, and the fidelity of a figure what stood in for the real thing in it. Raises OSError.
     """
@@ -41,20 +41,28 @@ def write_plots(directory: Path, report: Report, plan: Plan) -> list[Path]:
     with styled():
         for number, verdict in enumerate(report.verdicts, start=1):
             for kind, figure in _figures(verdict, report, plan):
-                written += save(figure, directory, f"{report.topology}-{kind}-{number}")
+                written += save(figure, directory, f"{report.topology}-{number}-{kind}")
     return written
 
 
 def _figures(verdict: Verdict, report: Report, plan: Plan) -> Iterator[tuple[str, Figure]]:
     """The figures of one verdict, each with the last part of its name."""
     expectation = verdict.expectation
+    heading = _heading(verdict, report, plan)
     if isinstance(expectation, FailoverExpectation):
         from lab.plots.failovers import failover_figure
 
         results = {result.drill: result for result in report.failovers}
         for drill in drills_of(expectation, plan):
             if drill in results:
-                yield "failover", failover_figure(_heading(verdict, report, plan), results[drill], expectation)
+                yield "failover", failover_figure(heading, results[drill], expectation)
+    if isinstance(expectation, LossExpectation):
+        from lab.plots.streams import loss_figure
+
+        measured = {result.trial: result for result in report.trials}
+        for trial in trials_of(expectation, plan):
+            if trial in measured:
+                yield f"loss-{trial.streams[0].family.value}", loss_figure(heading, measured[trial], expectation)
 
 
 def _heading(verdict: Verdict, report: Report, plan: Plan) -> Heading:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter
 
+from lab.expectations import LossExpectation
 from lab.expressroute.dscp import dscp_text
 from lab.plots.style import DASHES, GREY, PALETTE, VERMILLION, Heading, new_figure, say
 from lab.shaping import rate_text
-from lab.streams import INTERVAL_MS, StreamResult
+from lab.streams import INTERVAL_MS, StreamInterval, StreamResult, TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,32 +20,26 @@ if TYPE_CHECKING:
 _LEAST_SHOWN_MS = 0.01
 
 
-def streams_figure(
-    heading: Heading,
-    results: Sequence[StreamResult],
-    *,
-    loss_under_percent: float | None = None,
-    delay_under_ms: float | None = None,
-    not_run: str = "",
-) -> Figure:
-    """All streams of a trial. The bounds are those of the first, which the others are the load for."""
+def loss_figure(heading: Heading, trial: TrialResult, expectation: LossExpectation) -> Figure:
+    """All streams of a trial. What was allowed is for the first, which the others are the load beside."""
+    results, family = trial.results, trial.trial.streams[0].family.value
     if not results:
-        figure = new_figure(heading, 2.5, "streams")
-        say(figure.subplots(), f"not measured: {not_run}")
+        figure = new_figure(heading, 2.5, family)
+        say(figure.subplots(), f"not measured: {trial.disturbed or 'no stream was sent'}")
         return figure
     rows = 0.7 + 0.3 * len(results)
-    disturbed = "; ".join(filter(None, (one.disturbed for one in results)))
-    details = f"{len(results)} streams at once over {results[0].stream.family.value}"
-    figure = new_figure(heading, 2.1 + rows + 4.4, f"{details}{f'; {disturbed}' if disturbed else ''}")
+    beside = f"beside {len(results) - 1} of load" if len(results) > 1 else "without a load"
+    details = f"one stream {beside} over {family} for {trial.trial.duration_s:g} s"
+    figure = new_figure(heading, 2.1 + rows + 4.4, "; ".join(filter(None, (details, trial.disturbed))))
     grid = figure.add_gridspec(3, 2, height_ratios=[rows, 2.0, 2.0])
     losses, delays = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
     losses_over_time = figure.add_subplot(grid[1, :])
     delays_over_time = figure.add_subplot(grid[2, :], sharex=losses_over_time)
     labels = [_label(one, is_load=number > 0) for number, one in enumerate(results)]
-    _draw_losses(losses, results, labels, loss_under_percent)
-    _draw_delays(delays, results, delay_under_ms)
+    _draw_losses(losses, results, labels, expectation.loss_under_percent)
+    _draw_delays(delays, results, expectation.delay_under_ms)
     _draw_losses_over_time(losses_over_time, results, labels)
-    _draw_delays_over_time(delays_over_time, results, delay_under_ms)
+    _draw_delays_over_time(delays_over_time, results, expectation.delay_under_ms)
     return figure
 
 
@@ -84,7 +79,8 @@ def _draw_delays(axes: Axes, results: Sequence[StreamResult], under: float | Non
             axes.plot([value], [place], marker, color=color, markersize=6 if marker != "|" else 11)
         axes.text(high, place - 0.32, f"p99 {one.delays.p99_ms:.2f} ms", ha="right", va="center", fontsize=7)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        ticks(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_yticks(range(len(results)), [""] * len(results))
     axes.set_ylim(len(results) - 0.4, -0.6)
     axes.set_xlabel("delay one way (ms): bar p50 to p99, line min to max")
@@ -95,8 +91,9 @@ def _draw_delays(axes: Axes, results: Sequence[StreamResult], under: float | Non
 
 def _draw_losses_over_time(axes: Axes, results: Sequence[StreamResult], labels: Sequence[str]) -> None:
     for number, (one, color, label) in enumerate(zip(results, _colors(results), labels, strict=True)):
-        times = [point.start_ms for point in one.course]
-        lost = [100 * (point.sent - point.received) / point.sent if point.sent else 0.0 for point in one.course]
+        course = _whole_intervals(one)
+        times = [point.start_ms for point in course]
+        lost = [100 * (point.sent - point.received) / point.sent if point.sent else 0.0 for point in course]
         axes.step(times, lost, where="post", color=color, linestyle=DASHES[number % len(DASHES)], label=label)
     axes.set_ylabel(f"lost in {INTERVAL_MS} ms (%)")
     axes.set_ylim(-3, 103)
@@ -105,7 +102,7 @@ def _draw_losses_over_time(axes: Axes, results: Sequence[StreamResult], labels: 
 
 def _draw_delays_over_time(axes: Axes, results: Sequence[StreamResult], under: float | None) -> None:
     for number, (one, color) in enumerate(zip(results, _colors(results), strict=True)):
-        points = [(point.start_ms, point.p50_ms, point.max_ms) for point in one.course]
+        points = [(point.start_ms, point.p50_ms, point.max_ms) for point in _whole_intervals(one)]
         middle = [(at, p50) for at, p50, _ in points if p50 is not None]
         most = [(at, high) for at, _, high in points if high is not None]
         dashes = DASHES[number % len(DASHES)]
@@ -116,6 +113,13 @@ def _draw_delays_over_time(axes: Axes, results: Sequence[StreamResult], under: f
     axes.set_ylim(bottom=0)
     axes.set_ylabel("delay (ms): p50 thick, most thin")
     axes.set_xlabel("time of sending (ms)")
+
+
+def _whole_intervals(result: StreamResult) -> tuple[StreamInterval, ...]:
+    """The course without a last interval in which the sender had all but ended."""
+    course = result.course
+    ended = len(course) > 1 and 2 * course[-1].sent < course[-2].sent
+    return course[:-1] if ended else course
 
 
 def _colors(results: Sequence[StreamResult]) -> list[str]:

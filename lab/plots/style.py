@@ -60,7 +60,7 @@ def styled() -> Iterator[None]:
 def new_figure(heading: Heading, height_inches: float, details: str) -> Figure:
     """An empty figure with its heading above and the fidelity below."""
     figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-    title = textwrap.fill(f"{heading.topology}: {heading.expected}", 110)
+    title = textwrap.fill(f"{heading.topology}: {heading.expected}", 130)
     details = textwrap.fill(f"{heading.outcome} ({heading.where}); {details}", 130)
     figure.suptitle(f"{title}\n{details}", x=0.01, ha="left", fontsize=10)
     fidelity = textwrap.fill(f"fidelity: {'; '.join(heading.fidelity)}", 150)
@@ -78,6 +78,8 @@ def say(axes: Axes, words: str) -> None:
 def save(figure: Figure, directory: Path, name: str) -> tuple[Path, Path]:
     """Write a figure as SVG and as PNG; the same figure makes the same octets. Raises OSError."""
     svg, png = directory / f"{name}.svg", directory / f"{name}.png"
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it has laid out the figure, and would again for each file
     figure.savefig(svg, metadata={"Date": None, "Creator": "erlab"})
     figure.savefig(png, dpi=_DOTS_PER_INCH, metadata={"Software": "erlab"})
     return svg, png

@@ -12,11 +12,12 @@ import traceback
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.messages import Broken, Fibs, Message, Observe, Probe, Probed, ReadFibs
+from lab.messages import AskAll, AskedAll, Broken, Fibs, Message, Observe, Probe, Probed, ReadFibs
 from lab.plan import Plan
 from lab.probes.captures import Captures
 from lab.probes.kernel_routes import read_fib
 from lab.probes.sightings import RUN_ID_BYTES
+from lab.probes.sweeps import Sweeper
 from lab.probes.tracing import Tracer
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.tables import RouterFib
@@ -57,12 +58,15 @@ class _Prober:
         self._plan = plan
         self._namespaces = dict(zip(visible, namespaces, strict=True))
         self._tracer = Tracer(plan, Captures(visible, self._enter), self._enter, os.urandom(RUN_ID_BYTES))
+        self._sweeper = Sweeper(plan, self._tracer, self._enter)
 
     def answer(self, message: Message) -> Message:
         """The answer to one request."""
         match message:
             case Probe():
                 return Probed(results=self._tracer.trace(message))
+            case AskAll(sweep=sweep, deadline_s=deadline_s):
+                return AskedAll(result=self._sweeper.ask(sweep, deadline_s))
             case ReadFibs():
                 return Fibs(fibs=tuple(self._fib(node.name) for node in self._plan.routers))
             case _:

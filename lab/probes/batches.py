@@ -9,7 +9,7 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _MESSAGE = struct.Struct("@QI4xQQQQi4xI4x")  # struct mmsghdr (bits/socket.h) where pointers have 64 bits
@@ -24,10 +24,13 @@ _NOTHING_NOW = (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED)
 
 
 class Batch:
-    """`count` packets of at most `slot_bytes`, with the addresses and ancillary messages that go with them."""
+    """`count` packets of at most `slot_bytes`, with the addresses and ancillary messages that go with them.
 
-    def __init__(self, count: int, slot_bytes: int) -> None:
-        self.count, self.slot_bytes = count, slot_bytes
+    A packet begins `skip_bytes` behind the beginning of its slot, so that its fields can be aligned.
+    """
+
+    def __init__(self, count: int, slot_bytes: int, *, skip_bytes: int = 0) -> None:
+        self.count, self.slot_bytes, self.room = count, slot_bytes, slot_bytes - skip_bytes
         self.octets = bytearray(count * slot_bytes)
         self.names = bytearray(count * NAME_BYTES)
         self.control = bytearray(count * CONTROL_BYTES)
@@ -37,7 +40,7 @@ class Batch:
             _address, (self.octets, self.names, self.control, self._vectors, self._messages)
         )
         for slot in range(count):
-            _VECTOR.pack_into(self._vectors, slot * _VECTOR.size, octets + slot * slot_bytes, slot_bytes)
+            _VECTOR.pack_into(self._vectors, slot * _VECTOR.size, octets + slot * slot_bytes + skip_bytes, self.room)
             _MESSAGE.pack_into(
                 self._messages, slot * _MESSAGE.size,
                 names + slot * NAME_BYTES, NAME_BYTES, vectors + slot * _VECTOR.size, 1,
@@ -57,18 +60,12 @@ class Batch:
         """How long each of the received packets is."""
         return (length for (length,) in struct.iter_unpack("@56xI4x", self._messages[: taken * _MESSAGE.size]))
 
-    def fill(self, packets: Sequence[bytes], names: Sequence[bytes]) -> None:
-        """Put packets to these addresses into the slots from the first one on."""
-        for slot, (packet, name) in enumerate(zip(packets, names, strict=True)):
-            start = slot * self.slot_bytes
-            self.octets[start : start + len(packet)] = packet
-            self.names[slot * NAME_BYTES : slot * NAME_BYTES + len(name)] = name
-            self._describe(slot, len(packet), len(name))
-
-    def _describe(self, slot: int, length: int, name_length: int) -> None:
-        struct.pack_into("@Q", self._vectors, slot * _VECTOR.size + 8, length)
-        struct.pack_into("@I", self._messages, slot * _MESSAGE.size + 8, name_length)
-        struct.pack_into("@Q", self._messages, slot * _MESSAGE.size + 40, 0)  # no ancillary messages
+    def prepare(self, length: int, name_length: int) -> None:
+        """Make ready to send packets of one length, to addresses of one, with nothing beside."""
+        for slot in range(self.count):
+            struct.pack_into("@Q", self._vectors, slot * _VECTOR.size + 8, length)
+            struct.pack_into("@I", self._messages, slot * _MESSAGE.size + 8, name_length)
+            struct.pack_into("@Q", self._messages, slot * _MESSAGE.size + 40, 0)
 
     def send(self, file: int, first: int, count: int) -> int:
         """Send packets from a slot on; how many the kernel took. Raises OSError where the first one is refused."""
@@ -89,7 +86,7 @@ class Batch:
             except OSError:
                 first += 1  # there is no way back for this one, which the captures show
         for slot in range(taken):
-            struct.pack_into("@Q", self._vectors, slot * _VECTOR.size + 8, self.slot_bytes)
+            struct.pack_into("@Q", self._vectors, slot * _VECTOR.size + 8, self.room)
 
 
 def _nothing_now() -> int:

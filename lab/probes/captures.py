@@ -70,7 +70,7 @@ class Captures:
     @contextlib.contextmanager
     def listening(self, program: bytes, nodes: Iterable[str] | None = None) -> Iterator[None]:
         """See packets within the block: those that a program lets through, in all nodes or in these."""
-        heard = self._captures.values() if nodes is None else [self._captures[name] for name in nodes]
+        heard = [*self._captures.values()] if nodes is None else [self._captures[name] for name in nodes]
         for one in heard:
             one.listen(program)
         try:

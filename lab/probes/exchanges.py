@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable, Iterable
@@ -116,7 +117,8 @@ class Datagrams(Exchange):
     def __init__(self, enter: Callable[[str], None], book: Book) -> None:
         super().__init__(enter, book)
         self._sources: dict[tuple[str, Address, int, bool], socket.socket] = {}
-        self._responders: dict[tuple[str, Address, int], socket.socket | None] = {}
+        self._responders: set[tuple[str, Address, int]] = set()
+        self._ready = self._opened.enter_context(select.epoll())
         self._batch = Batch(_DATAGRAMS_AT_ONCE, _LARGEST_DATAGRAM)
 
     def send(self, asked: Asked) -> None:
@@ -153,25 +155,23 @@ class Datagrams(Exchange):
         key = (asked.flow.destination, asked.target, asked.port)
         if key in self._responders:
             return
+        self._responders.add(key)
         version = asked.target.version
         theirs = self._open(asked.flow.destination, version, socket.SOCK_DGRAM)
         if version == 4:
             theirs.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
         else:
             theirs.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
-        try:
+        with contextlib.suppress(OSError):  # a program of the user's listens there, and answers or does not
             theirs.bind((str(asked.target), asked.port))
-        except OSError:
-            self._responders[key] = None  # a program of the user's listens there, and answers or does not
-        else:
-            self._responders[key] = theirs
+            self._ready.register(theirs, select.EPOLLIN)
 
     def answer(self) -> None:
         """Send every datagram back that has arrived."""
-        for one in self._responders.values():
-            while one is not None and (taken := self._batch.receive(one.fileno())):
+        for file, _ in self._ready.poll(0):
+            while taken := self._batch.receive(file):
                 self._batch.octets[0 : taken * self._batch.slot_bytes : self._batch.slot_bytes] = ANSWERS * taken
-                self._batch.send_back(one.fileno(), taken, _ANSWER_BYTES)
+                self._batch.send_back(file, taken, _ANSWER_BYTES)
 
 
 class Connections(Exchange):
@@ -179,7 +179,9 @@ class Connections(Exchange):
 
     def __init__(self, enter: Callable[[str], None], book: Book) -> None:
         super().__init__(enter, book)
-        self._listeners: dict[tuple[str, Address, int], socket.socket | None] = {}
+        self._listening: set[tuple[str, Address, int]] = set()
+        self._listeners: dict[int, socket.socket] = {}
+        self._ready = self._opened.enter_context(select.epoll())
         self._connecting: dict[int, socket.socket] = {}
         self._reflecting: set[str] = set()
 
@@ -208,18 +210,17 @@ class Connections(Exchange):
 
     def _listen(self, asked: Asked) -> None:
         key = (asked.flow.destination, asked.target, asked.port)
-        if key in self._listeners:
+        if key in self._listening:
             return
+        self._listening.add(key)
         theirs = self._open(asked.flow.destination, asked.target.version, socket.SOCK_STREAM)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+        with contextlib.suppress(OSError):  # a program of the user's listens there, and takes connections or does not
             theirs.bind((str(asked.target), asked.port))
             theirs.listen(_CONNECTIONS)
-        except OSError:
-            self._listeners[key] = None  # a program of the user's listens there
-            return
-        self._listeners[key] = theirs
-        self._reflect(asked.flow.destination)
+            self._listeners[theirs.fileno()] = theirs
+            self._ready.register(theirs, select.EPOLLIN)
+            self._reflect(asked.flow.destination)
 
     def _reflect(self, node: str) -> None:
         """Let a node answer with the mark that arrived, as it does for echoes, until the question is answered."""
@@ -237,10 +238,10 @@ class Connections(Exchange):
 
     def answer(self) -> None:
         """Take the connections that were opened, so that there is room for more, and end them."""
-        for one in self._listeners.values():
-            while one is not None:
+        for file, _ in self._ready.poll(0):
+            while True:
                 try:
-                    accepted, _ = one.accept()
+                    accepted, _ = self._listeners[file].accept()
                 except OSError:
                     break
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)

@@ -35,12 +35,12 @@ class Tracer:
         self._run_id = run_id
         self._number = 0
 
-    def trace(self, question: Probe) -> tuple[FlowResult, ...]:
-        """What became of each packet of a question."""
+    def trace(self, question: Probe, at: Iterable[str] | None = None) -> tuple[FlowResult, ...]:
+        """What became of each packet of a question, as far as all nodes or these show it."""
         book = Book(self._run_id)
         asked = [self._ask(flow, book) for flow in question.flows for _ in range(question.count)]
         ports = {one.port for one in asked if one.flow.protocol is not Protocol.ICMP}
-        with self._captures.listening(probes(ports)):
+        with self._captures.listening(probes(ports), at):
             asking = _Asking(asked, book, self._captures, self._enter)
             try:
                 asking.ask(question.deadline_s, again=question.again)
@@ -73,12 +73,16 @@ class _Asking:
         self._asked = asked
         self._book = book
         self._captures = captures
+        self._at_once = _SENT_AT_ONCE
         protocols = dict.fromkeys(one.flow.protocol for one in asked)
         self._exchanges: dict[Protocol, Exchange] = {one: _EXCHANGES[one](enter, book) for one in protocols}
 
     def ask(self, deadline_s: float, *, again: bool) -> None:
         """Send everything, and wait for what is missing; with `again` that is sent again meanwhile."""
         end = time.monotonic() + deadline_s
+        self._at_once = (
+            _SENT_AT_ONCE if again else 1
+        )  # whoever counts the lost wants the times of packets by themselves
         self._send(self._asked)
         resend_at = time.monotonic() + RETRY_S
         while time.monotonic() < end and (missing := [one for one in self._asked if not one.settled]):
@@ -98,8 +102,8 @@ class _Asking:
 
         A capture's buffer may hold but some two hundred packets, and a process that carries tags may be behind.
         """
-        for start in range(0, len(asked), _SENT_AT_ONCE):
-            some = asked[start : start + _SENT_AT_ONCE]
+        for start in range(0, len(asked), self._at_once):
+            some = asked[start : start + self._at_once]
             for one in some:
                 self._exchanges[one.flow.protocol].send(one)
             while not all(one.settled for one in some) and self._take_in(_QUIET_S):

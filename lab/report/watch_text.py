@@ -38,7 +38,9 @@ def screen(watched: Watched, now: datetime, width: int, height: int) -> list[Lin
     down = sum(not one.told.established for one in sessions)
     title = f"{watched.plan.name}  {len(sessions) - down} of {len(sessions)} session ends established"
     keys = f"{now:%H:%M:%S}  q quits"
-    lines = [Line(text=f"{title}{keys:>{max(0, width - len(title))}}", bad=down > 0), Line(text="")]
+    lines = [Line(text=f"{title}{keys:>{max(0, width - len(title))}}", bad=down > 0)]
+    lines += [Line(text=f"fault in force: {one}", bad=True) for one in watched.faults]
+    lines.append(Line(text=""))
     kernels, streams = list(watched.kernels.values()), list(watched.streams.values())
     lines += _streams(streams)
     left = height - len(lines) - _FEWEST_CHANGES - 1

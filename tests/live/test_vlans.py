@@ -216,15 +216,17 @@ def test_the_carrier_of_the_tags_is_named(erlab: Erlab) -> None:
         assert len(said) == count, fidelity
 
 
-def test_the_tagger_is_killed(erlab: Erlab) -> None:
-    """When the tagger was killed, every question to the lab ends with exit code 3 and says so."""
-    with running(erlab, direct(tags=())) as lab:  # untagged frames alone are nothing for a VLAN device of the kernel
+@pytest.mark.parametrize("part", ["tagger", "wires"])
+def test_what_carries_frames_is_killed(erlab: Erlab, part: str) -> None:
+    """When the tagger or the process of impaired wires was killed, every question ends with exit code 3 and says so."""
+    untagged = direct(tags=())  # untagged frames alone are nothing for a VLAN device of the kernel
+    with running(erlab, impaired(untagged, msee=(SOON, SOON))) as lab:
         assert pending(lab) == ()
-        tagger = await_(lambda: next((p for p in erlab.processes() if p.name == "erlab-tagger"), None), "the tagger")
-        os.kill(tagger.pid, signal.SIGKILL)
+        found = await_(lambda: next((p for p in erlab.processes() if p.name == f"erlab-{part}"), None), part)
+        os.kill(found.pid, signal.SIGKILL)
     for question in (("status",), ("show", "fib", "ce"), ("status",)):
         ended = erlab.run(*question)
-        assert (ended.code, "the tagger was killed by signal 9 (SIGKILL)" in ended.err) == (3, True), ended
+        assert (ended.code, f"the {part} was killed by signal 9 (SIGKILL)" in ended.err) == (3, True), ended
     erlab.does("down")
     await_(lambda: not erlab.processes(), "the end of every process")
 

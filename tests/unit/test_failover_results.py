@@ -93,6 +93,13 @@ def test_phases() -> None:
     assert (found.series[0].at_ms, found.series[-1].at_ms) == (-1000.0, 1990.0)
 
 
+def test_what_was_on_its_way_is_lost_by_the_fault() -> None:
+    """Packets that were sent shortly before the fault, and lost in a row with later ones, do not spoil the run."""
+    found = result(record((997, 1100)))
+
+    assert (found.before.lost, found.during.lost, len(found.during.gaps)) == (0, 103, 1)
+
+
 def test_order_and_duplicates() -> None:
     """A packet that comes behind a later one is reordered (RFC 4737), one that comes twice is a duplicate."""
     one = record()

@@ -22,6 +22,8 @@ from lab.plan.of_topology import plan
 from lab.plan.packet_limits import PacketLimit, TooLarge
 from lab.predict import predicted_evidence
 from lab.report import as_text
+from lab.shaping import Impairment
+from lab.topology import CircuitLink, ImpairedWire, Link, Towards
 
 EXPECTED = MtuExpectation(where="", source="hq", destination="hub", packet_bytes=1400, limited_by=("gw",))
 IPV4 = replace(EXPECTED, family=Family.IPV4)
@@ -52,6 +54,13 @@ def narrow(name: str, interface: str, mtu_bytes: int) -> Plan:
         return replace(node, interfaces=tuple(interfaces))
 
     return with_node(name, change)
+
+
+def carrying(frame_bytes: int, towards: Towards | None = None) -> Plan:
+    """The circuit with a primary link that carries frames up to a size."""
+    wire = CircuitLink(circuit="", link=Link.PRIMARY)
+    impaired = ImpairedWire(wire=wire, towards=towards, impairment=Impairment(frame_bytes=frame_bytes))
+    return plan(replace(topology(), impairments=(impaired,)))
 
 
 def seen(of: Plan, expectation: MtuExpectation = EXPECTED) -> Evidence:
@@ -144,6 +153,9 @@ def flow(of: Plan, packet_bytes: int, protocol: Protocol = Protocol.ICMP) -> Flo
             "ce1 refuses, and tells the sender, what has more than 1300 bytes, the MTU of to-msee1",
             id="an interface",
         ),
+        pytest.param(
+            carrying(1318), 1301, ("hq", "ce1"), "wire primary carries frames of 1318 bytes at most", id="a tagged wire"
+        ),
         pytest.param(SAMPLE.plan, 1501, (), "hq itself sends 1500 bytes at most", id="the sender"),
     ],
 )
@@ -151,6 +163,16 @@ def test_where_a_packet_is_too_large(of: Plan, packet_bytes: int, way: tuple[str
     """It ends at its sender, at a router with a limit, or where the interface that it would leave by carries less."""
     result = flow(of, packet_bytes)
     assert (result.forward, result.stopped, result.sent) == (way, stopped, bool(way))
+
+
+def test_a_wire_limits_the_direction_that_is_impaired() -> None:
+    """A frame of 1300 bytes has a header of 14 more and the customer's tag of 4; the other direction has no limit."""
+    both = [replace(EXPECTED, source=one, destination=other) for one, other in (("hq", "hub"), ("hub", "hq"))]
+    there, back = (replace(one, packet_bytes=1300, limited_by=("primary",)) for one in both)
+    assert find(there, seen(carrying(1318), there)).holds
+    assert find(back, seen(carrying(1318), back)).holds
+    assert find(back, seen(carrying(1318, Towards.CUSTOMER), back)).holds
+    assert find(both[0], seen(carrying(1318, Towards.CUSTOMER), both[0])).holds
 
 
 def test_a_limit_for_tcp_and_udp_lets_icmp_pass() -> None:
@@ -208,6 +230,13 @@ def test_the_expected_size_holds() -> None:
     assert describe(EXPECTED) == "largest packet from hq to hub has 1400 bytes, limited by gw"
 
 
+def test_a_limit_for_tcp_and_udp_is_shown_by_udp() -> None:
+    """The protocol that is sent decides whether there is a limit."""
+    by_udp = replace(EXPECTED, protocol=Protocol.UDP, port=5001)
+    assert find(by_udp, seen(assuming(gateway_packet_limit="tcp_udp"), by_udp)).holds
+    assert describe(by_udp) == "largest udp port 5001 packet from hq to hub has 1400 bytes, limited by gw"
+
+
 @pytest.mark.parametrize(
     ("expectation", "lab", "text"),
     [
@@ -215,6 +244,7 @@ def test_the_expected_size_holds() -> None:
         pytest.param(EXPECTED, limited("msee1", 1280), "largest 1280 bytes, limited by msee1", id="smaller"),
         pytest.param(EXPECTED, limited("msee1", 1400), "largest 1400 bytes, limited by msee1", id="elsewhere"),
         pytest.param(EXPECTED, limited("ce1", 100), "less than 128 bytes, limited by ce1", id="hardly anything"),
+        pytest.param(EXPECTED, assuming(gateway_packet_limit="tcp_udp"), "largest 1500 bytes", id="not of ICMP"),
         pytest.param(
             replace(EXPECTED, limited_by=()),
             assuming(gateway_packet_limit="none"),

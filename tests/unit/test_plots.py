@@ -12,7 +12,7 @@ from PIL import Image
 from lab.bgp import Family
 from lab.checks import Finding, Report, Verdict
 from lab.errors import InputError
-from lab.expectations import FailoverExpectation, SessionExpectation
+from lab.expectations import Expectation, FailoverExpectation, LossExpectation, SessionExpectation, StreamAsked
 from lab.failover import (
     DirectionRecord,
     Drill,
@@ -26,9 +26,7 @@ from lab.failover import (
 from lab.faults import Fault, FaultKind
 from lab.plan import Plan
 from lab.plots import HOW_TO_INSTALL, prepare, write_plots
-from lab.plots.streams import streams_figure
-from lab.plots.style import Heading, save, styled
-from lab.streams import Arrival, Stream, StreamLog, StreamResult, summarize
+from lab.streams import Arrival, Stream, StreamLog, Trial, TrialResult, summarize
 from networks import Net
 
 MS = 1_000_000
@@ -68,13 +66,15 @@ def run(there_ms: int, back_ms: int, invalid: str = "") -> FailoverRun:
     return FailoverRun(there=there, back=back, events=events, injected_ms=0.2, healing_ms=300.0, invalid=invalid)
 
 
-def report(result: FailoverResult) -> Report:
-    """A report of two expectations, of which the second is a failover."""
+def report(
+    second: Expectation, *, failovers: tuple[FailoverResult, ...] = (), trials: tuple[TrialResult, ...] = ()
+) -> Report:
+    """A report of two expectations, of which the second was measured."""
     finding = Finding(holds=True, text="")
     session = SessionExpectation(where="lab.yaml:39", routers=("a", "b"))
     verdicts = tuple(
         Verdict(expectation=one, expected=words, predicted=finding, observed=finding)
-        for one, words in ((session, "session a - b"), (EXPECTED, "failover of h1 and h2: outage under 50 ms"))
+        for one, words in ((session, "session a - b"), (second, "what is measured"))
     )
     return Report(
         topology="lab",
@@ -82,7 +82,8 @@ def report(result: FailoverResult) -> Report:
         differences=(),
         routes_compared=0,
         fidelity=(RUNTIME, "gateway: one instance"),
-        failovers=(result,),
+        failovers=failovers,
+        trials=trials,
     )
 
 
@@ -90,13 +91,15 @@ def plan() -> Plan:
     """The plan of the lab; what it stands in for is in every report, and in no figure."""
     net = Net()
     net.router("a", 65001)
+    net.host("h1", "a", "10.1.0.0/24")
+    net.host("h2", "a", "10.2.0.0/24")
     return replace(net.plan(), fidelity=("gateway: one instance",))
 
 
 def drawn(directory: Path, result: FailoverResult) -> str:
     """The SVG of a failover's figure, whose PNG has to be an image of its own size."""
-    svg, png = write_plots(directory, report(result), plan())
-    assert (svg.name, png.name) == ("lab-failover-2.svg", "lab-failover-2.png")
+    svg, png = write_plots(directory, report(EXPECTED, failovers=(result,)), plan())
+    assert (svg.name, png.name) == ("lab-2-failover.svg", "lab-2-failover.png")
     with Image.open(png) as image:
         assert image.size[0] == 1500
     return svg.read_text(encoding="utf-8")
@@ -116,7 +119,7 @@ def test_a_failover(tmp_path: Path) -> None:
     found = words(drawn(tmp_path, FailoverResult(drill=DRILL, runs=runs)))
     text = "\n".join(found)
 
-    assert "lab: failover of h1 and h2: outage under 50 ms" in found
+    assert "lab: what is measured" in found
     assert "passed (lab.yaml:40); h1 and h2 over ipv4: one packet each way every 1 ms" in found
     assert f"fidelity: {RUNTIME}" in found
     assert "run 2 of 3, the longest outage" in found
@@ -147,7 +150,7 @@ def test_the_same_measurement_makes_the_same_files(tmp_path: Path) -> None:
     for number, one in enumerate((result, result, other)):
         (directory := tmp_path / str(number)).mkdir()
         drawn(directory, one)
-        octets.append([(directory / f"lab-failover-2.{kind}").read_bytes() for kind in ("svg", "png")])
+        octets.append([(directory / f"lab-2-failover.{kind}").read_bytes() for kind in ("svg", "png")])
 
     assert octets[0] == octets[1]
     assert octets[0][0] != octets[2][0]
@@ -163,9 +166,7 @@ def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
 
 def test_nothing_to_plot(tmp_path: Path) -> None:
     """What is not measured over time has no figure."""
-    nothing = replace(report(FailoverResult(drill=DRILL, runs=())), failovers=())
-
-    assert write_plots(tmp_path, nothing, plan()) == []
+    assert write_plots(tmp_path, report(EXPECTED), plan()) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,20 +185,17 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
         prepare(tmp_path / "file" / "plots")
 
 
-HEADING = Heading(topology="lab", where="lab.yaml:41", expected="EF survives", outcome="failed", fidelity=(RUNTIME,))
-
-
-def streams(*losses: int) -> tuple[StreamResult, ...]:
-    """Streams that lost one packet of so many each; 1 loses all."""
+def trial(*losses: int) -> TrialResult:
+    """Streams of 100 packets that lost one packet of so many each; 1 loses all."""
     logs = []
     for number, each in enumerate(losses):
         stream = Stream(
             source="h1",
             destination="h2",
             family=Family.IPV4,
-            dscp=(46, 18, 0)[number],
-            rate_bps=2_000_000,
-            packet_bytes=1000,
+            dscp=asked(number).dscp,
+            rate_bps=asked(number).rate_bps,
+            packet_bytes=asked(number).packet_bytes,
         )
         sent = [START_NS + index * 4 * MS for index in range(100)]
         arrivals = [
@@ -206,20 +204,44 @@ def streams(*losses: int) -> tuple[StreamResult, ...]:
             if index % each != each - 1
         ]
         logs.append(StreamLog(stream=stream, planned=100, sent_ns=sent, arrivals=arrivals))
-    return summarize(logs)
+    streams = tuple(one.stream for one in logs)
+    return TrialResult(trial=Trial(streams=streams, duration_s=0.4), results=summarize(logs))
+
+
+def asked(number: int) -> StreamAsked:
+    """What a file asks for of one of the streams."""
+    return StreamAsked(source="h1", destination="h2", dscp=(46, 18, 0)[number], rate_bps=2_000_000, packet_bytes=1000)
+
+
+LOSS = LossExpectation(
+    where="lab.yaml:41",
+    stream=asked(0),
+    load=(asked(1), asked(2)),
+    duration_s=0.4,
+    family=Family.IPV4,
+    loss_under_percent=1,
+    delay_under_ms=20,
+)
 
 
 def test_streams(tmp_path: Path) -> None:
     """A figure of streams has the loss of each in numbers, delays, both over time, and what was allowed."""
-    with styled():
-        figure = streams_figure(HEADING, streams(100, 10, 1), loss_under_percent=1, delay_under_ms=20)
-        svg, _ = save(figure, tmp_path, "streams")
+    svg, png = write_plots(tmp_path, report(LOSS, trials=(trial(100, 10, 1),)), plan())
     found = words(svg.read_text(encoding="utf-8"))
 
-    assert "failed (lab.yaml:41); 3 streams at once over ipv4" in found
+    assert (svg.name, png.name) == ("lab-2-loss-ipv4.svg", "lab-2-loss-ipv4.png")
+    assert "passed (lab.yaml:41); one stream beside 2 of load over ipv4 for 0.4 s" in found
     assert {"EF 2 Mbps, h1 to h2", "AF21 2 Mbps, h1 to h2 (load)", "CS0 2 Mbps, h1 to h2 (load)"} <= set(found)
     assert {" 1.00 %: 1 of 100", " 10.00 %: 10 of 100", " 100.00 %: 100 of 100"} <= set(found)
     assert {"p99 1.00 ms", "p99 2.00 ms", "nothing arrived"} <= set(found)
     assert "allowed for the first (dashed): under 1 %" in found
     assert "allowed for the first (dashed): p99 under 20 ms" in found
     assert {"packets lost (%)", "lost in 50 ms (%)", "time of sending (ms)"} <= set(found)
+
+
+def test_streams_that_were_not_sent(tmp_path: Path) -> None:
+    """Without a result the figure says why there is none."""
+    nothing = replace(trial(100, 10, 1), results=())
+    svg, _ = write_plots(tmp_path, report(LOSS, trials=(nothing,)), plan())
+
+    assert "not measured: no stream was sent" in words(svg.read_text(encoding="utf-8"))

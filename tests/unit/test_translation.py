@@ -15,6 +15,7 @@ from lab.errors import LabBroken
 from lab.expectations import NatExpectation, ReachabilityExpectation
 from lab.forwarding import Crossing, FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
 from lab.node import nat
+from lab.packets import Protocol
 from lab.plan import Plan, SourceNat
 from lab.predict import predict
 from lab.report import as_text, probes_text
@@ -348,6 +349,23 @@ def test_a_translation_that_is_not_as_expected(plan: Plan, expectation: NatExpec
     """The negative controls: each fails, and the cause says what is wrong, though packets may be answered today."""
     assert find(expectation, evidence(plan)).holds is False
     assert nat_cause(plan, expectation) == f"packet: {says}"
+
+
+def test_every_flow_has_to_be_translated() -> None:
+    """Of several flows one that is not translated is enough, and it is named by its port."""
+    plan, several = common_pool(), replace(NAT, protocol=Protocol.UDP, port=443, flows=3)
+    tables = predict(plan).tables
+    flows = {one: predict_flow(plan, tables, one) for one in flows_of(several, plan)}
+    assert [one.source_port for one in flows] == [0, 33434, 33435]
+    known = Evidence(plan=plan, tables=tables, flows=flows)
+    assert find(several, known).text == f"arrived from {POOL}, translated by ce1; answered via ms msee1 ce1"
+    assert describe(several) == f"hq reaches svc by udp port 443 translated to {POOL} at ce1"
+    last = [*flows][-1]
+    bare = predict_flow(untranslated(), predict(untranslated()).tables, last)
+    found = find(several, replace(known, flows={**flows, last: replace(bare, answered=True)}))
+    assert (found.holds, found.text) == (False, f"from port 33435 arrived from {HQ_HOST}")
+    unsent = replace(known, flows={**flows, last: replace(bare, sent=False)})
+    assert find(several, unsent) == Finding(holds=None, text="of 3 flows 2 were sent")
 
 
 def test_an_answer_by_the_other_path_with_the_same_pool_is_lost() -> None:

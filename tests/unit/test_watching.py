@@ -95,6 +95,21 @@ def test_what_stays_is_no_change(watched: Watched) -> None:
     assert watched.hear_probes(LATER, [fate("h1", "a", "h2")]) == []
 
 
+def test_faults(watched: Watched) -> None:
+    """A fault is told when it begins and when it is healed; one that is in force already is told first of all."""
+    watched.hear_faults(AT, ["link_down: primary"])
+    first = [change_line(one)[14:] for one in watched.begin(AT)]
+    assert first[1:] == ["fault    link_down: primary: in force"]
+    assert "fault in force: link_down: primary" in [line.text for line in screen(watched, LATER, 80, 24)]
+
+    assert watched.hear_faults(LATER, ["link_down: primary"]) == []
+    changes = watched.hear_faults(LATER, ["maintenance: secondary"])
+    assert [change_line(one)[14:] for one in changes] == [
+        "fault    maintenance: secondary: in force",
+        "fault    link_down: primary: healed",
+    ]
+
+
 def test_sessions(watched: Watched) -> None:
     """A session's state is told with its reason, which says enough of its routes; these alone are told by number."""
     watched.begin(AT)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lab.checks.largest import LEAST_BYTES
 from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import OneOrMore, Reference
-from lab.load.scalars import whole
+from lab.load.scalars import Wrong, choice, whole
+from lab.packets import Protocol
 
 _MOST_BYTES = 9216
 
@@ -25,3 +26,15 @@ class MtuDocument(FamilyDocument):
         description="where larger packets end: a router, a link of a circuit, the network that they leave, "
         "or a list of which it is one; any if left out",
     )
+    protocol: Annotated[Protocol, choice(Protocol, "protocol")] = Field(
+        Protocol.ICMP, description="icmp (default), or udp"
+    )
+    port: Annotated[int, whole(1, 65535)] | None = Field(None, description="the destination port of udp")
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> MtuDocument:
+        if self.protocol is Protocol.TCP:
+            raise Wrong("asks for the size of a handshake, which has one of its own", "write protocol: udp, or icmp")
+        if self.port is not None and self.protocol is Protocol.ICMP:
+            raise Wrong("has a port, and icmp has none", "write protocol: udp")
+        return self

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lab.load.expectation_documents.packets import EndsDocument
+from lab.load.expectation_documents.paths import FlowsDocument
 from lab.load.forms import AnyPrefix, OneOrMore, Reference
 
 
-class TranslatedDocument(EndsDocument):
+class TranslatedDocument(FlowsDocument):
     """Packets of one network that arrive at another with a source of a pool."""
 
     pool: AnyPrefix = Field(description="the IPv4 prefix that the source seen at the far end is in")

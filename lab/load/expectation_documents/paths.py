@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from lab.load.expectation_documents.packets import FamilyDocument
+from lab.load.expectation_documents.packets import EndsDocument, FamilyDocument
 from lab.load.forms import Reference
 from lab.load.scalars import Wrong, choice, whole
 from lab.packets import Protocol
@@ -14,8 +14,8 @@ from lab.packets import Protocol
 MOST_FLOWS = 256
 
 
-class WaysDocument(FamilyDocument):
-    """The ways of flows, each from a port of its own."""
+class FlowsDocument(EndsDocument):
+    """Several flows, each from a port of its own."""
 
     flows: Annotated[int, whole(1, MOST_FLOWS)] | None = Field(
         None,
@@ -28,13 +28,17 @@ class WaysDocument(FamilyDocument):
     port: Annotated[int, whole(1, 65535)] | None = Field(None, description="the destination port of udp or tcp")
 
     @model_validator(mode="after")
-    def _icmp_has_no_ports(self) -> WaysDocument:
+    def _icmp_has_no_ports(self) -> FlowsDocument:
         if self.protocol is Protocol.ICMP:
             if self.port is not None:
                 raise Wrong("has a port, and icmp has none", "write protocol: udp, or tcp")
             if (self.flows or 1) > 1:
                 raise Wrong("has several flows, and icmp no ports to tell them apart", "write protocol: udp, or tcp")
         return self
+
+
+class WaysDocument(FlowsDocument, FamilyDocument):
+    """The ways of flows."""
 
 
 class PathDocument(WaysDocument):

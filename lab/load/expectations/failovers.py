@@ -18,6 +18,7 @@ from lab.plan import Plan
 from lab.plan.of_topology import plan
 from lab.topology import Topology
 
+_LEAST_INTERVAL_MS = 0.5
 _PATIENCE, _MARGIN_S = 1.5, 1.0
 """How much longer than the limit a fault lasts where packets stay lost: enough to say that it was too long."""
 
@@ -25,6 +26,9 @@ _PATIENCE, _MARGIN_S = 1.5, 1.0
 def _check(item: FailoverDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
     yield from check_ends(item, path, names, source)
     yield from _fault(item.when, (*path, "when"), names, source)
+    if item.every < _LEAST_INTERVAL_MS:
+        what = f"every: {item.every:g} ms is more often than a sender keeps up with"
+        yield source.mistake((*path, "every"), what, f"{_LEAST_INTERVAL_MS:g} ms at least")
     if item.every * 10 > item.outage_under:
         what = f"every: {item.every:g} ms is too seldom to tell {item.outage_under:g} ms"
         yield source.mistake((*path, "every"), what, "at most a tenth of outage_under")

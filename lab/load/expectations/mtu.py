@@ -32,6 +32,8 @@ def _convert(item: MtuDocument, _key: str, where: str) -> MtuExpectation:
         packet_bytes=item.bytes,
         limited_by=tuple(item.limited_by or ()),
         family=item.family,
+        protocol=item.protocol,
+        port=item.port or 0,
     )
 
 

@@ -10,6 +10,7 @@ from lab.expectations import NatExpectation
 from lab.load.expectation_documents.nat import TranslatedDocument
 from lab.load.expectations.kind import Kind, Path, families_text
 from lab.load.expectations.packets import check_ends
+from lab.load.expectations.paths import flows_asked
 from lab.load.names import Names, unknown
 from lab.load.source import SourceFile
 
@@ -36,7 +37,16 @@ def _check(item: TranslatedDocument, path: Path, names: Names, source: SourceFil
 
 
 def _convert(item: TranslatedDocument, _key: str, where: str) -> NatExpectation:
-    return NatExpectation(where=where, source=item.from_, destination=item.to, pool=item.pool, at=tuple(item.at or ()))
+    return NatExpectation(
+        where=where,
+        source=item.from_,
+        destination=item.to,
+        pool=item.pool,
+        at=tuple(item.at or ()),
+        flows=flows_asked(item),
+        protocol=item.protocol,
+        port=item.port or 0,
+    )
 
 
 KIND = Kind(check=_check, convert=_convert)

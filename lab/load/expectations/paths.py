@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab.errors import Mistake
 from lab.expectations import PathExpectation, SymmetricExpectation
-from lab.load.expectation_documents.paths import PathDocument, SymmetricDocument, WaysDocument
+from lab.load.expectation_documents.paths import FlowsDocument, PathDocument, SymmetricDocument
 from lab.load.expectations.kind import Kind, Path
 from lab.load.expectations.packets import check_ends
 from lab.load.names import Names, unknown
@@ -28,7 +28,8 @@ def _check_path(item: PathDocument, path: Path, names: Names, source: SourceFile
         yield source.mistake((*path, "link"), *wrong)
 
 
-def _flows(item: WaysDocument) -> int:
+def flows_asked(item: FlowsDocument) -> int:
+    """How many flows are sent."""
     return item.flows or (1 if item.protocol is Protocol.ICMP else _FLOWS)
 
 
@@ -40,7 +41,7 @@ def _path(item: PathDocument, _key: str, where: str) -> PathExpectation:
         there=None if item.there is None else tuple(item.there),
         back=None if item.back is None else tuple(item.back),
         link=item.link,
-        flows=_flows(item),
+        flows=flows_asked(item),
         family=item.family,
         protocol=item.protocol,
         port=item.port or 0,
@@ -52,7 +53,7 @@ def _symmetric(item: SymmetricDocument, _key: str, where: str) -> SymmetricExpec
         where=where,
         source=item.from_,
         destination=item.to,
-        flows=_flows(item),
+        flows=flows_asked(item),
         family=item.family,
         protocol=item.protocol,
         port=item.port or 0,
