@@ -7,6 +7,9 @@ from enum import Enum
 
 from lab.bgp import Address, Prefix
 
+ECHO_PORT = 7
+"""Where UDP and TCP go if nothing else is said (RFC 862)."""
+
 
 class Protocol(Enum):
     """What a flow's packets are, and what answers them."""

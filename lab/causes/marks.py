@@ -55,7 +55,7 @@ def rule_between(flow: Flow, one: Place, other: Place, plan: Plan) -> str:
         destination=entered.target,
         dscp=entered.dscp,
         source_port=flow.source_port,
-        destination_port=flow.destination_port,
+        destination_port=flow.port,
     )
     rule = first_match(plan.node(node).marking, header, enters_by=entered.interface, leaves_by=left.interface)
     return "no rule" if rule is None else f"its rule {rule} ({rule.source})"

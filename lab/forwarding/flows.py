@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.bgp import Address, Family, Prefix
-from lab.packets import Protocol
+from lab.packets import ECHO_PORT, Protocol
 
 Source = Address | Prefix
 """An address of packets; in a prediction behind a translation, the pool, for which address is taken is the router's."""
@@ -16,7 +16,7 @@ Source = Address | Prefix
 class Flow:
     """A question asked with packets from one host to another, marked with `dscp` (0 to 63).
 
-    The ports are those of UDP and TCP; 0 means any. `packet_bytes` is the size of the whole IP packet, its header
+    The ports are those of UDP and TCP; 0 means any source port, and the echo port. `packet_bytes` is the size of the whole IP packet, its header
     included, and packets of a size are sent not to be fragmented; 0 means as small as can be.
     """
 
@@ -28,6 +28,11 @@ class Flow:
     source_port: int = 0
     destination_port: int = 0
     packet_bytes: int = 0
+
+    @property
+    def port(self) -> int:
+        """The destination port that is used; 0 where there is none."""
+        return 0 if self.protocol is Protocol.ICMP else self.destination_port or ECHO_PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

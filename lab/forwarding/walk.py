@@ -110,7 +110,7 @@ def walks(plan: Plan, tables: LabTables, source: str, target: Address, flow: Flo
         packet_bytes=flow.packet_bytes if flow is not None else 0,
         protocol=protocol_number(flow) if flow is not None else 0,
         carries=flow.protocol if flow is not None else Protocol.ICMP,
-        ports=(flow.source_port, flow.destination_port) if flow is not None else (0, 0),
+        ports=(flow.source_port, flow.port) if flow is not None else (0, 0),
     )
     return tuple(_walk(plan, tables, packet))
 
@@ -132,7 +132,7 @@ def answer_walks(  # noqa: PLR0913  # each is a part of the question
         packet_bytes=flow.packet_bytes if flow is not None and flow.protocol is Protocol.ICMP else 0,
         protocol=protocol_number(flow) if flow is not None else 0,
         carries=flow.protocol if flow is not None else Protocol.ICMP,
-        ports=(flow.destination_port, flow.source_port) if flow is not None else (0, 0),
+        ports=(flow.port, flow.source_port) if flow is not None else (0, 0),
         answers=request.translations,
         pool=request.translations[-1].pool if request.translations else None,
     )

@@ -17,8 +17,6 @@ from lab.probes.sightings import Asked, Book, result_of
 
 RETRY_S = 0.25
 """A flow that was neither answered nor refused is sent again after this time."""
-ECHO_PORT = 7
-"""Where packets go that may go to any port (RFC 862)."""
 _SENT_AT_ONCE = 32
 _QUIET_S = 0.005
 """Where nothing has come for so long, the rest of what was sent is taken to be lost, for now."""
@@ -60,7 +58,7 @@ class Tracer:
             stamp=book.stamp(self._number),
             source=source,
             target=target,
-            port=flow.destination_port or ECHO_PORT,
+            port=flow.port,
         )
         book.write(asked)
         return asked
