@@ -60,7 +60,7 @@ def styled() -> Iterator[None]:
 def new_figure(heading: Heading, height_inches: float, details: str) -> Figure:
     """An empty figure with its heading above and the fidelity below."""
     figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-    title = textwrap.fill(f"{heading.topology}: {heading.expected}", 110)
+    title = textwrap.fill(f"{heading.topology}: {heading.expected}", 130)
     details = textwrap.fill(f"{heading.outcome} ({heading.where}); {details}", 130)
     figure.suptitle(f"{title}\n{details}", x=0.01, ha="left", fontsize=10)
     fidelity = textwrap.fill(f"fidelity: {'; '.join(heading.fidelity)}", 150)
