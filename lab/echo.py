@@ -40,7 +40,7 @@ def echo_request(  # noqa: PLR0913  # each is a field of a header
     return header + source.packed + target.packed + body
 
 
-def numbered_echo(source: Address, target: Address, *, dscp: int, mark: bytes) -> bytes:
+def numbered_echo(source: Address, target: Address, *, mark: bytes) -> bytes:
     """An echo request that can be given any number of four octets without another checksum.
 
     It begins with a mark of four octets. The number stands at `NUMBER_AT` of the echo, and as its identifier and
@@ -48,7 +48,14 @@ def numbered_echo(source: Address, target: Address, *, dscp: int, mark: bytes) -
     arithmetic of the checksum (RFC 1071 §2).
     """
     payload = mark + bytes(4) + b"\xff" * 8
-    return echo_request(source, target, dscp=dscp, number=0, payload=payload)
+    return echo_request(source, target, dscp=0, number=0, payload=payload)
+
+
+def with_mark(packet: bytes, dscp: int) -> bytes:
+    """A packet with another mark, which no checksum of ours covers."""
+    if packet[0] >> 4 == 4:
+        return packet[:1] + bytes([dscp << 2]) + packet[2:]
+    return struct.pack(">I", 6 << 28 | dscp << 22) + packet[4:]
 
 
 def checksum(octets: bytes) -> int:

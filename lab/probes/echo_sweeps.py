@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from lab.bgp import Address, Family
-from lab.echo import COMPLEMENTS_AT, IDENTIFIER_AT, NUMBER_AT, numbered_echo
+from lab.echo import COMPLEMENTS_AT, IDENTIFIER_AT, NUMBER_AT, numbered_echo, with_mark
 from lab.forwarding import Flow
 from lab.packet_filter import NOTHING, echoes
 from lab.plan import Plan
@@ -229,13 +229,13 @@ class _Sweep:
 
 
 class _Templates:
-    """The packets of flows of a family, each built once."""
+    """The packets of flows of a family, each built once and then given its mark."""
 
     def __init__(self, plan: Plan, family: Family, mark: bytes) -> None:
         self._plan = plan
         self.family = family
         self._mark = mark
-        self._built: dict[tuple[str, str, int], bytes] = {}
+        self._built: dict[tuple[str, str], bytes] = {}
         self._names: dict[str, bytes] = {}
 
     def of(self, flows: Sequence[Flow]) -> _Packets:
@@ -246,12 +246,12 @@ class _Templates:
         )
 
     def _packet(self, flow: Flow) -> bytes:
-        key = (flow.source, flow.destination, flow.dscp)
-        if key not in self._built:
-            ends = self._address(flow.source), self._address(flow.destination)
-            packet = numbered_echo(*ends, dscp=flow.dscp, mark=self._mark)
-            self._built[key] = packet.ljust(_SLOT_BYTES, b"\0")
-        return self._built[key]
+        ends = flow.source, flow.destination
+        packet = self._built.get(ends)
+        if packet is None:
+            packet = numbered_echo(*map(self._address, ends), mark=self._mark).ljust(_SLOT_BYTES, b"\0")
+            self._built[ends] = packet
+        return with_mark(packet, flow.dscp) if flow.dscp else packet
 
     def _name(self, host: str) -> bytes:
         if host not in self._names:

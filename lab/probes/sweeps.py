@@ -29,7 +29,7 @@ class Sweeper:
         else:
             question = Probe(flows=flows, deadline_s=deadline_s)
             seen = _seen_of(self._tracer.trace(question, at=self._hosts))
-        failed = tuple(_one_of_each(flows, seen))
+        failed = tuple(_one_of_each(flows, seen)) if len(seen.returned) < len(flows) else ()
         traced: tuple[FlowResult, ...] = ()
         if failed:
             results = self._tracer.trace(Probe(flows=tuple(flows[n] for n in failed), deadline_s=deadline_s))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import struct
 from ipaddress import ip_address
 
 import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 
-from lab.echo import INITIAL_TTL, echo_request
+from lab.bgp import Address
+from lab.echo import (
+    COMPLEMENTS_AT,
+    IDENTIFIER_AT,
+    INITIAL_TTL,
+    NUMBER_AT,
+    checksum,
+    echo_request,
+    numbered_echo,
+    with_mark,
+)
 
 PAYLOAD = b"erlab, odd!"
 V4 = ip_address("10.0.1.10"), ip_address("10.0.2.10")
@@ -35,3 +46,19 @@ def test_a_request_of_a_size_is_not_to_be_fragmented(size: int) -> None:
     built = IP(echo_request(*V4, dscp=0, number=1, payload=PAYLOAD, packet_bytes=size))
     assert (len(built), built.flags.DF, built[ICMP].load) == (size, True, PAYLOAD.ljust(size - 28, b"\0"))
     assert len(echo_request(*V6, dscp=0, number=1, payload=PAYLOAD, packet_bytes=size)) == size
+
+
+@pytest.mark.parametrize("ends", [V4, V6])
+@pytest.mark.parametrize("number", [0, 1, 0x12345678, 0xFFFFFFFF])
+def test_a_numbered_echo_needs_no_other_checksum(ends: tuple[Address, Address], number: int) -> None:
+    """With any number and mark, written where it belongs, it is what it says, and its checksum is right."""
+    built = bytearray(with_mark(numbered_echo(*ends, mark=b"mark"), 46))
+    start = 20 if ends is V4 else 40
+    for at in (IDENTIFIER_AT, NUMBER_AT):
+        built[start + at : start + at + 4] = number.to_bytes(4, "little")
+    for at in COMPLEMENTS_AT:
+        built[start + at : start + at + 4] = (0xFFFFFFFF - number).to_bytes(4, "little")
+    packet = IP(bytes(built)) if ends is V4 else IPv6(bytes(built))
+    assert (packet.tos if ends is V4 else packet.tc) == 46 << 2
+    pseudo = b"" if ends is V4 else ends[0].packed + ends[1].packed + struct.pack(">II", len(built) - start, 58)
+    assert checksum(pseudo + bytes(built[start:])) == 0
