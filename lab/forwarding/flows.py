@@ -16,8 +16,9 @@ Source = Address | Prefix
 class Flow:
     """A question asked with packets from one host to another, marked with `dscp` (0 to 63).
 
-    The ports are those of UDP and TCP; 0 means any source port, and the echo port. `packet_bytes` is the size of the whole IP packet, its header
-    included, and packets of a size are sent not to be fragmented; 0 means as small as can be.
+    The ports are those of UDP and TCP; 0 means any source port, and the echo port. `packet_bytes` is the size of the
+    whole IP packet, its header included, and packets of a size are sent not to be fragmented; 0 means as small as can
+    be.
     """
 
     source: str
