@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
@@ -33,9 +33,16 @@ class _Question:
 
 
 class Prober:
-    """Started with the lab, so that scapy is imported while the command still reads its files."""
+    """The supervisor's end of a channel to the prober's process."""
 
-    def __init__(self, logs: Logs) -> None:
+    def __init__(self, channel: Channel, pid: int) -> None:
+        self.channel = channel
+        self.pid = pid
+        self._open: deque[_Question] = deque()
+
+    @classmethod
+    def start(cls, logs: Logs) -> Self:
+        """Fork it now, so that scapy is imported while the command still reads its files."""
         ours, theirs = socket.socketpair()
 
         def run_prober() -> None:
@@ -44,10 +51,9 @@ class Prober:
 
             run(Channel(theirs, "the supervisor"))
 
-        self.pid = start_part("prober", logs.open("prober"), run_prober)
+        pid = start_part("prober", logs.open("prober"), run_prober)
         theirs.close()
-        self.channel = Channel(ours, "the prober")
-        self._open: deque[_Question] = deque()
+        return cls(Channel(ours, "the prober"), pid)
 
     def observe(self, message: Observe, namespaces: list[int]) -> None:
         """Show it the lab."""
