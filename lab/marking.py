@@ -6,7 +6,7 @@ Pure: the same rules become nftables in the lab (`lab.node.marking`) and are wal
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.bgp import Address, Prefix, within
 from lab.expressroute.dscp import DSCP_VALUES, dscp_text
@@ -76,14 +76,15 @@ class MarkingRule:
     """What a router does to the mark of the packets that it forwards and that match: `dscp`, or None to drop them.
 
     `enters_by` and `leaves_by` are interfaces, of which it must be one; none means any. `source` says where the rule is
-    written, or what document it follows. What the router itself sends and receives is not looked at.
+    written, or what document it follows, and is no part of what it does. What the router itself sends and receives is
+    not looked at.
     """
 
     match: PacketMatch = PacketMatch()
     dscp: int | None
     enters_by: tuple[str, ...] = ()
     leaves_by: tuple[str, ...] = ()
-    source: str = ""
+    source: str = field(default="", compare=False)
 
     def takes(self, header: Header, enters_by: str, leaves_by: str) -> bool:
         """Whether the rule is about a packet that enters and leaves by these interfaces."""
@@ -112,7 +113,7 @@ class Remark:
     """
 
     marks: tuple[tuple[int, int], ...]
-    source: str = ""
+    source: str = field(default="", compare=False)
 
     def of(self, dscp: int) -> int:
         """The mark behind it."""

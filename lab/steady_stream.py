@@ -7,7 +7,6 @@ late. Changes of routes are stamped when they are read, within an interval of th
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import resource
@@ -26,6 +25,7 @@ from lab.failover import DirectionRecord, EventKind, Happening, SteadyStream
 from lab.messages import AwaitQuiet, Quiet, StopStream, Streamed, Streaming
 from lab.netlink import RouteMonitor
 from lab.plan import Plan
+from lab.processes import be_prompt
 from lab.runtimes.namespaces import enter_network_namespace
 
 START_DEADLINE_S = 3.0
@@ -36,8 +36,6 @@ _STAMP = struct.Struct("!B I q")
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 _TIMESPEC = struct.Struct("@qq")
 _RECEIVE_BUFFER_BYTES = 4 << 20
-_PR_SET_TIMERSLACK, _SLACK_NS = 29, 1000
-_NICENESS = -10
 _LEAST_SLEEP_NS, _LONGEST_TURN_US = 20_000, 100_000
 """Whoever has a real-time priority has to leave the processor to others; the kernel ends one that does not."""
 _ON_ITS_WAY_NS = 50_000_000
@@ -83,17 +81,15 @@ class _Direction:
 
 def run(plan: Plan, namespaces: Mapping[str, int], stream: SteadyStream, supervisor: Channel) -> None:
     """Send until the supervisor says that it is enough, or is gone. The caller may be in any namespace."""
+    process = _Process(plan, namespaces, stream, supervisor)
     gc.disable()  # it makes no cycles, and must not pause
     resource.setrlimit(resource.RLIMIT_RTTIME, (_LONGEST_TURN_US, _LONGEST_TURN_US))
-    try:
+    with contextlib.suppress(PermissionError):  # an ordinary user may not
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # a busy machine must not make it pause
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # packets that two processors send overtake each other
-    except PermissionError:  # an ordinary user may not
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
-    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, _SLACK_NS, 0, 0, 0)
+    be_prompt()
     with contextlib.suppress(ChannelClosed):
-        _Process(plan, namespaces, stream, supervisor).run()
+        process.run()
 
 
 class _Process:

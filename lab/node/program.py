@@ -58,6 +58,7 @@ from lab.netlink import LinkEvent, LinkMonitor, Netlink
 from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
+from lab.processes import be_prompt
 from lab.router import Router
 from lab.wire import UpdateError
 
@@ -94,6 +95,7 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
 def _speak(node: NodePlan, supervisor: Channel) -> None:
     if node.bgp is None:
         raise ValueError(f"{node.name} is no router")
+    be_prompt()
     running = bfd.start(node, supervisor) if any(session.bfd for session in node.bgp.sessions) else None
     try:
         status = speaker.run(node.bgp, _Program(node, supervisor, running))

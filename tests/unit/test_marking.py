@@ -292,3 +292,11 @@ def test_a_plan_tells_who_marks() -> None:
     (change,) = changes(planned, changed)
     assert (change.what, change.before) == ("ce1 marking", str(ce1.marking[0]))
     assert planned.without_rules() == changed.without_rules()
+
+
+def test_where_a_rule_is_written_changes_nothing(tmp_path: Path) -> None:
+    """A file whose rules and maps stand on other lines is the same plan, so that it can be applied."""
+    moved = tmp_path / "moved.yaml"
+    text = (TOPOLOGIES / "qos_marking.yaml").read_text(encoding="utf-8")
+    moved.write_text("# One line more.\n" + text.replace("../policies", str(TOPOLOGIES.parent / "policies")))
+    assert changes(plan_of(SHIPPED), plan_of(load_topology(moved))) == ()
