@@ -1,8 +1,8 @@
 """The prober of a lab, as its supervisor sees it: a process that answers one question after another.
 
 It answers in order, so each answer is for whoever asked the first of the open questions. Answers for a command are
-passed on as they come, unread: they can be long, and the supervisor has others to hear from meanwhile. One that is late
-is for a command that may be gone by then, and costs nothing.
+passed on as they come, unread: they can be long, and the supervisor has others to hear from meanwhile. While one is
+late nothing more is asked; when it comes it is dropped, and all goes on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
@@ -30,12 +30,21 @@ class _Question:
 
     client: Channel | None = None
     answer: bytes | None = None
+    late: str = ""
+    """What was said when its answer did not come in time."""
 
 
 class Prober:
-    """Started with the lab, so that scapy is imported while the command still reads its files."""
+    """The supervisor's end of a channel to the prober's process."""
 
-    def __init__(self, logs: Logs) -> None:
+    def __init__(self, channel: Channel, pid: int) -> None:
+        self.channel = channel
+        self.pid = pid
+        self._open: deque[_Question] = deque()
+
+    @classmethod
+    def start(cls, logs: Logs) -> Self:
+        """Fork it now, so that scapy is imported while the command still reads its files."""
         ours, theirs = socket.socketpair()
 
         def run_prober() -> None:
@@ -44,21 +53,20 @@ class Prober:
 
             run(Channel(theirs, "the supervisor"))
 
-        self.pid = start_part("prober", logs.open("prober"), run_prober)
+        pid = start_part("prober", logs.open("prober"), run_prober)
         theirs.close()
-        self.channel = Channel(ours, "the prober")
-        self._open: deque[_Question] = deque()
+        return cls(Channel(ours, "the prober"), pid)
 
     def observe(self, message: Observe, namespaces: list[int]) -> None:
         """Show it the lab."""
         self.channel.send(message, namespaces)
 
     def ask_for(self, client: Channel, question: Message) -> None:
-        """Ask; the answer goes to the client when it comes."""
+        """Ask; the answer goes to the client when it comes. Raises LabBroken where one is late."""
         self._ask(question, client)
 
     def ask(self, question: Message) -> _Question:
-        """Ask, for `await_answer`."""
+        """Ask, for `await_answer`. Raises LabBroken where an answer is late: this one would be later still."""
         return self._ask(question, None)
 
     def await_answer(self, asked: _Question, answer: type[Answer], deadline_s: float) -> Answer:
@@ -66,7 +74,8 @@ class Prober:
         end_s = time.monotonic() + deadline_s
         while asked.answer is None:
             if not self.channel.wait(end_s - time.monotonic()):
-                raise LabBroken(f"the prober did not answer within {deadline_s:g} s")
+                asked.late = f"the prober did not answer within {deadline_s:g} s"
+                raise LabBroken(asked.late)
             self.hear()
         message = self.channel.read(asked.answer)
         if isinstance(message, Broken):
@@ -95,6 +104,9 @@ class Prober:
         return (asked.client for asked in self._open if asked.client is not None)
 
     def _ask(self, question: Message, client: Channel | None) -> _Question:
+        late = next((one.late for one in self._open if one.late), "")
+        if late:
+            raise LabBroken(late)
         asked = _Question(client=client)
         self._open.append(asked)
         with contextlib.suppress(ChannelClosed):  # whoever hears from it finds out

@@ -116,7 +116,7 @@ class Supervisor:
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
         self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
-        self._prober = Prober(logs)
+        self._prober = Prober.start(logs)
         self._parts = {self._prober.pid: "prober"}
         netns.warm_up()
         self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)

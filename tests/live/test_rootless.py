@@ -68,6 +68,8 @@ def test_a_lab_that_is_up(ordinary: Erlab) -> None:
         "$1" shell ce1 -- id -u
         "$1" shell ce1 -- sh -c 'nft add table inet mine && nft list tables'
         "$1" probe hq hub --dscp ef >/dev/null
+        "$1" probe hq hub --protocol tcp --port 443 >/dev/null
+        "$1" matrix --protocol udp >/dev/null
         "$1" test "$2" --lab contoso-p2p >/dev/null
         "$1" down
         ls "$ERLAB_STATE_DIR"
