@@ -14,7 +14,7 @@ from lab.causes import dscp, failovers, losses, mtu, nat, paths, reachability, r
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
-from lab.checks import Evidence, Outcome, Verdict, describe, find
+from lab.checks import Evidence, Outcome, Verdict, describe, find, flows_of
 from lab.expectations import (
     DscpExpectation,
     Expectation,
@@ -67,6 +67,10 @@ def verdicts(
 
 def first_cause(expectation: Expectation, prediction: Prediction, predicted: Evidence, observed: Evidence) -> Cause:
     """Why an expectation that does not hold, or cannot be told, does not."""
+    asked = [observed.flows.get(flow) for flow in flows_of(expectation, observed.plan)]
+    finding = find(expectation, observed)
+    if finding.holds is None and any(one is not None and one.contradiction for one in asked):
+        return Cause(stage=Stage.PACKET, text=finding.text)
     model = Model(plan=predicted.plan, prediction=prediction)
     case = Case(model=model, predicted=predicted, observed=observed)
     return CAUSES[type(expectation)](expectation, case)

@@ -95,6 +95,9 @@ class Measured:
     def untold(self) -> str:
         """Why the largest size cannot be told; empty where it can."""
         found = self.largest
+        contradiction = next((one.contradiction for one in self.results.values() if one.contradiction), "")
+        if contradiction:
+            return contradiction
         if self.unsent:
             return self.unsent
         if found.contradiction is not None:
@@ -143,7 +146,7 @@ def _in_family(expectation: MtuExpectation, family: Family, evidence: Evidence) 
         return Finding(holds=None, text="was not asked")
     if not smallest.sent:
         return Finding(holds=None, text=f"no packet left {expectation.source}: {smallest.stopped}")
-    if not smallest.arrived:
+    if not smallest.arrived and not smallest.contradiction:
         return Finding(holds=False, text=f"no packet arrives: {smallest.stopped}")
     if measured.untold:
         return Finding(holds=None, text=f"cannot tell: {measured.untold}")

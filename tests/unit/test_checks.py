@@ -334,6 +334,15 @@ def test_packets_must_arrive_as_expected(expectation: ReachabilityExpectation, h
             Finding(holds=None, text="ipv4: no packet left hq: hq itself has no way"),
             id="never sent, where it must not arrive",
         ),
+        *(
+            pytest.param(
+                replace(REACHES, reachable=reachable, family=Family.IPV4),
+                {"arrived": False},
+                Finding(holds=None, text="ipv4: cannot tell: answered, and not seen arriving"),
+                id=f"answered without an arrival, where it must{'' if reachable else ' not'} arrive",
+            )
+            for reachable in (True, False)
+        ),
     ],
 )
 def test_what_packets_show_decides(
