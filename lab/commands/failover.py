@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from lab.controller import Lab
+from lab.errors import LabBroken
 from lab.failover import (
     NOT_BACK,
     Drill,
@@ -106,17 +107,21 @@ def _run(
 
 @contextmanager
 def _healing(lab: Lab, steps: tuple[Injection, ...]) -> Iterator[list[Injected | Healed]]:
-    """Heal at the end of the block, however it ends, and put down when."""
+    """Heal at the end of the block, and put down when; however it ends, nothing of the fault stays."""
     marks: list[Injected | Healed] = []
+    heal = Heal(fault=steps[-1].fault)
     try:
         yield marks
-    finally:
-        if marks and not steps[-1].resets:
-            heal = Heal(fault=steps[-1].fault)
-            marks.append(lab.channel.ask(heal, Healed, deadline_s=ANSWER_DEADLINE_S))
-        else:
-            now_ns = time.monotonic_ns()
-            marks.append(Healed(faults=(), began_ns=now_ns, done_ns=now_ns))
+    except BaseException:
+        if not steps[-1].resets:
+            with suppress(LabBroken):  # nothing was injected, or it was taken back; or the supervisor will heal it
+                lab.channel.ask(heal, Healed, deadline_s=ANSWER_DEADLINE_S)
+        raise
+    if steps[-1].resets:
+        now_ns = time.monotonic_ns()
+        marks.append(Healed(faults=(), began_ns=now_ns, done_ns=now_ns))
+    else:
+        marks.append(lab.channel.ask(heal, Healed, deadline_s=ANSWER_DEADLINE_S))
 
 
 def _share_that_crosses(lab: Lab, plan: Plan, step: Injection, stream: SteadyStream) -> float | None:
