@@ -14,7 +14,16 @@ from erlab_command import AS_ORDINARY_USER, Erlab
 from lab.bgp import Family
 from lab.controller import Lab, find_lab
 from lab.failover import SteadyStream, direction_result
-from lab.messages import AwaitQuiet, Quiet, StartStream, StopStream, Streamed, Streaming
+from lab.messages import (
+    AwaitQuiet,
+    Quiet,
+    ReadStatus,
+    StartStream,
+    Status,
+    StopStream,
+    Streamed,
+    Streaming,
+)
 from lab_processes import await_
 
 TESTS = Path(__file__).parents[1]
@@ -101,10 +110,11 @@ def kernel_state(erlab: Erlab) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.usefixtures("_state")
 def test_every_fault_is_survived_and_healed(erlab: Erlab, tmp_path: Path) -> None:
     """Each kind of fault passes in one lab; afterwards the lab is what it was, and nothing of the stream is left.
 
-    A stream that does not cross what fails proves nothing, and says so.
+    A stream that does not cross what fails proves nothing, and says so. A command that is killed leaves no fault.
     """
     file = write(
         tmp_path,
@@ -129,6 +139,14 @@ def test_every_fault_is_survived_and_healed(erlab: Erlab, tmp_path: Path) -> Non
     assert tested.document["model"]["differences"] == []
     [killed] = [one for one in tested.document["failovers"] if one["fault"] == "router_killed: msee1"]
     assert {event["node"] for event in killed["runs"][0]["events"] if event["kind"] == "session_down"} >= {"ce1", "gw"}
+
+    command = erlab.start("test", file, "--lab", erlab.name, "--timeout", "20")
+    with find_lab(erlab.name) as lab:
+        await_(lambda: lab.channel.ask(ReadStatus(), Status, deadline_s=DEADLINE_S).failed, "a fault in force")
+        command.kill()
+        await_(lambda: not lab.channel.ask(ReadStatus(), Status, deadline_s=DEADLINE_S).failed, "nothing in force")
+    command.communicate()
+    await_(lambda: kernel_state(erlab) == before, "routes as before")
 
 
 def test_what_fails_for_the_stated_reason(erlab: Erlab, tmp_path: Path) -> None:
