@@ -137,6 +137,7 @@ def test_every_fault_is_survived_and_healed(erlab: Erlab, tmp_path: Path) -> Non
     assert kernel_state(erlab) == before
     assert "erlab-stream" not in {process.name for process in erlab.processes()}
     assert tested.document["model"]["differences"] == []
+    assert all(run["detect_ms"] is not None for one in tested.document["failovers"][:-1] for run in one["runs"])
     [killed] = [one for one in tested.document["failovers"] if one["fault"] == "router_killed: msee1"]
     assert {event["node"] for event in killed["runs"][0]["events"] if event["kind"] == "session_down"} >= {"ce1", "gw"}
 
