@@ -100,8 +100,10 @@ def outcomes(document: Any) -> list[tuple[str, str]]:  # noqa: ANN401  # JSON ha
 
 
 def kernel_state(erlab: Erlab) -> dict[str, list[str]]:
-    """What the kernel holds of each router: addresses, routes, written neighbours and filters."""
-    commands = "ip -o addr; ip -4 route; ip -6 route; ip neigh show nud permanent; nft list ruleset"
+    """What the kernel holds of each router: addresses, routes of all tables, rules, written neighbours and filters."""
+    commands = "ip -o addr; ip neigh show nud permanent; nft list ruleset" + "".join(
+        f"; ip {family} route show table all; ip {family} rule" for family in ("-4", "-6")
+    )
     return {
         router: sorted(
             line.partition("valid_lft")[0] for line in erlab.shell(router, "sh", "-c", commands).splitlines()
