@@ -55,7 +55,9 @@ def test(arguments: argparse.Namespace) -> int:
         else:
             status = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
             running, failed = status.plan, status.failed
-            notes += [f"in the running lab {fault} is in force" for fault in failed]
+            notes += [
+                f"in the running lab {fault} is in force: what is not there may be so only for that" for fault in failed
+            ]
             if running != plan:
                 _refuse_another_lab(running, plan, lab.name, arguments.file)
                 closed = closed_in_the_model(running)
@@ -87,7 +89,7 @@ def test(arguments: argparse.Namespace) -> int:
     report = Report(
         topology=topology.name,
         verdicts=tuple(
-            replace(verdict, disturbed=bool(overflows))
+            replace(verdict, disturbed=bool(overflows), failing=bool(failed))
             for verdict in verdicts(topology.expectations, prediction, predicted, observed)
         ),
         differences=tuple(differences(prediction.tables, seen.tables)),
