@@ -459,7 +459,7 @@ def test_a_verdict_that_the_model_contradicts_is_not_passed(
     observed: bool | None,  # noqa: FBT001  # likewise
     exit_code: int,
 ) -> None:
-    """Where the lab shows what the model rules out, a run does not exit with 0, and its report says of which verdict."""
+    """Where the lab shows what the model rules out, a run does not exit with 0, and its report names the verdict."""
     report = checks.Report(
         topology="contoso",
         verdicts=(verdict(observed=True), verdict(predicted=predicted, observed=observed)),
@@ -492,7 +492,7 @@ def test_what_a_fault_took_away_is_no_proof_of_an_absence(
     observed: bool,  # noqa: FBT001  # a column of the table
     outcome: Outcome,
 ) -> None:
-    """While a fault is in force, what holds by absence is inconclusive; what is there is there, and what fails fails."""
+    """While a fault is in force, what holds by absence is inconclusive; what is there is there, and what fails does."""
     found = replace(verdict(observed=observed), expectation=expectation)
 
     assert replace(found, failing=True).outcome is outcome
