@@ -67,6 +67,9 @@ def _measured(expectation: LossExpectation, trial: TrialResult) -> Finding:
     if trial.disturbed:
         return Finding(holds=None, text=trial.disturbed)
     wrong = what_is_wrong(expectation, trial)
+    stream = trial.results[0]
+    if not wrong and expectation.jitter_under_ms is not None and stream.jitter_ms is None:
+        return Finding(holds=None, text=f"no two packets one after the other arrived of {stream.sent}: no jitter")
     if not wrong:
         return Finding(holds=True, text=in_words(trial))
     return Finding(holds=None, text=f"{wrong}, but {trial.busy}") if trial.busy else Finding(holds=False, text=wrong)
@@ -99,7 +102,7 @@ def _exceeded(expectation: LossExpectation, stream: StreamResult) -> Iterator[st
         yield f"lost {percent(stream.loss_percent)} % of {stream.sent} packets"
     elif expectation.delay_under_ms is not None and stream.delays.p99_ms >= expectation.delay_under_ms:
         yield f"1 % of the packets took {stream.delays.p99_ms:.1f} ms or more, half of them {stream.delays.p50_ms:.1f}"
-    elif expectation.jitter_under_ms is not None and (stream.jitter_ms or 0.0) >= expectation.jitter_under_ms:
+    elif (most_ms := expectation.jitter_under_ms) is not None and (stream.jitter_ms or 0.0) >= most_ms:
         yield f"jitter {stream.jitter_ms:.1f} ms"
 
 

@@ -167,6 +167,17 @@ def test_a_busy_computer_fails_nothing(tmp_path: Path) -> None:
     assert kept.outcome is Outcome.PASSED
 
 
+def test_jitter_that_was_not_measured_is_not_under_anything(tmp_path: Path) -> None:
+    """Where no two packets arrived one after the other there is no jitter, and nothing is shown of it."""
+    case = Case(tmp_path, edges=QUEUES)
+    asked_jitter = expectation(loss_under_percent=90, jitter_under_ms=5)
+    assert case.verdict(asked_jitter, result(EF)).outcome is Outcome.PASSED
+    unknown = case.verdict(asked_jitter, replace(result(EF, lost=600), jitter_ms=None))
+    assert (unknown.outcome, "no jitter" in unknown.observed.text) == (Outcome.INCONCLUSIVE, True)
+    lost = case.verdict(asked_jitter, replace(result(EF, lost=950), jitter_ms=None))
+    assert lost.outcome is Outcome.FAILED
+
+
 def test_the_cause_is_what_the_stream_meets(tmp_path: Path) -> None:
     """A loss names the wire that makes it, a full class its interface and rates, and a way that ends its end."""
     limit = {"loss_under_percent": 1.0}
