@@ -6,7 +6,6 @@ import argparse
 import math
 import os
 import select
-import stat
 import sys
 import time
 from bisect import bisect_left
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from lab import pcapng
+from lab.commands.capture_output import STDOUT, Ends, Output
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.signals import ENDING, heard
 from lab.controller import Lab, find_lab
@@ -27,7 +27,6 @@ from lab.runtimes.capture import HANDED_OVER_MS, Ring
 
 _SORTED_BEHIND_NS = 2 * HANDED_OVER_MS * 1_000_000
 """Frames of two interfaces come in turns of blocks: those of the last moments wait for what may still be older."""
-STDOUT = "-"
 
 
 class Why(Enum):
@@ -49,32 +48,36 @@ def capture(arguments: argparse.Namespace) -> int:
     with find_lab(arguments.lab) as lab:
         plan = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan
         points = capture_points(plan, " ".join(arguments.link), arguments.circuit)
-        output = _Output(arguments.write)
+        output = Output(arguments.write)
         with heard(ENDING) as interrupt:
+            end_s = math.inf if arguments.seconds is None else time.monotonic() + arguments.seconds
+            ends = Ends(interrupt=interrupt, supervisor=lab.channel.fileno(), end_s=end_s)
+            output.heed(ends)
             running = _Capture(rings=_rings(lab, points), output=output, most=arguments.count)
             running.begin(lab.name, points)
             sys.stderr.write(f"capturing at {' and '.join(map(str, points.ends))} until {_until(arguments)}\n")
-            why = running.until_it_ends(lab.channel.fileno(), interrupt.fileno(), arguments.seconds)
+            why = running.until_it_ends(ends)
             counts = running.end()
     captured = [
         CapturedAt(interface=str(end), frames=frames, lost=lost)
         for end, frames, (_, lost) in zip(points.ends, running.frames, counts, strict=True)
     ]
-    _report(arguments, captured, why, output.problem)
-    whole = why in (Why.COUNT, Why.TIME, Why.INTERRUPTED) and not any(one.lost for one in captured)
-    return 0 if whole else LabBroken.exit_code
+    _report(arguments, captured, why, output)
+    whole = not output.problem and not any(one.lost for one in captured)
+    return 0 if whole and why in (Why.COUNT, Why.TIME, Why.INTERRUPTED) else LabBroken.exit_code
 
 
-def _report(arguments: argparse.Namespace, captured: Sequence[CapturedAt], why: Why, problem: str) -> None:
+def _report(arguments: argparse.Namespace, captured: Sequence[CapturedAt], why: Why, output: Output) -> None:
     if arguments.format == "json":
         from lab.report import live_json
 
-        print(live_json.captured(arguments.write, captured, ended=why.value, problem=problem))
+        print(live_json.captured(arguments.write, captured, ended=why.value, problem=output.problem))
     where = "on stdout" if arguments.write == STDOUT else f"in {arguments.write}"
     each = ", ".join(f"{one.frames} at {one.interface}" for one in captured)
     sys.stderr.write(f"{why.value}: {counted(sum(one.frames for one in captured), 'frame')} {where}: {each}\n")
-    if problem:
-        sys.stderr.write(f"erlab: cannot write more to {arguments.write}: {problem}; what was written is whole\n")
+    if output.problem:
+        rest = "what was written is whole" if output.is_file else "the last frame may be cut"
+        sys.stderr.write(f"erlab: cannot write more to {arguments.write}: {output.problem}; {rest}\n")
     for one in captured:
         if one.lost:
             sys.stderr.write(f"erlab: {counted(one.lost, 'frame')} at {one.interface} lost: they came too fast\n")
@@ -93,40 +96,10 @@ def _rings(lab: Lab, points: CapturePoints) -> list[Ring]:
     return rings
 
 
-class _Output:
-    """Where the capture goes. What was written before a disk is full stays, up to the last whole block."""
-
-    def __init__(self, name: str) -> None:
-        self.problem = ""
-        self._good_bytes = 0
-        if name == STDOUT:
-            self._fd = os.dup(1)
-            return
-        try:
-            self._fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        except OSError as problem:
-            raise InputError(f"cannot write {name}: {problem.strerror}") from None
-
-    def write(self, octets: bytes) -> None:
-        """Write whole blocks; where they cannot be, `problem` says why. Raises BrokenPipeError: nobody reads on."""
-        rest = memoryview(octets)
-        try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        except BrokenPipeError:
-            raise
-        except OSError as problem:
-            self.problem = problem.strerror or repr(problem)
-            if stat.S_ISREG(os.fstat(self._fd).st_mode):
-                os.ftruncate(self._fd, self._good_bytes)
-            return
-        self._good_bytes += len(octets)
-
-
 class _Capture:
     """A capture that runs: frames of all rings, in the order of their times, into one file."""
 
-    def __init__(self, *, rings: Sequence[Ring], output: _Output, most: int | None) -> None:
+    def __init__(self, *, rings: Sequence[Ring], output: Output, most: int | None) -> None:
         self._rings = rings
         self._output = output
         self._most = most
@@ -142,14 +115,14 @@ class _Capture:
         if self._output.problem:
             raise LabBroken(f"cannot write the capture: {self._output.problem}")
 
-    def until_it_ends(self, supervisor: int, interrupt: int, seconds: float | None) -> Why:
-        """Write frames, and say why there are no more. The two files can be read when the lab, or the user, ends it."""
-        end_s = math.inf if seconds is None else time.monotonic() + seconds
+    def until_it_ends(self, ends: Ends) -> Why:
+        """Write frames, and say why there are no more."""
+        supervisor, interrupt = ends.supervisor, ends.interrupt.fileno()
         ready = select.poll()
         for fd in (*(ring.fileno() for ring in self._rings), supervisor, interrupt):
             ready.register(fd, select.POLLIN)
         while True:
-            wait_s = min(HANDED_OVER_MS / 1000 if self._waiting else math.inf, end_s - time.monotonic())
+            wait_s = min(HANDED_OVER_MS / 1000 if self._waiting else math.inf, ends.end_s - time.monotonic())
             fds = {fd for fd, _ in ready.poll(None if wait_s == math.inf else max(0.0, wait_s) * 1000)}
             self._take(time.time_ns() - _SORTED_BEHIND_NS)
             if self._output.problem:
@@ -160,7 +133,7 @@ class _Capture:
                 return Why.LAB_ENDED  # it says nothing unasked
             if interrupt in fds:
                 return Why.INTERRUPTED
-            if time.monotonic() >= end_s:
+            if time.monotonic() >= ends.end_s:
                 return Why.TIME
 
     def _take(self, before_ns: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S, ask_status, say_what_overflowed
@@ -154,15 +155,17 @@ def matrix(arguments: argparse.Namespace) -> int:
     from lab.matrix import Matrix
 
     neighbors = NeighborWatch()
-    with find_lab(arguments.lab) as lab:
+    with find_lab(arguments.lab) as lab, _picture(arguments.svg) as picture:
         plan = ask_status(lab).plan
         sweep = _sweep(arguments, plan)
         lab.channel.send(AskAll(sweep=sweep, deadline_s=arguments.timeout))
         predicted = _predicted(plan, sweep)  # meanwhile
         deadline_s = 6 * arguments.timeout + 2 * ANSWER_DEADLINE_S
         result = lab.channel.expect(AskedAll, deadline_s=deadline_s).result
-    found = Matrix(plan=plan, sweep=sweep, result=result, predicted=predicted)
-    _print_matrix(arguments, found)
+        found = Matrix(plan=plan, sweep=sweep, result=result, predicted=predicted)
+        _print_matrix(arguments, found)
+        if picture is not None:
+            _draw(found, picture)
     overflowed = say_what_overflowed(neighbors)
     if found.nothing_sent:
         return LabBroken.exit_code
@@ -194,14 +197,33 @@ def _predicted(plan: Plan, sweep: Sweep) -> dict[Flow, FlowResult]:
         return {}
 
 
-def _print_matrix(arguments: argparse.Namespace, found: Matrix) -> None:
-    if arguments.svg:
-        from lab.report import matrix_svg
+@contextmanager
+def _picture(name: str | None) -> Iterator[TextIO | None]:
+    """The file of the picture, before anything is asked. Raises InputError where it cannot be made."""
+    if name is None:
+        yield None
+        return
+    try:
+        file = Path(name).open("a", encoding="utf-8")  # noqa: SIM115  # it is, below; an older picture stays till then
+    except OSError as problem:
+        raise InputError(f"cannot write {name}: {problem.strerror}") from None
+    with file:
+        yield file
 
-        try:
-            Path(arguments.svg).write_text(matrix_svg.picture(found), encoding="utf-8")
-        except OSError as problem:
-            raise InputError(f"cannot write {arguments.svg}: {problem.strerror}") from None
+
+def _draw(found: Matrix, file: TextIO) -> None:
+    from lab.report import matrix_svg
+
+    try:
+        if file.seekable():
+            file.truncate(0)
+        file.write(matrix_svg.picture(found))
+        file.flush()
+    except OSError as problem:
+        raise InputError(f"cannot write {file.name}: {problem.strerror}") from None
+
+
+def _print_matrix(arguments: argparse.Namespace, found: Matrix) -> None:
     if arguments.format == "json":
         from lab.report import matrix_json
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lab.load import values
+from lab.load.durations import duration
 from lab.load.forms import Document, OneOrMore, Reference
 from lab.load.scalars import NAME, Wrong, choice, name_of, parsed, shown, whole
 from lab.shaping import LEAST_RATE_BPS
@@ -16,7 +17,6 @@ from lab.topology import Link
 _NUMBER = r"(0|[1-9][0-9]{0,5})(?:\.([0-9]{1,3}))?"
 _UNITS = {"kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9}
 _RATE = re.compile(rf"({_NUMBER}) ?(kbps|Mbps|Gbps)", re.ASCII)
-_TIME = re.compile(rf"({_NUMBER}) ?ms", re.ASCII)
 _PART = re.compile(rf"({_NUMBER}) ?%", re.ASCII)
 _LEAST_FRAME_BYTES, _MOST_FRAME_BYTES = 256, 9238
 _MOST_RATE_BPS, _LONGEST_MS = 100 * 10**9, 2_000
@@ -33,16 +33,6 @@ def rate(value: str) -> int:
     return rate_bps
 
 
-def milliseconds(value: str) -> float:
-    """A time in milliseconds, of which there may be parts."""
-    found = _TIME.fullmatch(value)
-    if not found:
-        raise Wrong(f"{shown(value)} is not a time in milliseconds", "write the unit too, such as 20 ms or 0.5 ms")
-    if float(found[1]) > _LONGEST_MS:
-        raise Wrong(f"{shown(value)} is out of range", f"{_LONGEST_MS} ms at most")
-    return float(found[1])
-
-
 def percent(value: str) -> float:
     """A part of all packets."""
     found = _PART.fullmatch(value)
@@ -54,7 +44,7 @@ def percent(value: str) -> float:
 
 
 RATE = Annotated[int, parsed(rate, pattern=r"^[0-9.]+ ?(kbps|Mbps|Gbps)$", examples=["20 Mbps", "64 kbps"])]
-MILLISECONDS = Annotated[float, parsed(milliseconds, pattern=r"^[0-9.]+ ?ms$", examples=["20 ms", "0.5 ms"])]
+DELAY = Annotated[float, duration(0, _LONGEST_MS, "20 ms", "0.5 ms")]
 PERCENT = Annotated[float, parsed(percent, pattern=r"^[0-9.]+ ?%$", examples=["1 %", "0.1 %"])]
 
 
@@ -73,8 +63,8 @@ class ImpairmentDocument(Document):
         description="only what goes this way: customer or microsoft of a link, else one of the two nodes; "
         "both ways if left out",
     )
-    delay: MILLISECONDS | None = Field(None, description="how long a packet takes, such as 10 ms")
-    jitter: MILLISECONDS | None = Field(
+    delay: DELAY | None = Field(None, description="how long a packet takes, such as 10 ms")
+    jitter: DELAY | None = Field(
         None, description="how much longer or shorter it may take; packets may overtake one another"
     )
     loss: PERCENT | None = Field(None, description="the part of the packets that is lost, each by itself, such as 1 %")
@@ -98,7 +88,7 @@ class QueueClassDocument(Document):
     ceil: RATE | None = Field(
         None, description="the rate that it gets at most where others leave some; all if left out"
     )
-    limit: MILLISECONDS | None = Field(
+    limit: DELAY | None = Field(
         None, description="how much it lets wait, as the time that its rate takes for it: 50 ms if left out"
     )
 

@@ -27,6 +27,7 @@ from lab.expressroute.communities import REGION_NAMES
 from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.expressroute.dscp import DSCP_OF, parse_dscp
 from lab.expressroute.facts import BANDWIDTHS_MBPS, DIRECT_BANDWIDTHS_MBPS, HOLD_TIMES_S, MICROSOFT_BFD_INTERVAL_MS
+from lab.load.durations import PATTERN, whole_ms, whole_s
 from lab.load.scalars import (
     NAME,
     TEXT_OR_NUMBER,
@@ -117,19 +118,9 @@ def _bandwidth(value: str) -> int:
     return _ALL_BANDWIDTHS_MBPS[value]
 
 
-_SECONDS = re.compile(r"(0|[1-9][0-9]{0,5}) ?s", re.ASCII)
-
-
-def _seconds(value: str, such_as: str) -> int:
-    found = _SECONDS.fullmatch(value)
-    if not found:
-        raise Wrong(f"{shown(value)} is not a time in seconds", f"write the unit too, such as {such_as}")
-    return int(found[1])
-
-
 def _restart(value: str) -> int | None:
     """How long a session that had too many prefixes stays down: None for ever."""
-    return None if value == "never" else within(_seconds(value, "60 s, or never"), 1, 86400)
+    return None if value == "never" else whole_s(value, 1, 86400, "60 s, or never")
 
 
 _PERCENT = re.compile(r"([1-9][0-9]{0,2}) ?%", re.ASCII)
@@ -142,15 +133,15 @@ def _percent(value: str) -> int:
     return within(int(found[1]), 1, 100)
 
 
+_LONGEST_S = 999_999
+
+
 def _hold_time(value: str) -> int:
-    seconds = _seconds(value, "180 s")
+    seconds = whole_s(value, 0, _LONGEST_S, "180 s")
     finding = rules.hold_time(seconds)
     if finding:
         raise Wrong.by(finding)
     return seconds
-
-
-_MILLISECONDS = re.compile(r"([1-9][0-9]{0,5}) ?ms", re.ASCII)
 
 
 _PORTS = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?", re.ASCII)
@@ -168,10 +159,7 @@ def _ports(value: str) -> PortRange:
 
 
 def _bfd_interval(value: str) -> int:
-    found = _MILLISECONDS.fullmatch(value)
-    if not found:
-        raise Wrong(f"{shown(value)} is not a time in milliseconds", "write the unit too, such as 300 ms")
-    interval_ms = within(int(found[1]), 1, 60000)
+    interval_ms = whole_ms(value, 1, 60000)
     finding = rules.bfd_interval(interval_ms)
     if finding:
         raise Wrong.by(finding)
@@ -306,9 +294,9 @@ ROUTED_PREFIX = parsed(routed_prefix)
 ANY_PREFIX = parsed(parse_prefix)
 ADDRESS = parsed(address)
 BANDWIDTH = parsed(_bandwidth, enum=list(_ALL_BANDWIDTHS_MBPS))
-HOLD_TIME = parsed(_hold_time, pattern="^[0-9]+ ?s$", examples=[f"{HOLD_TIMES_S[-1]} s"])
-BFD_INTERVAL = parsed(_bfd_interval, pattern="^[0-9]+ ?ms$", examples=[f"{MICROSOFT_BFD_INTERVAL_MS} ms"])
-RESTART = parsed(_restart, pattern="^([0-9]+ ?s|never)$", examples=["60 s", "never"])
+HOLD_TIME = parsed(_hold_time, pattern=PATTERN, examples=[f"{HOLD_TIMES_S[-1]} s"])
+BFD_INTERVAL = parsed(_bfd_interval, pattern=PATTERN, examples=[f"{MICROSOFT_BFD_INTERVAL_MS} ms"])
+RESTART = parsed(_restart, pattern=r"^([0-9.]+ ?m?s|never)$", examples=["60 s", "never"])
 PERCENT = parsed(_percent, pattern="^[0-9]+ ?%$", examples=["75 %"])
 COMMUNITY = parsed(community, definition="community")
 LARGE_COMMUNITY = parsed(parse_large_community, pattern="^[0-9]+:[0-9]+:[0-9]+$", examples=["65010:1:2"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import median
 
 from lab.matrix import Fate, Matrix
 from lab.report.layout import aligned, counted, hanging
@@ -51,12 +50,8 @@ def _expected(expected: object) -> str:
 
 
 def _total(found: Matrix) -> str:
-    answered = [one for one in found.answers if one.fate is Fate.ANSWERED]
-    times = [one.round_trip_s for one in answered if one.round_trip_s is not None]
-    trip = ""
-    if times:
-        trip = f"; round trip {1000 * min(times):.2f} to {1000 * max(times):.2f} ms, median {1000 * median(times):.2f}"
+    answered = sum(one.fate is Fate.ANSWERED for one in found.answers)
     expected = "as the model says" if found.as_expected else "not all as the model says"
     if not found.predicted:
         expected = "and the model says nothing of them"
-    return f"{len(answered)} of {counted(len(found.answers), 'flow')} answered, {expected}{trip}"
+    return f"{answered} of {counted(len(found.answers), 'flow')} answered, {expected}"

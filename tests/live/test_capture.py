@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import resource
 import signal
@@ -19,7 +20,7 @@ from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Dot1Q
 from scapy.utils import rdpcap
 
-from erlab_command import AS_ORDINARY_USER, ERLAB, Ended, Erlab, ending
+from erlab_command import AS_ORDINARY_USER, DEADLINE_S, ERLAB, Ended, Erlab, ending
 from lab_processes import await_, bury_the_dead
 from topology_text import SHIPPED
 
@@ -209,6 +210,16 @@ def test_wireshark_is_fed_while_it_runs(up: Erlab) -> None:
         ERLAB,
     )
     assert (ended.code, ended.out.strip()) == (0, "1000"), ended
+
+
+def test_a_reader_that_is_stuck(up: Erlab) -> None:
+    """A capture whose reader reads nothing still ends when its time is over, and is incomplete."""
+    with up.start("capture", "msee1-gw", "-w", "-", "--for", "1") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # full with what stands before the frames
+        assert process.wait(DEADLINE_S) == 3
+        assert "cannot write more to -: its reader did not take the rest" in process.stderr.read()
 
 
 def test_a_link_that_is_not_there(up: Erlab, tmp_path: Path) -> None:

@@ -106,6 +106,14 @@ def test_everybody_to_everybody(up: Erlab, tmp_path: Path, protocol: str) -> Non
     assert (drawn.count("ok"), drawn.count("no")) == (3 + 2, 3)  # cells and the legend
 
 
+def test_a_picture_that_cannot_be_made(up: Erlab, tmp_path: Path) -> None:
+    """It is said before anything is asked: what nobody answers would be waited for for an hour."""
+    ended = up.run("matrix", "--timeout", "3600", "--svg", str(tmp_path / "nowhere" / "x.svg"))
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err == f"erlab: cannot write {tmp_path}/nowhere/x.svg: No such file or directory\n"
+
+
 def test_a_matrix_tells_what_the_model_does_not(up: Erlab) -> None:
     """Where a port is blocked behind the model's back, the matrix says so and exits with 1."""
     ended = up.run("matrix", "--protocol", "tcp", "--port", "22", "--timeout", "0.5")

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from lab.load.schema import policy_schema, topology_schema, write
+from lab.load.expectation_documents.failovers import EVERY_MS, FailoverDocument
+from lab.load.expectation_documents.losses import FOR_MS, LossDocument
+from lab.load.schema import cases_schema, policy_schema, topology_schema, write
 from lab.load.source import read
 
 ROOT = Path(__file__).parents[2]
@@ -61,21 +63,40 @@ def test_editors_know_the_names_of_communities() -> None:
     """An editor can complete every name that stands for a community, and every example of a schema satisfies it."""
     (names,) = [one["enum"] for one in policy_schema()["$defs"]["community"]["anyOf"] if "enum" in one]
     assert {"no-export", "westeurope.private", "exchange-online.usgov"} < set(names)
-    for schema in with_examples(policy_schema()):
+    for schema in having("examples", policy_schema()):
         whole = {**schema, "$defs": policy_schema()["$defs"]}
         assert [one for one in schema["examples"] if not Draft202012Validator(whole).is_valid(one)] == []
 
 
-def with_examples(schema: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # any part of a schema
-    """Every part of a schema that has examples."""
+def test_a_default_may_be_written() -> None:
+    """Every default of a schema satisfies it, and that of a time means what leaving it out means."""
+    for schema in (policy_schema(), topology_schema(), cases_schema()):
+        for part in having("default", schema):
+            whole = {**part, "$defs": schema["$defs"]}
+            assert [error.message for error in Draft202012Validator(whole).iter_errors(part["default"])] == []
+    failover = {"from": "hq", "to": "hub", "when": {"link_down": "primary"}, "outage_under": "1 s"}
+    loss = {"from": "hq", "to": "hub", "rate": "2 Mbps"}
+    for every in ({}, {"every": default_of("FailoverDocument", "every")}):
+        assert FailoverDocument.model_validate(failover | every).every == EVERY_MS
+    for how_long in ({}, {"for": default_of("LossDocument", "for")}):
+        assert LossDocument.model_validate(loss | how_long).for_ == FOR_MS
+
+
+def default_of(document: str, key: str) -> str:
+    """What the schema of topologies says that a key is where it is left out."""
+    return str(topology_schema()["$defs"][document]["properties"][key]["default"])
+
+
+def having(keyword: str, schema: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # any part of a schema
+    """Every part of a schema that has a keyword."""
     if isinstance(schema, list):
         for one in schema:
-            yield from with_examples(one)
+            yield from having(keyword, one)
     elif isinstance(schema, dict):
-        if "examples" in schema:
+        if keyword in schema:
             yield schema
         for one in schema.values():
-            yield from with_examples(one)
+            yield from having(keyword, one)
 
 
 @pytest.mark.parametrize("name", OF_FORM)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from lab.faults import FaultKind
 from lab.load import values
+from lab.load.durations import duration, duration_text
 from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import Document, FamilyName, Reference
 from lab.load.scalars import Wrong, choice, parsed, shown, whole
-from lab.load.shaping_documents import MILLISECONDS
+from lab.load.shaping_documents import DELAY
 from lab.topology import Link, RoutingDomain
 
 MOST_REPETITIONS = 100
-_LONGEST_MS = 600_000
-_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(ms|s)", re.ASCII)
+EVERY_MS = 1.0
 
 
 def _link_or_pair(value: str) -> str:
@@ -30,17 +29,8 @@ def _link_or_pair(value: str) -> str:
         raise Wrong(f"{shown(value)} is no link", "primary, secondary, or two routers as in ce1 - msee1") from None
 
 
-def duration_ms(value: str) -> float:
-    """A time in milliseconds, written in them or in seconds."""
-    found = _DURATION.fullmatch(value)
-    duration = float(found[1]) * (1 if found[2] == "ms" else 1000) if found else 0.0
-    if not 0 < duration <= _LONGEST_MS:
-        raise Wrong(f"{shown(value)} is not a time", "write the unit too, such as 300 ms or 1.5 s, at most 600 s")
-    return duration
-
-
 LINK_OR_PAIR = Annotated[str, parsed(_link_or_pair, examples=["primary", "ce1 - msee1"])]
-DURATION = Annotated[float, parsed(duration_ms, pattern=r"^[0-9.]+ ?m?s$", examples=["1 s", "300 ms"])]
+DURATION = Annotated[float, duration(1, 600_000, "1 s", "300 ms")]
 LINK_NAME = Annotated[Link, choice(Link, "link")]
 PEERING_NAME = Annotated[RoutingDomain, choice(RoutingDomain, "peering")]
 
@@ -93,5 +83,9 @@ class FailoverDocument(FamilyDocument):
         None, description="the same as outage_under from healing on, while traffic returns"
     )
     repeat: Annotated[int, whole(1, MOST_REPETITIONS)] = Field(1, description="how often it happens; 1 if left out")
-    every: MILLISECONDS = Field(1.0, description="the time from one packet of the stream to the next; 1 ms if left out")
+    every: DELAY = Field(
+        EVERY_MS,
+        description="the time from one packet of the stream to the next; 1 ms if left out",
+        json_schema_extra={"default": duration_text(EVERY_MS)},
+    )
     dscp: Annotated[int, values.DSCP] = Field(0, description="the DSCP of the stream: ef, af41 ... or 0 to 63")

@@ -7,15 +7,16 @@ from typing import Annotated
 from pydantic import Field
 
 from lab.load import values
-from lab.load.expectation_documents.failovers import DURATION
+from lab.load.durations import duration, duration_text
 from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import Document, OneOrMore, Reference
 from lab.load.scalars import whole
-from lab.load.shaping_documents import MILLISECONDS, PERCENT, RATE
+from lab.load.shaping_documents import DELAY, PERCENT, RATE
 from lab.streams import LARGEST_BYTES, SMALLEST_BYTES
 
 VOICE_BYTES, LOAD_BYTES = 200, 1400
 """Of a packet of 20 ms of G.711 (RFC 3551 §4.5.14); and of one that fits through the gateway."""
+FOR_MS = 2000.0
 _PacketBytes = Annotated[int, whole(SMALLEST_BYTES, LARGEST_BYTES)]
 
 
@@ -43,9 +44,14 @@ class LossDocument(FamilyDocument):
     load: OneOrMore[LoadDocument] | None = Field(
         None, description="what is sent beside it: {dscp: cs0, rate: 30 Mbps}, or a list of such"
     )
-    for_: DURATION = Field(2000.0, alias="for", description="how long all of it is sent; 2 s if left out")
+    for_: Annotated[float, duration(200, 60_000, "2 s", "500 ms")] = Field(
+        FOR_MS,
+        alias="for",
+        description="how long all of it is sent; 2 s if left out",
+        json_schema_extra={"default": duration_text(FOR_MS)},
+    )
     under: PERCENT | None = Field(None, description="the part of its packets that it loses less of, such as 1 %")
-    delay_under: MILLISECONDS | None = Field(None, description="what 99 % of the packets that arrive take less than")
-    jitter_under: MILLISECONDS | None = Field(
+    delay_under: DELAY | None = Field(None, description="what 99 % of the packets that arrive take less than")
+    jitter_under: DELAY | None = Field(
         None, description="the mean change of delay from one packet to the next is less than this (RFC 3550)"
     )

@@ -16,7 +16,6 @@ from lab.shaping import rate_text
 
 MOST_BPS, MOST_PACKETS_A_SECOND = 200_000_000, 20_000
 """What the lab sends of all streams together: about what one process sends in time."""
-_SHORTEST_MS, _LONGEST_MS = 200, 60_000
 
 
 def _check(item: LossDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
@@ -26,8 +25,6 @@ def _check(item: LossDocument, path: Path, names: Names, source: SourceFile) -> 
     if not any((item.under, item.delay_under, item.jitter_under)):
         meant = "give under, delay_under or jitter_under: more than 0, for no measurement is below that"
         yield source.mistake(path, "loss: nothing is expected of the stream", meant)
-    if not _SHORTEST_MS <= item.for_ <= _LONGEST_MS:
-        yield source.mistake((*path, "for"), f"for: {item.for_:g} ms is out of range", "from 200 ms to 60 s")
     yield from _too_much(item, path, source)
     yield from _too_few(item, path, source)
 
