@@ -104,7 +104,8 @@ def check_faults(source: SourceFile, topology: Topology) -> Iterator[Mistake]:
         wrong = _why_impossible(planned, drill.fault)
         if wrong:
             path: Path = ("expect", index, "failover", "when")
-            yield source.mistake((*path, drill.fault.kind.value), f"{drill.fault.kind.value}: {wrong}")
+            what, _, meant = wrong.partition("; ")
+            yield source.mistake((*path, drill.fault.kind.value), f"{drill.fault.kind.value}: {what}", meant)
 
 
 def _why_impossible(planned: Plan, fault: Fault) -> str:
