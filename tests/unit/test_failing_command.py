@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.commands.failing import at_the_prompt, fault_in_force, as_typed
+from lab.commands.failing import as_typed, at_the_prompt, fault_in_force
 from lab.errors import InputError
 from lab.faults import Fault, FaultKind
 
