@@ -104,7 +104,7 @@ def _silent_loss(plan: Plan, fault: Fault) -> Injection:
         ends = [end for end in ends if end.node in _devices(plan, fault.towards)]
         if not ends:
             known = ", ".join(dict.fromkeys(end.node for pair in pairs for end in pair))
-            raise ValueError(f"{fault.towards} is at no end of {fault.target}: its ends are {known}")
+            raise ValueError(f"{fault.towards} is at no end of {fault.target}; its ends are {known}")
     deaf = tuple(dict.fromkeys(ends))
     return replace(_of_links(plan, fault, pairs), deaf=deaf, crossed=deaf)
 
@@ -139,7 +139,10 @@ def _links_of(plan: Plan, fault: Fault) -> list[tuple[Endpoint, Endpoint]]:
         if here and there:
             if len(ends) > 2:
                 others = ", ".join(sorted({end.node for end in ends} - one - other))
-                raise ValueError(f"{pair[0]} and {pair[1]} share their network with {others}: it is no link of two")
+                raise ValueError(
+                    f"{pair[0]} and {pair[1]} share their network with {others}: it is no link of two; "
+                    f"write primary, secondary, or two routers with a link of their own"
+                )
             found.append((here[0], there[0]))
     if not found:
         raise ValueError(f"{pair[0]} and {pair[1]} have no link in common")
@@ -193,9 +196,11 @@ def _edges(plan: Plan, fault: Fault, *, link: str = "", peering: str | None = No
     ]
     circuits = dict.fromkeys(found["circuit"] or "" for _, found in matches)
     if fault.circuit not in circuits and (fault.circuit or len(circuits) > 1):
-        named = ", ".join(filter(None, circuits)) or "one without a name, so leave `circuit` out"
-        said = f"no circuit is named {fault.circuit}" if fault.circuit else "which circuit's?"
-        raise ValueError(f"{said}: there are {named}" if len(circuits) > 1 else f"{said}: there is {named}")
+        named = ", ".join(filter(None, circuits))
+        if not fault.circuit:
+            raise ValueError(f"it is not said of which circuit; give `circuit`: {named}")
+        there = f"there is {named}" if named else "the only one has no name, so leave `circuit` out"
+        raise ValueError(f"no circuit is named {fault.circuit}; {there}")
     circuit = fault.circuit or next(iter(circuits), "")
     return [
         node
@@ -271,7 +276,9 @@ def _peering_disabled(plan: Plan, fault: Fault) -> Injection:
         raise ValueError(f"{fault.target!r} is no peering: private or microsoft")
     ends = [end for node in _edges(plan, fault, peering=fault.target) for end in _towards_customer(plan, node)]
     if not ends:
-        raise ValueError(f"there is no {fault.target} peering")
+        known = [name for name in PEERINGS if any(_edges(plan, fault, peering=name))]
+        there = f"there is {', '.join(known)}" if known else "there is none"
+        raise ValueError(f"there is no {fault.target} peering; {there}")
     found = _with_ends(plan, fault, ends)
     return replace(found, plan=_shut(plan, set(ends), f"the peering is disabled (documented: {CIRCUIT_PEERINGS})"))
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 TAIL_BYTES = 2000
+TAIL_LINES = 5
 
 
 class Logs:
@@ -32,4 +33,5 @@ class Logs:
             return ""
         size = os.fstat(file).st_size
         text = os.pread(file, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")
-        return text if size <= TAIL_BYTES else text.partition("\n")[2]
+        whole = text if size <= TAIL_BYTES else text.partition("\n")[2]
+        return "".join(whole.splitlines(keepends=True)[-TAIL_LINES:])

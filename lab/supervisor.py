@@ -261,7 +261,8 @@ class Supervisor:
     def breaks(self, reason: str, part: str) -> None:
         """Take note that a part of the lab died: from now on every question is answered with the reason."""
         if self._broken is None:
-            self._broken = Broken(reason=reason, log=self._logs.tail(part))
+            remedy = "; end the lab with `erlab down`" if self._control is not None else ""
+            self._broken = Broken(reason=f"{reason}{remedy}", log=self._logs.tail(part))
         for client in (*(wait.client for wait in self._waits), *self._prober.waiting()):
             _tell(client, self._broken)
         self._waits.clear()

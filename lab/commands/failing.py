@@ -19,11 +19,14 @@ def fail(arguments: argparse.Namespace) -> int:
     """Let something fail in a running lab, until it is healed; 3 where a step of it does not settle in time."""
     fault = _fault(arguments.fault, arguments.circuit or "", arguments.towards or "")
     with find_lab(arguments.lab) as lab, Progress() as progress:
-        plan = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan
+        status = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
+        plan = status.plan
         try:
             steps = injections(plan, fault)
         except ValueError as problem:
-            raise InputError(f"{fault}: {problem}") from None
+            raise InputError(f"{fault}: {at_the_prompt(str(problem))}") from None
+        if str(fault) in status.failed:
+            raise InputError(f"{fault} is in force already: end it first with `erlab heal {as_typed(fault)}`")
         for step in steps[:-1]:
             lab.channel.ask(Inject(injection=step), Injected, deadline_s=ANSWER_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
@@ -47,9 +50,7 @@ def heal(arguments: argparse.Namespace) -> int:
     fault = _fault(arguments.fault, arguments.circuit or "", arguments.towards or "") if arguments.fault else None
     with find_lab(arguments.lab) as lab, Progress() as progress:
         status = lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
-        if fault is not None and str(fault) not in status.failed:
-            raise InputError(f"{fault} is not in force; in force are: {'; '.join(status.failed) or 'none'}")
-        question = Heal(fault="" if fault is None else str(fault))
+        question = Heal(fault="" if fault is None else fault_in_force(fault, status.failed))
         healed = lab.channel.ask(question, Healed, deadline_s=ANSWER_DEADLINE_S)
         progress.says("waiting for sessions and routes to settle")
         pending = converge(lab, closed_in_the_model(status.plan), arguments.timeout).pending
@@ -62,6 +63,25 @@ def heal(arguments: argparse.Namespace) -> int:
     for what in pending:
         sys.stderr.write(f"erlab: not settled after {arguments.timeout:g} s: {what}\n")
     return LabBroken.exit_code if pending else 0
+
+
+def fault_in_force(fault: Fault, failed: Sequence[str]) -> str:
+    """The fault in force that is meant: this one, or the only one of its kind and target, whatever its circuit is."""
+    found = [one for one in failed if one == str(fault)] or [one for one in failed if one.startswith(f"{fault}, ")]
+    if len(found) != 1:
+        raise InputError(f"{fault} is not in force; in force are: {'; '.join(failed) or 'none'}")
+    return found[0]
+
+
+def as_typed(fault: Fault) -> str:
+    """A fault as `erlab heal` takes it."""
+    more = f" --circuit {fault.circuit}" * bool(fault.circuit) + f" --towards {fault.towards}" * bool(fault.towards)
+    return f"{fault.kind.value} {fault.target}{more}"
+
+
+def at_the_prompt(problem: str) -> str:
+    """A problem with the options of a command where a file would have keys."""
+    return problem.replace("give `circuit`", "give `--circuit`").replace("leave `circuit` out", "leave `--circuit` out")
 
 
 def _fault(words: Sequence[str], circuit: str, towards: str) -> Fault:

@@ -94,7 +94,10 @@ def apply(arguments: argparse.Namespace) -> int:
     """Change a running lab to what a file says, without ending a session; 3 where it did not settle in time."""
     topology, plan = load(arguments.file)
     with find_lab(arguments.lab or topology.name) as lab, Progress() as progress:
-        running = ask_status(lab).plan
+        status = ask_status(lab)
+        running = status.plan
+        if status.failed:
+            raise InputError(f"{', '.join(status.failed)} in force: end what fails first, with `erlab heal`")
         _refuse_what_takes_a_new_lab(running, plan, arguments.file)
         progress.says("changing the routers")
         lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)

@@ -29,7 +29,7 @@ from lab.runtimes.fib import KernelRoutes
 from lab.watching import Change, Watched
 
 LONGEST_PROBE_S = 0.3
-"""A packet that was not answered by then is lost. The supervisor does nothing else meanwhile."""
+"""A packet that was not answered by then is lost. What changed in a kernel is shown only after it."""
 _TOGETHER_S = 0.05
 """News that come so close to one another are taken in together."""
 _QUIT = b"qQ\x03\x04"
@@ -45,7 +45,7 @@ def watch(arguments: argparse.Namespace) -> int:
         interrupts = stack.enter_context(heard((*ENDING, signal.SIGWINCH, signal.SIGTSTP)))
         if arguments.format == "json":
             run = _Run(watching, interrupts, told=_printing(live_json.change))
-        elif arguments.plain or not sys.stdout.isatty():
+        elif arguments.plain or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
             run = _Run(watching, interrupts, told=_printing(change_line))
         else:
             run = _Run(watching, interrupts, terminal=stack.enter_context(Terminal()))

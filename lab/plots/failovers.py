@@ -199,8 +199,9 @@ def _draw_outages(axes: Axes, result: FailoverResult, outage_under_ms: float) ->
     axes.set_ylim(len(result.runs) + 0.6, 0.4)
     axes.set_yticks(range(1, len(result.runs) + 1) if apart else [1, len(result.runs)])
     axes.set(ylabel="run", xlabel=f"outage (ms; {_SCALE})")
+    runs = "1 run" if len(result.runs) == 1 else f"{len(result.runs)} runs"
     axes.set_title(
-        f"outages of {len(result.runs)} runs" + (f"; {result.not_run}" if result.not_run else ""),
+        f"outages of {runs}" + (f"; {result.not_run}" if result.not_run else ""),
         loc="left",
         fontsize=9,
     )

@@ -175,9 +175,9 @@ def status(lab: Status) -> str:
         ["lab", lab.plan.name],
         ["nodes", f"{len(lab.plan.nodes)}, of which {routers} routers"],
         ["up for", _duration(lab.up_s)],
-        ["state", "converged" if not lab.pending else f"not converged: {counted(len(lab.pending), 'thing')} missing"],
+        *(["failed", fault] for fault in lab.failed),
+        ["state", _state(lab)],
     ]
-    rows += [["failed", fault] for fault in lab.failed]
     lines = unheaded(rows)
     lines += [f"  {what}" for what in lab.pending]
     kept_closed = list(_kept_closed(lab.plan))
@@ -187,6 +187,12 @@ def status(lab: Status) -> str:
         lines += ["", *aligned(("router", "memory"), [[name, f"{kib / 1024:.1f} MiB"] for name, kib in memory])]
         lines += [f"together {sum(lab.memory_kib.values()) / 1024:.1f} MiB"]
     return "\n".join(lines)
+
+
+def _state(lab: Status) -> str:
+    if lab.pending:
+        return f"not converged: {counted(len(lab.pending), 'thing')} missing"
+    return "converged, but for what failed" if lab.failed else "converged"
 
 
 def _kept_closed(plan: Plan) -> Iterator[str]:

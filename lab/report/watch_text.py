@@ -50,7 +50,11 @@ def screen(watched: Watched, now: datetime, width: int, height: int) -> list[Lin
     lines.append(Line(text="latest changes"))
     room = max(0, height - len(lines))
     lines += [Line(text=change_line(one), bad=one.bad) for one in list(watched.changes)[-room:] if room]
-    return [Line(text=line.text[:width], bad=line.bad) for line in lines[:height]]
+    return [Line(text=_fitting(line.text, width), bad=line.bad) for line in lines[:height]]
+
+
+def _fitting(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"[:width]
 
 
 def _streams(streams: Sequence[Stream]) -> list[Line]:

@@ -196,7 +196,7 @@ def test_fail_and_heal(erlab: Erlab, tmp_path: Path) -> None:
     ] * 2
     assert tested.code == 3
     again = user.run("fail", "link_down", "primary")
-    assert (again.code, "in force already" in again.err) == (3, True)
+    assert (again.code, "end it first with `erlab heal link_down primary`" in again.err) == (2, True)
     user.does("heal", "router_killed", "msee2", "--timeout", "20")
     user.does("heal", "--timeout", "20")
     assert user.does("status", "--format", "json").document["labs"][0]["failed"] == []

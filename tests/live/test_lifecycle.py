@@ -308,7 +308,9 @@ def test_disk_fills_while_up(erlab: Erlab, small: Path, namespaces: Namespaces) 
         ls "$ERLAB_STATE_DIR"
     """
     ended = on_a_small_disk(erlab, "size=64k", script, small)
-    killed = f"erlab: {erlab.name}: the router process of ce1 was killed by signal 9 (SIGKILL)\n"
+    killed = (
+        f"erlab: {erlab.name}: {PARTS['erlab-ce1']} was killed by signal 9 (SIGKILL); end the lab with `erlab down`\n"
+    )
     assert ended == Ended(code=0, out="status: 3\nfull\n", err=f"{killed}{erlab.name} is down\n")
     assert_nothing_is_left(erlab, namespaces)
 

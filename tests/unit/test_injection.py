@@ -105,7 +105,7 @@ def test_the_model_has_closed_what_a_fault_ends() -> None:
 @pytest.mark.parametrize(
     ("name", "fault", "why"),
     [
-        (DIRECT, Fault(kind=FaultKind.LINK_DOWN, target="primary"), "which circuit's?: there are prod, test"),
+        (DIRECT, Fault(kind=FaultKind.LINK_DOWN, target="primary"), "of which circuit; give `circuit`: prod, test"),
         (DIRECT, Fault(kind=FaultKind.LINK_DOWN, target="primary", circuit="dev"), "no circuit is named dev"),
         (ROUTED, Fault(kind=FaultKind.LINK_DOWN, target="primary", circuit="dev"), "leave `circuit` out"),
         (ROUTED, Fault(kind=FaultKind.LINK_DOWN, target="tertiary"), "'tertiary' is no link"),

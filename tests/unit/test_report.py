@@ -276,6 +276,7 @@ TEXTS = {
     "status": as_text.status(STATUS),
     "status_unsettled": as_text.status(UNSETTLED),
     "status_shut": as_text.status(replace(STATUS, plan=SHUT.plan)),
+    "status_failed": as_text.status(replace(STATUS, failed=("link_down: primary",))),
     "probes": probes_text.probes(PROBES),
 }
 DOCUMENTS = {

@@ -226,3 +226,5 @@ def test_a_screen_fits(width: int, height: int) -> None:
         texts = [line.text for line in lines]
         assert any(text.startswith("... and ") for text in texts)
         assert texts[-1].endswith("received 39, sent 0")
+    if width == 20:
+        assert lines[0].text[-1] == "…"

@@ -16,7 +16,7 @@ from lab.streams import LARGEST_BYTES, SMALLEST_BYTES
 
 VOICE_BYTES, LOAD_BYTES = 200, 1400
 """Of a packet of 20 ms of G.711 (RFC 3551 §4.5.14); and of one that fits through the gateway."""
-FOR_MS = 2000.0
+FOR_MS, SHORTEST_FOR_MS, LONGEST_FOR_MS = 2000.0, 200, 60_000
 _PacketBytes = Annotated[int, whole(SMALLEST_BYTES, LARGEST_BYTES)]
 
 
@@ -44,7 +44,7 @@ class LossDocument(FamilyDocument):
     load: OneOrMore[LoadDocument] | None = Field(
         None, description="what is sent beside it: {dscp: cs0, rate: 30 Mbps}, or a list of such"
     )
-    for_: Annotated[float, duration(200, 60_000, "2 s", "500 ms")] = Field(
+    for_: Annotated[float, duration(SHORTEST_FOR_MS, LONGEST_FOR_MS, "2 s", "500 ms")] = Field(
         FOR_MS,
         alias="for",
         description="how long all of it is sent; 2 s if left out",

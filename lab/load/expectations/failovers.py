@@ -19,6 +19,8 @@ from lab.plan.of_topology import plan
 from lab.topology import Topology
 
 _LEAST_INTERVAL_MS = 0.5
+_LONGEST_S = 3600
+"""How long all outages of one expectation may last together."""
 _PATIENCE, _MARGIN_S = 1.5, 1.0
 """How much longer than the limit a fault lasts where packets stay lost: enough to say that it was too long."""
 
@@ -29,6 +31,10 @@ def _check(item: FailoverDocument, path: Path, names: Names, source: SourceFile)
     if item.every < _LEAST_INTERVAL_MS:
         what = f"every: {item.every:g} ms is more often than a sender keeps up with"
         yield source.mistake((*path, "every"), what, f"{_LEAST_INTERVAL_MS:g} ms at least")
+    longest_s = item.repeat * max(item.outage_under, item.back_under or 0) / 1000
+    if longest_s > _LONGEST_S:
+        what = f"repeat: {item.repeat} times could take {longest_s:g} s"
+        yield source.mistake((*path, "repeat"), what, f"at most {_LONGEST_S} s: fewer times, or a shorter outage_under")
     if item.every * 10 > item.outage_under:
         what = f"every: {item.every:g} ms is too seldom to tell {item.outage_under:g} ms"
         yield source.mistake((*path, "every"), what, "at most a tenth of outage_under")
@@ -104,7 +110,8 @@ def check_faults(source: SourceFile, topology: Topology) -> Iterator[Mistake]:
         wrong = _why_impossible(planned, drill.fault)
         if wrong:
             path: Path = ("expect", index, "failover", "when")
-            yield source.mistake((*path, drill.fault.kind.value), f"{drill.fault.kind.value}: {wrong}")
+            what, _, meant = wrong.partition("; ")
+            yield source.mistake((*path, drill.fault.kind.value), f"{drill.fault.kind.value}: {what}", meant)
 
 
 def _why_impossible(planned: Plan, fault: Fault) -> str:

@@ -7,7 +7,7 @@ from math import ceil
 
 from lab.errors import Mistake
 from lab.expectations import LossExpectation, StreamAsked
-from lab.load.expectation_documents.losses import LoadDocument, LossDocument
+from lab.load.expectation_documents.losses import LONGEST_FOR_MS, LoadDocument, LossDocument
 from lab.load.expectations.kind import Kind, Path
 from lab.load.expectations.packets import check_ends
 from lab.load.names import Names, unknown
@@ -58,7 +58,7 @@ def _too_few(item: LossDocument, path: Path, source: SourceFile) -> Iterator[Mis
     for key, needed in least.items():
         if planned < needed:
             longer_s = ceil(10 * needed * 8 * item.packet_bytes / item.rate) / 10
-            longer = f"for: {longer_s:g} s, " if longer_s * 1000 <= _LONGEST_MS else ""
+            longer = f"for: {longer_s:g} s, " if longer_s * 1000 <= LONGEST_FOR_MS else ""
             what = f"{key}: it takes {needed} packets to show, and the stream has {planned}"
             yield source.mistake((*path, key), what, f"{longer}smaller packets or a higher rate")
 

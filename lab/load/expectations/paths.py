@@ -19,8 +19,12 @@ _FLOWS = 8
 def _check_path(item: PathDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
     yield from check_ends(item, path, names, source)
     for key, edges in (("there", item.there), ("back", item.back)):
+        if edges == []:
+            yield source.mistake((*path, key), f"{key}: is empty", "name the edges on the way, or leave it out")
         for index, name in enumerate(edges or ()):
             wrong = unknown(name, names.edges, "edge")
+            if edges is not None and name in edges[:index]:
+                wrong = f"{key}: {name} stands twice", "a way crosses an edge once"
             if wrong:
                 yield source.mistake((*path, key, index), *wrong)
     wrong = unknown(item.link, names.links, "link") if item.link is not None else None
