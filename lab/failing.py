@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -56,6 +56,7 @@ class Failing:
         self._namespaces = namespaces
         self._routers = routers
         self._active: dict[str, Injection] = {}
+        self._dead: set[str] = set()
         self._down: set[Endpoint] = set()
         self._deaf: set[Endpoint] = set()
 
@@ -72,12 +73,15 @@ class Failing:
     @property
     def killed(self) -> frozenset[str]:
         """The routers that have no process."""
-        return frozenset(name for one in self._active.values() for name in one.killed)
+        return frozenset(self._dead)
 
     @property
     def rules(self) -> Plan:
         """The plan whose rules the routers have."""
-        return next((one.plan for one in self._active.values() if one.plan is not None), self._plan)
+        return self._rules_under(self._active.values())
+
+    def _rules_under(self, faults: Iterable[Injection]) -> Plan:
+        return next((one.plan for one in faults if one.plan is not None), self._plan)
 
     def take(self, plan: Plan) -> None:
         """Take note of other rules of the lab. Raises LabBroken while a fault is in force."""
@@ -86,34 +90,66 @@ class Failing:
         self._plan = plan
 
     def inject(self, injection: Injection) -> Injected:
-        """Let a fault happen, or the next step of one. Raises LabBroken where it cannot be added to those in force."""
+        """Let a fault happen, or the next step of one. Raises LabBroken where it cannot be added to those in force.
+
+        What fails half-way is taken back; where that fails too, the fault is in force, and shows, until it is healed.
+        """
         self._check(injection)
-        began_ns = time.monotonic_ns()
-        if injection.plan is not None:
-            self._routers.configure(self.rules, injection.plan)
-        for name in injection.killed:
-            self._routers.freeze(name)
+        began_ns, rules = time.monotonic_ns(), self.rules
         if not injection.resets:  # nothing lasts of a reset
             self._active[injection.fault] = injection
-        self._bring_about()
-        for name in injection.killed:
-            self._routers.kill(name)
-        for end in injection.resets:
-            self._routers.reset(end)
+        try:
+            self._carry_out(injection, rules)
+        except (LabBroken, OSError) as problem:
+            raise LabBroken(f"{problem}; {self._take_back(injection)}") from problem
         return Injected(began_ns=began_ns, done_ns=time.monotonic_ns())
 
+    def _carry_out(self, injection: Injection, rules: Plan) -> None:
+        if injection.plan is not None:
+            self._routers.configure(rules, injection.plan)
+        for name in injection.killed:
+            self._routers.freeze(name)
+        self._bring_about(self._active.values())
+        for name in injection.killed:
+            self._kill(name)
+        for end in injection.resets:
+            self._routers.reset(end)
+
+    def _take_back(self, injection: Injection) -> str:
+        """Heal what could not be injected wholly; what became of it."""
+        if injection.resets:
+            return f"{injection.fault} may have happened in part"
+        try:
+            self.heal(injection.fault)
+        except (LabBroken, OSError):
+            return f"{injection.fault} may be in force in part: heal it with `erlab heal` when the lab answers again"
+        return f"{injection.fault} was taken back"
+
+    def _kill(self, name: str) -> None:
+        self._routers.kill(name)
+        self._dead.add(name)
+
     def heal(self, fault: str) -> Healed:
-        """End one fault, or all where none is named. Raises LabBroken where it is not in force."""
+        """End one fault, or all where none is named. Raises LabBroken where it is not in force, or cannot be ended.
+
+        A fault is in force until all of it is undone, and can be healed again.
+        """
         if fault and fault not in self._active:
             raise LabBroken(f"{fault} is not in force; in force are: {', '.join(self._active) or 'none'}")
         faults = (fault,) if fault else tuple(self._active)
         began_ns = time.monotonic_ns()
-        if any(self._active[name].plan is not None for name in faults):
+        ending = [self._active[name] for name in faults]
+        remaining = [one for name, one in self._active.items() if name not in faults]
+        if any(one.plan is not None for one in ending):
             self._routers.configure(self.rules, self._plan)  # one fault at a time has rules of its own
-        ended = [self._active.pop(name) for name in faults]
-        self._bring_about()
-        for name in (name for one in ended for name in one.killed):
-            self._routers.start_again(self.rules.node(name))
+        self._bring_about(remaining)
+        for name in (name for one in ending for name in one.killed):
+            if name not in self._dead:  # only frozen, by an injection that failed
+                self._kill(name)
+            self._routers.start_again(self._rules_under(remaining).node(name))
+            self._dead.discard(name)
+        for name in faults:
+            del self._active[name]
         return Healed(faults=faults, began_ns=began_ns, done_ns=time.monotonic_ns())
 
     def _check(self, injection: Injection) -> None:
@@ -129,11 +165,11 @@ class Failing:
         if injection.deaf and _nft() is None:
             raise LabBroken("silent loss takes the program nft, and it is not installed: install the package nftables")
 
-    def _bring_about(self) -> None:
-        """Switch interfaces, and make them deaf, until all is as the faults in force have it."""
-        active = self._active.values()
-        down = {end for one in active for end in one.down}
-        deaf = {end for one in active for end in one.deaf}
+    def _bring_about(self, faults: Iterable[Injection]) -> None:
+        """Switch interfaces, and make them deaf, until all is as some faults have it."""
+        faults = tuple(faults)
+        down = {end for one in faults for end in one.down}
+        deaf = {end for one in faults for end in one.deaf}
         home = this_network_namespace()
         try:
             self._filter({end.node for end in deaf ^ self._deaf}, deaf)
@@ -148,6 +184,7 @@ class Failing:
             netlink = Netlink()
             for end in sorted(down - self._down, key=str):
                 if end.node == node:
+                    self._down.add(end)  # whatever the kernel says: healing has to bring it up
                     netlink.down(end.interface)
             back = [end for end in sorted(self._down - down, key=str) if end.node == node]
             for end in back:
@@ -158,15 +195,18 @@ class Failing:
                 interfaces.write_neighbors(self._plan.node(node).interface(end.interface), netlink)
             netlink.commit()
             netlink.close()
-        self._down = down
+            self._down.difference_update(back)
 
     def _filter(self, nodes: set[str], deaf: set[Endpoint]) -> None:
         """Have exactly the deaf interfaces of some nodes drop what comes, all nodes at once."""
+        if not nodes:
+            return
         program, running = _nft(), []
+        if program is None:
+            raise LabBroken("the program nft is gone")
+        self._deaf |= deaf  # until the kernel has done it, as on failure: healing has to see to all of them
         for node in sorted(nodes):
             enter_network_namespace(self._namespaces[node])
-            if program is None:
-                raise LabBroken("the program nft is gone")
             rules = _ruleset([end.interface for end in sorted(deaf, key=str) if end.node == node])
             process = subprocess.Popen(  # noqa: S603
                 [program, "-f", "-"],
@@ -178,10 +218,15 @@ class Failing:
             running.append((node, process, rules))
         failed = []
         for node, process, rules in running:
-            _, said = process.communicate(rules, timeout=_DEADLINE_S)
+            try:
+                _, said = process.communicate(rules, timeout=_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, said = process.communicate()
             if process.returncode != 0:
-                failed.append(f"nft could not make {node} deaf: {said.strip()}")
-        self._deaf = deaf
+                failed.append(f"nft could not filter in {node}: {said.strip()}")
+            else:
+                self._deaf -= {end for end in self._deaf - deaf if end.node == node}
         if failed:
             raise LabBroken("; ".join(failed))
 

@@ -457,3 +457,13 @@ def why_invalid(there: DirectionResult, back: DirectionResult, crossed: float | 
     if crossed is not None and crossed < _MOST_CROSS:
         return "the stream did not cross what fails: nothing was tested"
     return ""
+
+
+def why_unnoticed(run: FailoverRun) -> str:
+    """Why a run whose fault ends sessions proves nothing: it was healed before any router knew. Empty where one did.
+
+    Where packets do not get through until it is healed, it shows by that.
+    """
+    if run.detect_ms is not None or not run.ended:
+        return ""
+    return f"no router noticed within {run.healing_ms - run.step_ms:.0f} ms: it was healed before it could show"

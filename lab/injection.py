@@ -36,7 +36,8 @@ class Injection:
     `down` are interfaces that are switched off, so that the other end of their wire has no carrier; to `deaf` ones
     nothing comes any more, and their carrier stays. `resets` are sessions that this end closes. `killed` are routers
     whose processes end. `plan` gives the routers other rules. `crossed` are the interfaces by which packets enter over
-    what fails, and `ends` those of the sessions that may be down because of it.
+    what fails, of silent loss in one direction in that one alone, and `ends` those of the sessions that may be down
+    because of it.
     """
 
     fault: str
@@ -104,7 +105,8 @@ def _silent_loss(plan: Plan, fault: Fault) -> Injection:
         if not ends:
             known = ", ".join(dict.fromkeys(end.node for pair in pairs for end in pair))
             raise ValueError(f"{fault.towards} is at no end of {fault.target}: its ends are {known}")
-    return replace(_of_links(plan, fault, pairs), deaf=tuple(dict.fromkeys(ends)))
+    deaf = tuple(dict.fromkeys(ends))
+    return replace(_of_links(plan, fault, pairs), deaf=deaf, crossed=deaf)
 
 
 def _of_links(plan: Plan, fault: Fault, pairs: list[tuple[Endpoint, Endpoint]]) -> Injection:

@@ -267,15 +267,18 @@ class Netlink:
             rule = _fib_rule(version, 0, _FR_ACT_BLACKHOLE, name, _DROPPING)
             self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"drop other IPv{version} sources at {name}")
 
+    def route_marked(self, version: int, most_bytes: int) -> None:
+        """Queue the rule by which the packets with the mark `most_bytes` have routes of their own."""
+        rule = _fib_rule(version, 0, _FR_ACT_TO_TBL, "", _ANSWERING)
+        rule += _attribute(_FRA_FWMARK, most_bytes) + _attribute(_FRA_TABLE, _ANSWERING)
+        self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"route packets of more than {most_bytes} bytes")
+
     def answer_marked(self, version: int, most_bytes: int, name: str) -> None:
-        """Queue a route for the packets with the mark `most_bytes`, by which they are too large if they are longer.
+        """Queue the route of marked packets, by which they are too large if they are longer than `most_bytes`.
 
         None of them takes it, since all are longer: by which interface it leads is of no matter. Forwarded IPv6 is held
         to the MTU of a route only where that is locked (ip6_dst_mtu_maybe_forward).
         """
-        rule = _fib_rule(version, 0, _FR_ACT_TO_TBL, "", _ANSWERING)
-        rule += _attribute(_FRA_FWMARK, most_bytes) + _attribute(_FRA_TABLE, _ANSWERING)
-        self._add(_RTM_NEWRULE, _NLM_F_CREATE | _NLM_F_EXCL, rule, f"route packets of more than {most_bytes} bytes")
         metrics = _attribute(_RTAX_LOCK, 1 << _RTAX_MTU) + _attribute(_RTAX_MTU, most_bytes)
         route = struct.pack(
             "=BBBBBBBBI",
@@ -284,7 +287,9 @@ class Netlink:
         )
         route += _attribute(_RTA_TABLE, _ANSWERING) + _attribute(_RTA_OIF, _index(name))
         route += _attribute(_RTA_METRICS, metrics)
-        self._add(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_EXCL, route, f"answer packets of more than {most_bytes} bytes")
+        self._add(
+            _RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, route, f"answer packets of more than {most_bytes} bytes"
+        )
 
     def flush(self) -> list[tuple[str, int]]:
         """Send what is queued. Returns what failed: the request in words and its errno."""

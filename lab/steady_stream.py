@@ -15,6 +15,7 @@ import socket
 import struct
 import time
 from array import array
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,16 +40,18 @@ _RECEIVE_BUFFER_BYTES = 4 << 20
 _LEAST_SLEEP_NS, _LONGEST_TURN_US = 20_000, 100_000
 """Whoever has a real-time priority has to leave the processor to others; the kernel ends one that does not."""
 _ON_ITS_WAY_NS = 50_000_000
-"""A packet that has not come after so long is taken for lost, for now."""
-_STRAGGLERS_S = 0.1
+"""A packet that has not come after so long, and twice what the last ones took, is taken for lost, for now."""
+_STRAGGLERS_NS = 50_000_000
+"""How much longer packets are waited for at the end."""
+_LAST_ONES = 20
 _ONE_BURST_NS = 20_000_000
 """Changes of one router's routes that follow one another within this time are one event."""
 _THERE, _BACK = 0, 1
 
 
 @dataclass(slots=True, kw_only=True)
-class _Direction:
-    """What was sent one way, and what came of it."""
+class Direction:
+    """What was sent one way, and what came of it; times are of CLOCK_MONOTONIC."""
 
     source: str
     destination: str
@@ -59,10 +62,23 @@ class _Direction:
     arrived: int = 0
     looked_at: int = 0
     last_lost_ns: int = 0
+    delays_ns: deque[int] = field(default_factory=lambda: deque(maxlen=_LAST_ONES))
+
+    @property
+    def on_its_way_ns(self) -> int:
+        """How long after its sending a packet may still come."""
+        return _ON_ITS_WAY_NS + 2 * max(self.delays_ns, default=0)
+
+    def arrives(self, place: int, at_ns: int) -> None:
+        """Take note that a packet came for the first time."""
+        self.arrived_ns[place] = at_ns
+        self.arrived += 1
+        self.delays_ns.append(at_ns - self.sent_ns[place])
 
     def look_for_losses(self, now_ns: int) -> None:
         """Take for lost what should have come by now."""
-        while self.looked_at < len(self.sent_ns) and self.sent_ns[self.looked_at] < now_ns - _ON_ITS_WAY_NS:
+        before_ns = now_ns - self.on_its_way_ns
+        while self.looked_at < len(self.sent_ns) and self.sent_ns[self.looked_at] < before_ns:
             if not self.arrived_ns[self.looked_at]:
                 self.last_lost_ns = self.sent_ns[self.looked_at]
             self.looked_at += 1
@@ -106,8 +122,8 @@ class _Process:
             self._sockets.append(_socket(address, stream))
         self._targets: list[tuple[str, int]] = [(str(addresses[1]), stream.port), (str(addresses[0]), stream.port)]
         self._directions = [
-            _Direction(source=stream.source, destination=stream.destination),
-            _Direction(source=stream.destination, destination=stream.source),
+            Direction(source=stream.source, destination=stream.destination),
+            Direction(source=stream.destination, destination=stream.source),
         ]
         self._routes: dict[int, tuple[str, RouteMonitor]] = {}
         for node in plan.routers:
@@ -143,13 +159,17 @@ class _Process:
                     return
             self._settle(now_ns)
             time.sleep(max(_LEAST_SLEEP_NS, next_ns - time.monotonic_ns()) / 1e9)
-        end_s = time.monotonic() + _STRAGGLERS_S
-        while time.monotonic() < end_s:
+        end_ns = time.monotonic_ns() + self._on_its_way_ns + _STRAGGLERS_NS
+        while time.monotonic_ns() < end_ns:
             self._read()
             time.sleep(0.001)
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # what follows takes its time
         there, back = (one.record() for one in self._directions)
         self._supervisor.send(Streamed(there=there, back=back, events=tuple(self._bursts)))
+
+    @property
+    def _on_its_way_ns(self) -> int:
+        return max(one.on_its_way_ns for one in self._directions)
 
     def _why_not(self) -> str:
         missing = [one for one in self._directions if one.arrived < _FIRST_PACKETS]
@@ -207,8 +227,7 @@ class _Process:
             if direction.arrived_ns[place]:
                 direction.duplicated.append(place)
                 continue
-            direction.arrived_ns[place] = _arrival_ns(ancillary) - ahead_ns
-            direction.arrived += 1
+            direction.arrives(place, _arrival_ns(ancillary) - ahead_ns)
 
     def _routes_changed(self, node: str, monitor: RouteMonitor) -> None:
         changes = monitor.read()
@@ -237,7 +256,7 @@ class _Process:
             return
         asked_ns, quiet_ns, end_ns = self._awaited
         since_ns = max(asked_ns, self._last_route_ns, *(one.last_lost_ns for one in self._directions))
-        if now_ns - since_ns >= quiet_ns + _ON_ITS_WAY_NS or now_ns >= end_ns:
+        if now_ns - since_ns >= quiet_ns + self._on_its_way_ns or now_ns >= end_ns:
             self._awaited = None
             self._supervisor.send(Quiet(reached=now_ns < end_ns))
 

@@ -103,9 +103,13 @@ class Streams:
         self._running = self._start(plan, client, message.stream)
         self._selector.register(self._running.channel, EVENT_READ, self._hear)
 
+    def serves(self, client: Channel) -> bool:
+        """Whether the stream that runs is a client's own."""
+        return self._running is not None and self._running.client is client
+
     def forget(self, client: Channel) -> None:
         """End the stream of a client that is gone."""
-        if self._running is not None and self._running.client is client:
+        if self._running is not None and self.serves(client):
             with suppress(ProcessLookupError):
                 os.kill(self._running.pid, signal.SIGKILL)
 

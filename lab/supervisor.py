@@ -116,6 +116,7 @@ class Supervisor:
         self._converged_s: float | None = None
         self._fidelity: tuple[str, ...] = ()
         self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
+        self._drilled: dict[str, Channel] = {}
         self._prober = Prober.start(logs)
         self._parts = {self._prober.pid: "prober"}
         netns.warm_up()
@@ -187,8 +188,20 @@ class Supervisor:
         self._waits = [wait for wait in self._waits if wait.client is not client]
         self._traffic.forget(client)
         self._streams.forget(client)
+        self._heal_after(client)
         if client is self._starter and (self._control is None or self._plan is None):
             raise _Ended
+
+    def _heal_after(self, client: Channel) -> None:
+        """End the faults of a drill whose command is gone, however it went."""
+        for fault in [name for name, owner in self._drilled.items() if owner is client]:
+            del self._drilled[fault]
+            if self._broken is None and fault in self._failing.faults:
+                try:
+                    self._failing.heal(fault)
+                    self._news = True
+                except (LabBroken, OSError):  # it shows as in force, and can be healed
+                    traceback.print_exc()
 
     # what the routers say
 
@@ -283,7 +296,7 @@ class Supervisor:
                 self._apply(plan, new)
                 client.send(Applied())
             case Inject() | Heal() | ReadCounters():
-                client.send(self._answer_about_faults(message))
+                client.send(self._answer_about_faults(client, message))
             case SendStreams() | StartStream() | AwaitQuiet() | StopStream():
                 self._take_on_streams(plan, client, message)
             case ReadStatus() | ReadSessions() | Locate():
@@ -315,16 +328,22 @@ class Supervisor:
         else:
             self._streams.ask(plan, client, message)
 
-    def _answer_about_faults(self, message: Inject | Heal | ReadCounters) -> Message:
+    def _answer_about_faults(self, client: Channel, message: Inject | Heal | ReadCounters) -> Message:
         self._news = True
         note = self._streams.chronicle.note
         match message:
             case Inject(injection=injection):
+                if injection.fault not in self._failing.faults:
+                    self._drilled.pop(injection.fault, None)
+                    if self._streams.serves(client):
+                        self._drilled[injection.fault] = client
                 injected = self._failing.inject(injection)
                 note(EventKind.FAULT, injection.fault, injected.began_ns, injected.done_ns)
                 return injected
             case Heal(fault=fault):
                 healed = self._failing.heal(fault)
+                for one in healed.faults:
+                    self._drilled.pop(one, None)
                 note(EventKind.HEALED, ", ".join(healed.faults), healed.began_ns, healed.done_ns)
                 return healed
             case ReadCounters(interfaces=interfaces):

@@ -13,6 +13,9 @@ from lab.failover import Drill, FailoverResult, FailoverRun, Phase
 from lab.forwarding import FlowResult
 from lab.plan import Plan
 
+_LEAST_SENT = 0.9
+"""A stream that sent less of its packets while a fault lasted does not show how many it loses."""
+
 
 def drill_of(expectation: FailoverExpectation, plan: Plan) -> Drill:
     """What has to be done for it, with the family that its stream has in this plan."""
@@ -55,7 +58,7 @@ def _measured(expectation: FailoverExpectation, result: FailoverResult) -> Findi
         why = [result.not_run, *(run.invalid for run in result.runs)]
         return Finding(holds=None, text="; ".join(dict.fromkeys(filter(None, why))))
     for run in valid:
-        untold = _too_close(expectation, run)
+        untold = _too_close(expectation, run) or _too_few_sent(expectation, run)
         if untold:
             return Finding(holds=None, text=untold)
     return Finding(holds=True, text=_summary(result, max(valid, key=lambda run: run.outage_ms)))
@@ -92,6 +95,22 @@ def _too_close(expectation: FailoverExpectation, run: FailoverRun) -> str:
                 figure = _figure(seen.outage_ms, seen.uncertainty_ms)
                 paused = f", and the sender paused for {seen.largest_send_gap_ms:.0f} ms"
                 return f"{one.source} to {one.destination} out for {figure}{when}{paused}: too close to tell"
+    return ""
+
+
+def _too_few_sent(expectation: FailoverExpectation, run: FailoverRun) -> str:
+    """Why too few packets were sent in one run to count the lost ones; empty where they were not."""
+    if expectation.lost_under is None:
+        return ""
+    interval_ms = expectation.drill.stream.interval_us / 1000
+    for one in (run.there, run.back):
+        planned = int(run.healing_ms / interval_ms)
+        if one.during.sent < _LEAST_SENT * planned:
+            way = f"{one.source} to {one.destination}"
+            return f"of {planned} packets from {way} {one.during.sent} were sent while it lasted: too few to count"
+    due = round((run.there.during.outage_ms + run.back.during.outage_ms) / interval_ms)
+    if due >= expectation.lost_under:
+        return f"{run.lost} packets lost, and the sender paused: {due} would have been, one every {interval_ms:g} ms"
     return ""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from lab.controller import Lab
+from lab.errors import LabBroken
 from lab.failover import (
     NOT_BACK,
     Drill,
@@ -15,6 +17,7 @@ from lab.failover import (
     SteadyStream,
     direction_result,
     why_invalid,
+    why_unnoticed,
 )
 from lab.injection import Injection, injections
 from lab.messages import (
@@ -28,6 +31,8 @@ from lab.messages import (
     Injected,
     Quiet,
     ReadCounters,
+    ReadSessions,
+    Sessions,
     StartStream,
     StopStream,
     Streamed,
@@ -41,6 +46,7 @@ _CALM_S = 0.1
 """How long all has to be quiet before a fault."""
 _QUIET_S = 0.3
 """How long no packet is lost and no route changes before a failover is taken for over."""
+_LOOK_EVERY_S = 0.05
 _MS = 1e6
 
 
@@ -70,6 +76,7 @@ def _run(
 ) -> tuple[FailoverRun, tuple[str, ...]]:
     """One repetition under a stream that runs; and what has not settled after it."""
     steps = injections(plan, drill.fault)
+    noticing = _noticing(steps[-1])
     try:
         share = _share_that_crosses(lab, plan, steps[-1], drill.stream)
         with _healing(lab, steps) as marks:
@@ -80,7 +87,8 @@ def _run(
                 marks.append(lab.channel.ask(Inject(injection=step), Injected, deadline_s=ANSWER_DEADLINE_S))
             if steps[-1].resets:  # what it ends comes back by itself
                 _converge(lab, drill.watch_s, closed)
-            _await_quiet(lab, _QUIET_S, drill.watch_s)
+            left_s = drill.watch_s - _await_notice(lab, noticing, drill.watch_s)
+            _await_quiet(lab, _QUIET_S, left_s)
         pending = _converge(lab, settle_s, closed)
         if not _await_quiet(lab, _QUIET_S, settle_s):
             pending = (*pending, "packets are lost, or routes change")
@@ -101,22 +109,47 @@ def _run(
         crossed=share,
         invalid=why_invalid(there, back, share),
     )
+    if noticing and not run.invalid:
+        run = replace(run, invalid=why_unnoticed(run))
     return run, pending
+
+
+def _noticing(step: Injection) -> frozenset[tuple[str, str]]:
+    """The ends of sessions, at routers that live, that a fault takes down for as long as it lasts."""
+    if step.resets:
+        return frozenset()
+    return frozenset((end.router, end.session) for end in step.ends if end.router not in step.killed)
+
+
+def _await_notice(lab: Lab, ends: frozenset[tuple[str, str]], deadline_s: float) -> float:
+    """Wait until routers have taken all of these ends of sessions for down, or for a while; how long, in seconds."""
+    began_s = time.monotonic()
+    while True:
+        told = lab.channel.ask(ReadSessions(), Sessions, deadline_s=ANSWER_DEADLINE_S).told
+        up = any(one.established and (router, one.session) in ends for router, one in told)
+        waited_s = time.monotonic() - began_s
+        if not up or waited_s >= deadline_s:
+            return min(waited_s, deadline_s)
+        time.sleep(_LOOK_EVERY_S)
 
 
 @contextmanager
 def _healing(lab: Lab, steps: tuple[Injection, ...]) -> Iterator[list[Injected | Healed]]:
-    """Heal at the end of the block, however it ends, and put down when."""
+    """Heal at the end of the block, and put down when; however it ends, nothing of the fault stays."""
     marks: list[Injected | Healed] = []
+    heal = Heal(fault=steps[-1].fault)
     try:
         yield marks
-    finally:
-        if marks and not steps[-1].resets:
-            heal = Heal(fault=steps[-1].fault)
-            marks.append(lab.channel.ask(heal, Healed, deadline_s=ANSWER_DEADLINE_S))
-        else:
-            now_ns = time.monotonic_ns()
-            marks.append(Healed(faults=(), began_ns=now_ns, done_ns=now_ns))
+    except BaseException:
+        if not steps[-1].resets:
+            with suppress(LabBroken):  # nothing was injected, or it was taken back; or the supervisor will heal it
+                lab.channel.ask(heal, Healed, deadline_s=ANSWER_DEADLINE_S)
+        raise
+    if steps[-1].resets:
+        now_ns = time.monotonic_ns()
+        marks.append(Healed(faults=(), began_ns=now_ns, done_ns=now_ns))
+    else:
+        marks.append(lab.channel.ask(heal, Healed, deadline_s=ANSWER_DEADLINE_S))
 
 
 def _share_that_crosses(lab: Lab, plan: Plan, step: Injection, stream: SteadyStream) -> float | None:

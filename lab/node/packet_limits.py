@@ -62,9 +62,22 @@ def configure(node: NodePlan) -> None:
     if limit.too_large is TooLarge.ANSWERED:
         netlink = Netlink()
         for version in (4, 6):
-            netlink.answer_marked(version, limit.most_bytes, node.interfaces[-1].name)  # a link may be lost, a VNet not
+            netlink.route_marked(version, limit.most_bytes)
         netlink.commit()
         netlink.close()
+    start_again(node)
+
+
+def start_again(node: NodePlan) -> None:
+    """Give the kernel what it forgot of a limit when the node's interfaces went down: the routes, not the rules."""
+    limit = node.packet_limit
+    if limit is None or limit.too_large is not TooLarge.ANSWERED or not nft.is_installed():
+        return
+    netlink = Netlink()
+    for version in (4, 6):
+        netlink.answer_marked(version, limit.most_bytes, node.interfaces[-1].name)  # a link may be lost, a VNet not
+    netlink.commit()
+    netlink.close()
 
 
 def ruleset(limit: PacketLimit) -> str:

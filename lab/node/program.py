@@ -78,6 +78,7 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
     try:
         if again:
             interfaces.start_again(node)
+            packet_limits.start_again(node)
         else:
             interfaces.configure(node)
             nat.configure(node)

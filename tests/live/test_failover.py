@@ -14,7 +14,16 @@ from erlab_command import AS_ORDINARY_USER, Erlab
 from lab.bgp import Family
 from lab.controller import Lab, find_lab
 from lab.failover import SteadyStream, direction_result
-from lab.messages import AwaitQuiet, Quiet, StartStream, StopStream, Streamed, Streaming
+from lab.messages import (
+    AwaitQuiet,
+    Quiet,
+    ReadStatus,
+    StartStream,
+    Status,
+    StopStream,
+    Streamed,
+    Streaming,
+)
 from lab_processes import await_
 
 TESTS = Path(__file__).parents[1]
@@ -91,8 +100,10 @@ def outcomes(document: Any) -> list[tuple[str, str]]:  # noqa: ANN401  # JSON ha
 
 
 def kernel_state(erlab: Erlab) -> dict[str, list[str]]:
-    """What the kernel holds of each router: addresses, routes, written neighbours and filters."""
-    commands = "ip -o addr; ip -4 route; ip -6 route; ip neigh show nud permanent; nft list ruleset"
+    """What the kernel holds of each router: addresses, routes of all tables, rules, written neighbours and filters."""
+    commands = "ip -o addr; ip neigh show nud permanent; nft list ruleset" + "".join(
+        f"; ip {family} route show table all; ip {family} rule" for family in ("-4", "-6")
+    )
     return {
         router: sorted(
             line.partition("valid_lft")[0] for line in erlab.shell(router, "sh", "-c", commands).splitlines()
@@ -101,10 +112,11 @@ def kernel_state(erlab: Erlab) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.usefixtures("_state")
 def test_every_fault_is_survived_and_healed(erlab: Erlab, tmp_path: Path) -> None:
     """Each kind of fault passes in one lab; afterwards the lab is what it was, and nothing of the stream is left.
 
-    A stream that does not cross what fails proves nothing, and says so.
+    A stream that does not cross what fails proves nothing, and says so. A command that is killed leaves no fault.
     """
     file = write(
         tmp_path,
@@ -127,8 +139,17 @@ def test_every_fault_is_survived_and_healed(erlab: Erlab, tmp_path: Path) -> Non
     assert kernel_state(erlab) == before
     assert "erlab-stream" not in {process.name for process in erlab.processes()}
     assert tested.document["model"]["differences"] == []
+    assert all(run["detect_ms"] is not None for one in tested.document["failovers"][:-1] for run in one["runs"])
     [killed] = [one for one in tested.document["failovers"] if one["fault"] == "router_killed: msee1"]
     assert {event["node"] for event in killed["runs"][0]["events"] if event["kind"] == "session_down"} >= {"ce1", "gw"}
+
+    command = erlab.start("test", file, "--lab", erlab.name, "--timeout", "20")
+    with find_lab(erlab.name) as lab:
+        await_(lambda: lab.channel.ask(ReadStatus(), Status, deadline_s=DEADLINE_S).failed, "a fault in force")
+        command.kill()
+        await_(lambda: not lab.channel.ask(ReadStatus(), Status, deadline_s=DEADLINE_S).failed, "nothing in force")
+    command.communicate()
+    await_(lambda: kernel_state(erlab) == before, "routes as before")
 
 
 def test_what_fails_for_the_stated_reason(erlab: Erlab, tmp_path: Path) -> None:
@@ -154,7 +175,10 @@ def test_what_fails_for_the_stated_reason(erlab: Erlab, tmp_path: Path) -> None:
 
 
 def test_fail_and_heal(erlab: Erlab, tmp_path: Path) -> None:
-    """For an ordinary user: faults last until they are healed, and show; a killed router breaks nothing."""
+    """For an ordinary user: faults last until they are healed, and show; a killed router breaks nothing.
+
+    Nor do they let anything pass because it is not there.
+    """
     user = replace(erlab, prefix=AS_ORDINARY_USER)
     user.does("up", write(tmp_path, erlab.name, "session: ce1 - msee1"), "--timeout", "30")
     for words in (("link_down", "primary"), ("router_killed", "msee2"), ("maintenance:", "primary")):
@@ -163,6 +187,14 @@ def test_fail_and_heal(erlab: Erlab, tmp_path: Path) -> None:
     assert status["failed"] == ["link_down: primary", "router_killed: msee2", "maintenance: primary"]
     probed = user.run("probe", "hq", "hub", "--format", "json").document["probes"]
     assert not any(one["answered"] for one in probed)
+    absent = write(
+        tmp_path, erlab.name, "session: {between: ce1 - msee1, state: down}", "unreachable: {from: hq, to: hub}"
+    )
+    tested = user.run("test", absent, "--lab", erlab.name, "--timeout", "1", "--format", "json")
+    assert [(one["outcome"], one["observed"]["holds"]) for one in tested.document["verdicts"]] == [
+        ("inconclusive", True)
+    ] * 2
+    assert tested.code == 3
     again = user.run("fail", "link_down", "primary")
     assert (again.code, "in force already" in again.err) == (3, True)
     user.does("heal", "router_killed", "msee2", "--timeout", "20")

@@ -53,6 +53,14 @@ def serving(erlab: Erlab, script: str) -> Iterator[None]:
         server.communicate(timeout=DEADLINE_S)
 
 
+def routes(erlab: Erlab) -> list[str]:
+    """The gateway's routes of all tables, and its rules."""
+    commands = "ip -4 route show table all; ip -6 route show table all; ip -4 rule; ip -6 rule"
+    found = sorted(erlab.shell("gw", "sh", "-c", commands).splitlines())
+    assert sum("table 300" in one for one in found) == 2
+    return found
+
+
 def transfer(erlab: Erlab, mss: int) -> str:
     """How a transfer ends from headquarters to the VNet, with segments of a size at most."""
     script = str(TESTS / "tcp_transfer.py")
@@ -84,7 +92,7 @@ def test_large_segments_stall_at_the_gateway_and_small_ones_cross_it(erlab: Erla
 def test_a_gateway_that_answers_lets_tcp_find_the_size(erlab: Erlab, tmp_path: Path, prefix: tuple[str, ...]) -> None:
     """Where the file assumes so, the gateway tells the size in both families and both ways, and transfers go on.
 
-    Fragments cross it, where that is assumed too.
+    Fragments cross it, where that is assumed too. A gateway that was dead still answers.
     """
     as_user = Erlab(state=erlab.state, name=erlab.name, prefix=prefix)
     file = topology(tmp_path, erlab.name, gateway_too_large="answered", gateway_fragments="forwarded")
@@ -94,6 +102,10 @@ def test_a_gateway_that_answers_lets_tcp_find_the_size(erlab: Erlab, tmp_path: P
         assert [one["observed"]["text"] for one in report["verdicts"]] == [
             f"{LARGEST}: gw answered dest-unreach: fragmentation-needed; {LARGEST}: gw answered Packet too big: 0"
         ] * 2
+    before = routes(erlab)
+    as_user.does("fail", "router_killed", "gw")
+    as_user.does("heal", "--timeout", "30")
+    assert routes(erlab) == before
     with serving(erlab, "tcp_transfer.py"):
         assert transfer(erlab, 0) == "arrived"
     assert fragmented(erlab) == "10.10.0.10"

@@ -20,6 +20,7 @@ from lab.failover import (
     direction_result,
     distribution,
     why_invalid,
+    why_unnoticed,
 )
 from lab.faults import Fault, FaultKind
 
@@ -153,6 +154,16 @@ def test_what_makes_a_run_prove_nothing() -> None:
     assert "lost before the fault" in why_invalid(good, lossy, 1.0)
     assert "no packets were sent" in why_invalid(empty, good, 1.0)
     assert why_invalid(good, good, 0.02) == "the stream did not cross what fails: nothing was tested"
+
+
+def test_a_fault_that_nobody_noticed_proves_nothing() -> None:
+    """A router knows before it is healed, or packets are lost until then; else nothing could show."""
+    noticed = Happening(at_ns=FAULT_NS + 5 * MS, until_ns=FAULT_NS + 5 * MS, kind=EventKind.SESSION_DOWN)
+    later = replace(noticed, at_ns=HEALING_NS + MS)
+
+    assert why_unnoticed(run(record(), record(), noticed)) == ""
+    assert why_unnoticed(run(record((1000, 2100)), record())) == ""
+    assert why_unnoticed(run(record(), record(), later)).startswith("no router noticed within 1000 ms")
 
 
 def test_distribution() -> None:

@@ -33,7 +33,7 @@ DRILL = Drill(
     watch_s=2.5,
 )
 EXPECTED = FailoverExpectation(where="contoso.yaml:30", drill=DRILL, outage_under_ms=1000)
-QUIET = Phase(sent=1000, lost=0, duplicated=0, reordered=0, gaps=(), largest_send_gap_ms=1.0, stamp_error_ms=0.0)
+QUIET = Phase(sent=2500, lost=0, duplicated=0, reordered=0, gaps=(), largest_send_gap_ms=1.0, stamp_error_ms=0.0)
 
 
 def out(least_ms: float, most_ms: float, restored_ms: float | None = None, pause_ms: float = 0.0) -> Phase:
@@ -104,11 +104,22 @@ def test_packets_and_the_way_back_have_limits_of_their_own() -> None:
     """As many lost packets as the limit are too many, and so is an outage that healing makes."""
     strict = replace(EXPECTED, lost_under=100, back_under_ms=50.0)
 
-    assert verdict(run(out(99, 101)), expected=strict).outcome is Outcome.PASSED
+    assert verdict(run(out(98, 100)), expected=strict).outcome is Outcome.PASSED
     assert verdict(run(out(100, 102)), expected=strict).observed.text == "100 packets lost"
     late = verdict(run(QUIET, after=out(60, 62)), expected=strict)
     assert (late.outcome, "after healing" in late.observed.text) == (Outcome.FAILED, True)
     assert verdict(run(QUIET, after=out(48, 51)), expected=strict).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_sender_that_pauses_loses_too_few_packets() -> None:
+    """It is not told whether few are lost where few were sent, of all or of those that an outage would have taken."""
+    strict = replace(EXPECTED, lost_under=200)
+    slow = verdict(run(replace(out(100, 102), sent=2200)), expected=strict)
+    paused = verdict(run(replace(out(490, 510), lost=50)), expected=strict)
+
+    assert slow.outcome is paused.outcome is Outcome.INCONCLUSIVE
+    assert slow.observed.text == "of 2500 packets from hq to hub 2200 were sent while it lasted: too few to count"
+    assert paused.observed.text == "50 packets lost, and the sender paused: 500 would have been, one every 1 ms"
 
 
 BFD_OFF = "BFD is off at ce1, and the hold time of ce1 - msee1 is 180 s"

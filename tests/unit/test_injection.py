@@ -53,13 +53,14 @@ def test_the_carrier_of_a_link(name: str, target: str, circuit: str, down: str) 
 
 
 def test_silent_loss() -> None:
-    """Both ends of a link are deaf, of every peering on it; towards one router that one alone."""
+    """Both ends of a link are deaf, of every peering on it; towards one router that one alone, and only it counts."""
     both = step(ROUTED, FaultKind.SILENT_LOSS, "primary")
     one = step(ROUTED, FaultKind.SILENT_LOSS, "primary", towards="msee1")
 
     assert texts(both.deaf) == ["mcr:to-msee1", "msee1:to-mcr", "mcr:ms-msee1", "msee1-ms:to-mcr"]
     assert texts(one.deaf) == ["msee1:to-mcr", "msee1-ms:to-mcr"]
     assert one.ends == both.ends
+    assert (both.crossed, one.crossed) == (both.deaf, one.deaf)
 
 
 def test_session_reset() -> None:
