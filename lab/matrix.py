@@ -43,12 +43,18 @@ class Answer:
 
     @property
     def as_expected(self) -> bool:
-        """Whether it is what the model says: answered or not, and with which mark it arrived; true without a model."""
+        """Whether it is what the model says: arrived or not, answered or not, and with which mark; true without one."""
         if self.expected is None:
             return True
         if self.expected.answered != (self.fate is Fate.ANSWERED):
             return False
+        if self.fate is not Fate.NOT_SENT and self.expected.arrived != self._has_arrived:
+            return False
         return self.arrived is None or self.expected_mark in (None, self.arrived)
+
+    @property
+    def _has_arrived(self) -> bool:
+        return self.arrived is not None or self.fate is Fate.ANSWERED
 
     @property
     def expected_mark(self) -> int | None:
@@ -100,8 +106,8 @@ class Matrix:
 
     @property
     def as_expected(self) -> bool:
-        """Whether everything is what the model says."""
-        return all(one.as_expected for one in self.answers)
+        """Whether everything is what the model says; never so where it says nothing."""
+        return bool(self.predicted) and all(one.as_expected for one in self.answers)
 
     @property
     def nothing_sent(self) -> bool:

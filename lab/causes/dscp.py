@@ -8,6 +8,7 @@ from lab.causes.marks import as_modelled, unlike_the_plan
 from lab.causes.stages import Cause, Stage
 from lab.checks import Evidence, find, flows_of
 from lab.checks.dscp import fits, of_family
+from lab.checks.shared_load import stops_there, ways_there
 from lab.expectations import DscpExpectation
 from lab.forwarding import Flow, predict_flow
 
@@ -20,7 +21,7 @@ def cause(expectation: DscpExpectation, case: Case) -> Cause:
     result = evidence.flows.get(flow) if flow is not None else None
     if flow is None or result is None or not result.sent:
         return Cause(stage=Stage.PACKET, text=find(expectation, evidence).text)
-    if not result.arrived:
+    if not result.arrived or stops_there(ways_there(flow, evidence)):
         return reachability.why_not_arrived(flow, case, expectation.where)
     plan = evidence.plan
     if fits(expectation, result.there, plan):

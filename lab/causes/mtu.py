@@ -9,7 +9,8 @@ from lab.causes import reachability
 from lab.causes.case import Case
 from lab.causes.stages import Cause, Stage
 from lab.checks import find
-from lab.checks.mtu import Measured, families
+from lab.checks.mtu import Measured, families, other_ways
+from lab.checks.shared_load import stops_there, ways_there
 from lab.expectations import MtuExpectation, ReachabilityExpectation
 
 
@@ -20,7 +21,8 @@ def cause(expectation: MtuExpectation, case: Case) -> Cause:
     family = _failing_family(expectation, case)
     if family is None:
         return Cause(stage=Stage.PACKET, text=find(expectation, case.observed).text)
-    if not Measured(expectation, family, evidence).arrives:
+    smallest = Measured(expectation, family, evidence).smallest
+    if smallest is None or not smallest.arrived or stops_there(ways_there(smallest.flow, evidence)):
         small = ReachabilityExpectation(
             where="",
             source=expectation.source,
@@ -30,6 +32,9 @@ def cause(expectation: MtuExpectation, case: Case) -> Cause:
             port=expectation.port,
         )
         return reachability.cause(small, case)
+    other = other_ways(expectation, family, evidence)
+    if other:
+        return Cause(stage=Stage.PACKET, text=f"{family.value}: {other}")
     text = _diverged(expectation, family, case) if in_the_model else _modelled(expectation, family, case)
     return Cause(stage=Stage.PACKET, text=f"{family.value}: {text}")
 

@@ -10,6 +10,7 @@ from lab.causes.stages import Cause, Stage
 from lab.checks import Evidence, find
 from lab.checks.paths import Expectation, Nodes, edges_of_link, flows_of_ways, misfit, way_text, ways
 from lab.checks.reachability import edges_of
+from lab.checks.shared_load import stops
 from lab.expectations import PathExpectation, ReachabilityExpectation
 from lab.forwarding import Flow, FlowResult
 from lab.plan import Plan, Role
@@ -23,7 +24,7 @@ def cause(expectation: Expectation, case: Case) -> Cause:
     result = evidence.flows.get(flow) if flow is not None else None
     if flow is None or result is None or not result.sent:
         return Cause(stage=Stage.PACKET, text=find(expectation, evidence).text)
-    if not result.answered:
+    if not result.answered or stops(flow, evidence):
         return reachability.why_not_arrived(flow, case, expectation.where)
     there, back = _way(expectation, flow, result, evidence)
     wanted_there, wanted_back = _wanted(expectation, there, evidence.plan)

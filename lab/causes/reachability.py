@@ -13,7 +13,7 @@ from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
 from lab.causes.translation import address_of_answer, lost_at, mistranslated, wrong_source
 from lab.checks import Evidence, find, flows_of
-from lab.checks.reachability import edges_of, source_fits, why_untold
+from lab.checks.reachability import arriving_way, edges_of, source_fits, why_untold
 from lab.expectations import ReachabilityExpectation, RouteExpectation, Table
 from lab.forwarding import Flow, FlowResult, answered_to, longest_match, predict_flow
 from lab.forwarding.marks import rewriters_text, rewritings
@@ -74,22 +74,22 @@ def _diverged_flow(expectation: ReachabilityExpectation, flow: Flow, predicted: 
         return Cause(stage=Stage.PACKET, text=f"{flow.family.value} was not asked")
     by_tables = predict_flow(observed.plan, observed.tables, flow)
     if find(expectation, replace(observed, flows={flow: by_tables})).holds is not True:
-        cause = _diverged_tables(flow, predicted, observed, result)
+        cause = _diverged_tables(flow, predicted, observed, [result, by_tables])
         if cause is not None:
             return cause
     return Cause(stage=Stage.PACKET, text=_packet(expectation, flow, result, by_tables, observed.plan))
 
 
-def _diverged_tables(flow: Flow, predicted: Evidence, observed: Evidence, result: FlowResult) -> Cause | None:
+def _diverged_tables(flow: Flow, predicted: Evidence, observed: Evidence, results: list[FlowResult]) -> Cause | None:
     """The first cause why the tables on the way there and back are not the predicted ones."""
     plan, modelled = predicted.plan, predicted.flows.get(flow)
     source, target = plan.node(flow.source).address(flow.family), plan.node(flow.destination).address(flow.family)
-    both = [one for one in (modelled, result) if one]
-    back = dict.fromkeys([source, *(answered_to(one.source_seen) for one in both if one.source_seen is not None)])
+    known = [one for one in (modelled, *results) if one]
+    back = dict.fromkeys([source, *(answered_to(one.source_seen) for one in known if one.source_seen is not None)])
     causes: list[Cause] = []
     for address, ways in (
-        (target, [one.forward for one in both]),
-        *((address, [one.backward for one in both]) for address in back),
+        (target, [one.forward for one in known]),
+        *((address, [one.backward for one in known]) for address in back),
     ):
         routers = [name for name in dict.fromkeys(n for way in ways for n in way) if plan.node(name).bgp]
         for router in routers if address is not None else ():
@@ -117,6 +117,8 @@ def _packet(
         did = f"arrived by {' '.join(result.forward)}" if result.arrived else f"stopped at {result.forward[-1]}"
         return f"{family}: {did}, though by the FIBs {by_tables.stopped}"
     wrong = mistranslated(result, by_tables) if result.arrived else ""
+    if result.answered and not by_tables.answered:
+        wrong = wrong or f"answered, though by the FIBs {by_tables.stopped}"
     if wrong or not result.answered:
         return f"{family}: {wrong or result.stopped}"
     if expectation.via is not None:
@@ -135,7 +137,9 @@ def _modelled_flow(expectation: ReachabilityExpectation, flow: Flow, model: Mode
     if result is None or not result.sent:
         return Cause(stage=Stage.PACKET, text=result.stopped if result else f"{flow.family.value} was not asked")
     if not expectation.reachable:
-        return _reaches(flow, model, result) if result.arrived else _stopped(expectation, flow, model, result)
+        way = arriving_way(flow, predicted)
+        arriving = replace(result, arrived=True, there=way.crossings) if way is not None else result
+        return _reaches(flow, model, arriving) if arriving.arrived else _stopped(expectation, flow, model, result)
     if result.arrived and expectation.source_in is not None and not source_fits(expectation, result.source_seen):
         return Cause(stage=Stage.PACKET, text=wrong_source(result, model.plan, expectation.source_in))
     if not result.answered:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from lab.bgp import Family
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
+from lab.checks.shared_load import stops_there, ways_there
 from lab.expectations import DscpExpectation
 from lab.expressroute.dscp import MICROSOFT_PEERING_DSCP, dscp_text
-from lab.forwarding import Crossing, Flow, FlowResult, walks
+from lab.forwarding import Crossing, Flow, FlowResult
 from lab.forwarding.marks import rewriters_text, rewritings
 from lab.packets import Protocol
 from lab.plan import Plan, Role
@@ -57,9 +58,9 @@ def _flow(expectation: DscpExpectation, flow: Flow, evidence: Evidence) -> Findi
     says = _arrival(result.there, flow, evidence.plan)
     if not fits(expectation, result.there, evidence.plan):
         return Finding(holds=False, text=f"{family}: {says}")
-    other = next(_other_ways(expectation, flow, evidence), None)
-    if other is not None:
-        return Finding(holds=False, text=f"{family}: load is shared: {_arrival(other, flow, evidence.plan)} too")
+    other = next(_other_ways(expectation, flow, evidence), "")
+    if other:
+        return Finding(holds=False, text=f"{family}: {other}")
     return Finding(holds=True, text=f"{says}{_flag(result, evidence.plan)}")
 
 
@@ -77,13 +78,15 @@ def fits(expectation: DscpExpectation, there: tuple[Crossing, ...], plan: Plan) 
     return arrived is not None and arrived.dscp == expectation.arrives and wanted in (None, by)
 
 
-def _other_ways(expectation: DscpExpectation, flow: Flow, evidence: Evidence) -> Iterator[tuple[Crossing, ...]]:
-    """The ways of a flow whose load is shared that would not fit."""
-    target = evidence.plan.node(flow.destination).address(flow.family)
-    found = walks(evidence.plan, evidence.tables, flow.source, target, flow) if target is not None else ()
-    for way in found if len(found) > 1 else ():
+def _other_ways(expectation: DscpExpectation, flow: Flow, evidence: Evidence) -> Iterator[str]:
+    """What is wrong with the ways of a flow whose load is shared: one leads nowhere, or packets there do not fit."""
+    found = ways_there(flow, evidence)
+    lost = stops_there(found)
+    if lost:
+        yield lost
+    for way in found:
         if not way.stopped and not fits(expectation, way.crossings, evidence.plan):
-            yield way.crossings
+            yield f"load is shared: by the model {_arrival(way.crossings, flow, evidence.plan)} too"
 
 
 def _flag(result: FlowResult, plan: Plan) -> str:

@@ -8,6 +8,7 @@ from lab.bgp import Family
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.checks.largest import Largest, largest, sizes_left
+from lab.checks.shared_load import stops_there, ways_there
 from lab.expectations import MtuExpectation
 from lab.forwarding import Flow, FlowResult
 from lab.packets import Protocol
@@ -154,9 +155,24 @@ def _in_family(expectation: MtuExpectation, family: Family, evidence: Evidence) 
     if measured.untold:
         return Finding(holds=None, text=f"cannot tell: {measured.untold}")
     at, how = measured.limit
+    other = other_ways(expectation, family, evidence)
+    if found.arrived_bytes == expectation.packet_bytes and other:
+        return Finding(holds=False, text=other)
     fits = found.arrived_bytes == expectation.packet_bytes and at in (expectation.limited_by or (at,))
     size = f"largest {found.arrived_bytes} bytes" if found.arrived_bytes else f"less than {found.lost_bytes} bytes"
     return Finding(holds=fits, text=f"{size}, limited by {at}: {how}")
+
+
+def other_ways(expectation: MtuExpectation, family: Family, evidence: Evidence) -> str:
+    """What the two sizes that decide meet on another way where load is shared; empty where it is the same."""
+    wanted = expectation.packet_bytes
+    lost = stops_there(ways_there(_flow(expectation, family, wanted), evidence))
+    most_bytes = Measured(expectation, family, evidence).most_bytes
+    if lost or wanted >= most_bytes:
+        return lost
+    larger = ways_there(_flow(expectation, family, wanted + 1), evidence)
+    way = next((way for way in larger if not way.stopped), None)
+    return f"load is shared: {wanted + 1} bytes arrive by {' '.join(way.nodes)}" if way is not None else ""
 
 
 def _describe(expectation: MtuExpectation) -> str:

@@ -13,6 +13,7 @@ from lab.bgp import Family
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.checks.reachability import edges_of
+from lab.checks.shared_load import stops
 from lab.expectations import PathExpectation, SymmetricExpectation
 from lab.forwarding import Flow, FlowResult, answer_walks, walks
 from lab.packets import Protocol
@@ -110,8 +111,9 @@ def _family(expectation: Expectation, flows: list[Flow], evidence: Evidence) -> 
         did = "arrived, not answered" if lost.arrived else "not arrived"
         return Finding(holds=False, text=f"{family}: {_number(lost.flow, flows)}{did}: {lost.stopped}")
     text = _seen_text(asked, evidence.plan)
-    if any(misfit(expectation, one.forward, one.backward, evidence.plan) for one in asked):
-        return Finding(holds=False, text=f"{family}: {text}")
+    dead = stops(flows[0], evidence)
+    if dead or any(misfit(expectation, one.forward, one.backward, evidence.plan) for one in asked):
+        return Finding(holds=False, text=f"{family}: {dead and f'{dead}; '}{text}")
     untaken = _untaken(asked, evidence)
     wrong = next((way for way in untaken if misfit(expectation, *way, evidence.plan)), None)
     if wrong is not None:

@@ -6,8 +6,9 @@ from lab.bgp import Family, family_of, within
 from lab.checks.evidence import Evidence, Finding
 from lab.checks.kind import Kind
 from lab.checks.sessions import sessions_of
+from lab.checks.shared_load import stops, ways_there
 from lab.expectations import ReachabilityExpectation
-from lab.forwarding import Flow, FlowResult, Source, Walk, longest_match, walks
+from lab.forwarding import Flow, FlowResult, Source, Walk, longest_match
 from lab.packets import Protocol
 from lab.plan import NodePlan, Plan, Role
 
@@ -47,6 +48,14 @@ def _not_reached(expectation: ReachabilityExpectation, flow: Flow, result: FlowR
         return Finding(holds=False, text=f"{family}: arrived by {' '.join(result.forward)}")
     if wanted is not None and result.forward[-1] != wanted:
         return Finding(holds=False, text=f"{family}: stopped at {result.forward[-1]}: {result.stopped}")
+    others = ways_there(flow, evidence)
+    arriving = arriving_way(flow, evidence)
+    if arriving is not None:
+        return Finding(holds=False, text=f"{family}: load is shared: arrives by {' '.join(arriving.nodes)}")
+    elsewhere = next((way for way in others if wanted is not None and way.nodes[-1] != wanted), None)
+    if elsewhere is not None:
+        text = f"{family}: load is shared: another way stops at {elsewhere.nodes[-1]}: {elsewhere.stopped}"
+        return Finding(holds=False, text=text)
     untold = why_untold(flow, result, evidence)
     if untold:
         return Finding(holds=None, text=f"{family}: cannot tell: {result.stopped}, and {untold}")
@@ -54,12 +63,22 @@ def _not_reached(expectation: ReachabilityExpectation, flow: Flow, result: FlowR
     return Finding(holds=True, text=f"{family}: {at}{result.stopped}")
 
 
+def arriving_way(flow: Flow, evidence: Evidence) -> Walk | None:
+    """One of several ways by which packets of a flow arrive; None where there is but one way, or none of them does."""
+    return next((way for way in ways_there(flow, evidence) if not way.stopped), None)
+
+
 def why_untold(flow: Flow, result: FlowResult, evidence: Evidence) -> str:
     """Why it proves nothing that packets did not arrive; empty where it proves that they cannot.
 
     As with the absence of a route: a router that has no route for them proves it only with its sessions up.
     """
-    last, target = result.forward[-1], evidence.plan.node(flow.destination).address(flow.family)
+    ends = dict.fromkeys((result.forward[-1], *(way.nodes[-1] for way in ways_there(flow, evidence))))
+    return next(filter(None, (_why_untold_at(last, flow, evidence) for last in ends)), "")
+
+
+def _why_untold_at(last: str, flow: Flow, evidence: Evidence) -> str:
+    target = evidence.plan.node(flow.destination).address(flow.family)
     if target is None or evidence.plan.node(last).bgp is None:
         return ""
     if longest_match(evidence.tables.of(last).fib, target) is not None:
@@ -77,7 +96,7 @@ def _wrong_with(expectation: ReachabilityExpectation, flow: Flow, result: FlowRe
         return wrong
     if not result.answered:
         return f"arrived, not answered: {result.stopped}"
-    wrong = _wrong_way(expectation, flow, result, evidence)
+    wrong = stops(flow, evidence) or _wrong_way(expectation, flow, result, evidence)
     if wrong:
         return wrong
     if expectation.dscp is not None and result.dscp != expectation.dscp:
@@ -91,7 +110,7 @@ def _wrong_way(expectation: ReachabilityExpectation, flow: Flow, result: FlowRes
         return ""
     if edges_of(result.forward, plan) != expectation.via:
         return f"via {_edges(result.forward, plan)}"
-    others = [way.nodes for way in _ways(flow, evidence) if edges_of(way.nodes, plan) != expectation.via]
+    others = [way.nodes for way in ways_there(flow, evidence) if edges_of(way.nodes, plan) != expectation.via]
     return f"load is shared: via {_edges(others[0], plan)} too" if others else ""
 
 
@@ -101,7 +120,8 @@ def _wrong_source(expectation: ReachabilityExpectation, flow: Flow, result: Flow
     if not source_fits(expectation, result.source_seen):
         return f"arrived from {result.source_seen}"
     sent = result.sources[0][1]
-    others = [seen for way in _ways(flow, evidence) if not source_fits(expectation, seen := way.source_seen(sent))]
+    arriving = [way.source_seen(sent) for way in ways_there(flow, evidence) if not way.stopped]
+    others = [seen for seen in arriving if not source_fits(expectation, seen)]
     return f"load is shared: from {others[0]} too" if others else ""
 
 
@@ -109,15 +129,6 @@ def source_fits(expectation: ReachabilityExpectation, source: Source | None) -> 
     """Whether packets that arrived with a source came from where the expectation wants them from."""
     wanted = expectation.source_in
     return wanted is None or (source is not None and within(source, wanted))
-
-
-def _ways(flow: Flow, evidence: Evidence) -> tuple[Walk, ...]:
-    """Every way of a flow where its load is shared, so that an arrival by one of them proves nothing; else none."""
-    target = evidence.plan.node(flow.destination).address(flow.family)
-    if target is None:
-        return ()
-    found = walks(evidence.plan, evidence.tables, flow.source, target)
-    return found if len(found) > 1 else ()
 
 
 def _edges(path: tuple[str, ...], plan: Plan) -> str:

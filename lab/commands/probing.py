@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -150,7 +151,7 @@ def _end(plan: Plan, text: str) -> tuple[NodePlan, frozenset[Family]]:
 def matrix(arguments: argparse.Namespace) -> int:
     """Ask every host from every other one; 1 where an answer is not what the model says, 3 where nothing was sent.
 
-    3 too where something is not as the model says while the machine itself lost packets.
+    3 too where something is not as the model says while the machine itself lost packets, and where there is no model.
     """
     from lab.matrix import Matrix
 
@@ -167,7 +168,7 @@ def matrix(arguments: argparse.Namespace) -> int:
         if picture is not None:
             _draw(found, picture)
     overflowed = say_what_overflowed(neighbors)
-    if found.nothing_sent:
+    if found.nothing_sent or not predicted:
         return LabBroken.exit_code
     if found.as_expected:
         return 0
@@ -188,12 +189,13 @@ def _sweep(arguments: argparse.Namespace, plan: Plan) -> Sweep:
 
 
 def _predicted(plan: Plan, sweep: Sweep) -> dict[Flow, FlowResult]:
-    """What the model says; nothing where its routes never settle."""
+    """What the model says; nothing where its routes never settle, which is said."""
     from lab.matrix import predicted_flows
 
     try:
         return predicted_flows(plan, predict(plan).tables, sweep)
-    except LabBroken:
+    except LabBroken as problem:
+        sys.stderr.write(f"erlab: the model says nothing of these packets: {problem}\n")
         return {}
 
 

@@ -11,6 +11,12 @@ from lab.plan import Plan, Role
 from lab.probes.echo_sweeps import EchoSweeper, Seen
 from lab.probes.tracing import Tracer
 
+_TRACED_FOR_S = 2.5
+"""At least: a kernel tells one sender of missing routes once a second, after the first five (Linux, `ip_error()`).
+
+The first pass used these up, and the two directions between two hosts may have one sender.
+"""
+
 
 class Sweeper:
     """Asks every flow of a sweep."""
@@ -32,7 +38,8 @@ class Sweeper:
         failed = tuple(_one_of_each(flows, seen)) if len(seen.returned) < len(flows) else ()
         traced: tuple[FlowResult, ...] = ()
         if failed:
-            results = self._tracer.trace(Probe(flows=tuple(flows[n] for n in failed), deadline_s=deadline_s))
+            question = Probe(flows=tuple(flows[n] for n in failed), deadline_s=max(deadline_s, _TRACED_FOR_S))
+            results = self._tracer.trace(question)
             traced = tuple(one for one in results if not one.answered)
             for n, one in zip(failed, results, strict=True):
                 _note(seen, n, one)

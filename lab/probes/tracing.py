@@ -76,12 +76,12 @@ class _Asking:
         self._exchanges: dict[Protocol, Exchange] = {one: _EXCHANGES[one](enter, book) for one in protocols}
 
     def ask(self, deadline_s: float, *, again: bool) -> None:
-        """Send everything, and wait for what is missing; with `again` that is sent again meanwhile."""
-        end = time.monotonic() + deadline_s
+        """Send everything, then wait so long for what is missing; with `again` that is sent again meanwhile."""
         self._at_once = (
             _SENT_AT_ONCE if again else 1
         )  # whoever counts the lost wants the times of packets by themselves
         self._send(self._asked)
+        end = time.monotonic() + deadline_s  # of many packets the sending itself takes its time
         resend_at = time.monotonic() + RETRY_S
         while time.monotonic() < end and (missing := [one for one in self._asked if not one.settled]):
             if again and time.monotonic() >= resend_at:

@@ -28,7 +28,7 @@ def matrix(found: Matrix) -> str:
 
 def _is_used(short: str, used: set[str], found: Matrix) -> bool:
     if short == "!":
-        return not found.as_expected
+        return not all(one.as_expected for one in found.answers)
     return any("/" in text for text in used) if "/" in short else short in used
 
 

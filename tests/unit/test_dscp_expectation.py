@@ -45,7 +45,7 @@ def asked(sent: int, arrives: int, *by: str, source: str = "phones", to: str = "
         pytest.param(
             asked(CS3, CS0, "msee1-ms", source="weu-storage", to="phones"),
             False,
-            "ipv4: load is shared: sent with cs3, arrived with cs0: msee2-ms made cs0 of cs3 too",
+            "ipv4: load is shared: by the model sent with cs3, arrived with cs0: msee2-ms made cs0 of cs3 too",
             id="by one of two ways only",
         ),
         pytest.param(

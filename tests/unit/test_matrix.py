@@ -74,6 +74,29 @@ def test_a_pair_that_must_not_reach_one_another() -> None:
     assert found.answers[0].stopped == "ce1 has no route to 10.100.0.4"
 
 
+def test_what_the_model_stops_and_leaks_is_not_as_it_says() -> None:
+    """A packet that must not arrive, arrived and was not answered: the isolation leaks. So does one that never came."""
+    tables = without_fib(SAMPLE.tables, "ce1", HUB)
+    sweep = replace(SWEEP, dscps=(0,))
+    found = Matrix(
+        plan=SAMPLE.plan,
+        sweep=sweep,
+        result=SweepResult(arrived=(0, -1), returned=(-1, -1), round_trip_ns=(-1, -1)),
+        predicted=predicted_flows(SAMPLE.plan, tables, sweep),
+    )
+    assert [a.fate for a in found.answers] == [Fate.NOT_ANSWERED, Fate.LOST]
+    assert [a.as_expected for a in found.answers] == [False, False]
+
+
+def test_without_a_model_nothing_is_as_it_says() -> None:
+    """Where its routes never settle there is nothing to compare with, and no flow is marked for that."""
+    found = replace(matrix(GOOD), predicted={})
+    assert not found.as_expected
+    text = matrix_text.matrix(found)
+    assert "!" not in text
+    assert "4 of 4 flows answered, and the model says nothing of them; round trip" in text
+
+
 def test_a_host_that_sends_nothing_proves_nothing() -> None:
     """What never left is told apart from what was lost."""
     nothing = SweepResult(arrived=(-1,) * 4, returned=(-1,) * 4, round_trip_ns=(-1,) * 4, traced=tuple(unsent()))
