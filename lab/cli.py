@@ -16,6 +16,8 @@ from typing import NoReturn
 from lab.errors import InputError, LabError
 
 DEFAULT_TIMEOUT_S = 5.0
+HEALING_TIMEOUT_S = 30.0
+"""An end that heard nothing of a failure holds its old session until TCP gets through to it again."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,13 +70,13 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--lab", metavar="NAME", help="the running lab; not needed where only one is up")
         return one
 
-    def waits(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def waits(one: argparse.ArgumentParser, default_s: float = DEFAULT_TIMEOUT_S) -> argparse.ArgumentParser:
         one.add_argument(
             "--timeout",
             type=_positive,
-            default=DEFAULT_TIMEOUT_S,
+            default=default_s,
             metavar="SECONDS",
-            help=f"how long sessions and routes may take to settle (default {DEFAULT_TIMEOUT_S:g})",
+            help=f"how long sessions and routes may take to settle (default {default_s:g})",
         )
         return one
 
@@ -139,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
 
     for one in (
         waits(live(command("fail", "Let something fail in a running lab, until it is healed."))),
-        waits(live(command("heal", "End what fails in a running lab."))),
+        waits(live(command("heal", "End what fails in a running lab.")), HEALING_TIMEOUT_S),
     ):
         is_fail = one.prog.endswith("fail")
         words = "link_down, silent_loss, session_reset, maintenance, peering_disabled or router_killed, and of what"

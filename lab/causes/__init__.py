@@ -14,7 +14,8 @@ from lab.causes import dscp, failovers, losses, mtu, nat, paths, reachability, r
 from lab.causes.case import Case
 from lab.causes.model import Model
 from lab.causes.stages import Cause, Stage
-from lab.checks import Evidence, Outcome, Verdict, describe, find
+from lab.checks import Evidence, Finding, Outcome, Verdict, describe, find, flows_of
+from lab.checks.losses import unexplained
 from lab.expectations import (
     DscpExpectation,
     Expectation,
@@ -57,7 +58,7 @@ def verdicts(
             expectation=expectation,
             expected=describe(expectation),
             predicted=find(expectation, predicted),
-            observed=find(expectation, observed),
+            observed=_doubted(find(expectation, observed), expectation, predicted, observed),
         )
         if verdict.outcome is not Outcome.PASSED:
             verdict = replace(verdict, cause=str(first_cause(expectation, prediction, predicted, observed)))
@@ -65,8 +66,20 @@ def verdicts(
     return tuple(answers)
 
 
+def _doubted(found: Finding, expectation: Expectation, predicted: Evidence, observed: Evidence) -> Finding:
+    """What was found, or that it cannot be told where it would hold by what this computer lost."""
+    if isinstance(expectation, LossExpectation) and found.holds:
+        why = unexplained(expectation, predicted, observed)
+        return Finding(holds=None, text=why) if why else found
+    return found
+
+
 def first_cause(expectation: Expectation, prediction: Prediction, predicted: Evidence, observed: Evidence) -> Cause:
     """Why an expectation that does not hold, or cannot be told, does not."""
+    asked = [observed.flows.get(flow) for flow in flows_of(expectation, observed.plan)]
+    finding = find(expectation, observed)
+    if finding.holds is None and any(one is not None and one.contradiction for one in asked):
+        return Cause(stage=Stage.PACKET, text=finding.text)
     model = Model(plan=predicted.plan, prediction=prediction)
     case = Case(model=model, predicted=predicted, observed=observed)
     return CAUSES[type(expectation)](expectation, case)

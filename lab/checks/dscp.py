@@ -52,7 +52,8 @@ def _flow(expectation: DscpExpectation, flow: Flow, evidence: Evidence) -> Findi
     if not result.sent:
         return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
     if not result.arrived:
-        return Finding(holds=False, text=f"{family}: not arrived: {result.stopped}")
+        untold = result.contradiction and f"cannot tell: {result.contradiction}"
+        return Finding(holds=None if untold else False, text=f"{family}: {untold or f'not arrived: {result.stopped}'}")
     says = _arrival(result.there, flow, evidence.plan)
     if not fits(expectation, result.there, evidence.plan):
         return Finding(holds=False, text=f"{family}: {says}")

@@ -14,6 +14,9 @@ from lab.plan import Plan
 from lab.shaping import rate_text
 from lab.streams import Stream, StreamResult, Trial, TrialResult
 
+_MARGIN_PERCENT = 10.0
+"""How far a load's loss may be from the model's where up to a tenth of it was not sent (`lab.streams.KEPT_PERCENT`)."""
+
 
 def trials(expectation: LossExpectation, plan: Plan) -> tuple[Trial, ...]:
     """A trial in each family that all ends of its streams have, or in the one that it is about."""
@@ -67,6 +70,9 @@ def _measured(expectation: LossExpectation, trial: TrialResult) -> Finding:
     if trial.disturbed:
         return Finding(holds=None, text=trial.disturbed)
     wrong = what_is_wrong(expectation, trial)
+    stream = trial.results[0]
+    if not wrong and expectation.jitter_under_ms is not None and stream.jitter_ms is None:
+        return Finding(holds=None, text=f"no two packets one after the other arrived of {stream.sent}: no jitter")
     if not wrong:
         return Finding(holds=True, text=in_words(trial))
     return Finding(holds=None, text=f"{wrong}, but {trial.busy}") if trial.busy else Finding(holds=False, text=wrong)
@@ -99,7 +105,7 @@ def _exceeded(expectation: LossExpectation, stream: StreamResult) -> Iterator[st
         yield f"lost {percent(stream.loss_percent)} % of {stream.sent} packets"
     elif expectation.delay_under_ms is not None and stream.delays.p99_ms >= expectation.delay_under_ms:
         yield f"1 % of the packets took {stream.delays.p99_ms:.1f} ms or more, half of them {stream.delays.p50_ms:.1f}"
-    elif expectation.jitter_under_ms is not None and (stream.jitter_ms or 0.0) >= expectation.jitter_under_ms:
+    elif (most_ms := expectation.jitter_under_ms) is not None and (stream.jitter_ms or 0.0) >= most_ms:
         yield f"jitter {stream.jitter_ms:.1f} ms"
 
 
@@ -124,6 +130,27 @@ def _name(stream: Stream) -> str:
 
 
 # what the model says
+
+
+def unexplained(expectation: LossExpectation, predicted: Evidence, observed: Evidence) -> str:
+    """Which load lost what the model does not explain, and this computer may have lost; empty where none did.
+
+    Such a load is no proof of a full line. A busy computer alone is no doubt: it lets the lab wait for as long as a
+    trial takes, and loses nothing, and then the load's loss is that of the line.
+    """
+    for trial in trials(expectation, observed.plan):
+        seen, forecasts = observed.trials.get(trial), predicted.forecasts.get(trial, ())
+        if seen is None or not seen.busy or not forecasts:
+            continue
+        for asked, one, result in zip(expectation.load, forecasts[1:], seen.results[1:], strict=True):
+            if asked.loss_over_percent is not None and not _explains(one, result):
+                name, lost = _name(one.stream), percent(result.loss_percent)
+                return f"load {name} lost {lost} %, by the model {_bounds(one)}, and {seen.busy}"
+    return ""
+
+
+def _explains(one: Forecast, seen: StreamResult) -> bool:
+    return one.least_percent - _MARGIN_PERCENT <= seen.loss_percent <= one.most_percent + _MARGIN_PERCENT
 
 
 def _forecast(expectation: LossExpectation, forecasts: tuple[Forecast, ...]) -> Finding:

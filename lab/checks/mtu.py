@@ -95,6 +95,9 @@ class Measured:
     def untold(self) -> str:
         """Why the largest size cannot be told; empty where it can."""
         found = self.largest
+        contradiction = next((one.contradiction for one in self.results.values() if one.contradiction), "")
+        if contradiction:
+            return contradiction
         if self.unsent:
             return self.unsent
         if found.contradiction is not None:
@@ -119,7 +122,10 @@ def ended_at(result: FlowResult, plan: Plan) -> str:
     last = result.there[-1]
     if last.left is None:
         return last.node
-    interface = plan.node(last.node).interface(last.left.interface)
+    node, left_by = plan.node(last.node), last.left.interface
+    interface = next((one for one in node.interfaces if one.name == left_by), None)
+    if interface is None:  # made behind the lab's back
+        return last.node
     end = interface.vlan.port if interface.vlan is not None else Endpoint(node=last.node, interface=interface.name)
     wire = next((wire.name for wire in plan.wires if end in wire.ends), last.node)
     return wire.removesuffix("-microsoft")
@@ -143,7 +149,7 @@ def _in_family(expectation: MtuExpectation, family: Family, evidence: Evidence) 
         return Finding(holds=None, text="was not asked")
     if not smallest.sent:
         return Finding(holds=None, text=f"no packet left {expectation.source}: {smallest.stopped}")
-    if not smallest.arrived:
+    if not smallest.arrived and not smallest.contradiction:
         return Finding(holds=False, text=f"no packet arrives: {smallest.stopped}")
     if measured.untold:
         return Finding(holds=None, text=f"cannot tell: {measured.untold}")

@@ -47,6 +47,9 @@ def _find(expectation: NatExpectation, evidence: Evidence) -> Finding:
     seen = [one for one in results if one is not None and one.sent]
     if len(seen) < len(results):
         return Finding(holds=None, text=f"of {len(results)} flows {len(seen)} were sent")
+    untold = next((one.contradiction for one in seen if one.contradiction), "")
+    if untold:
+        return Finding(holds=None, text=f"cannot tell: {untold}")
     wrong = next(filter(None, (_wrong_with(expectation, one) for one in seen)), "")
     wrong = wrong or next(_by_tables(expectation, seen[0].flow, evidence), "")
     wrong = wrong or next(twins([one for one in map(translator, seen) if one is not None], evidence.plan), "")

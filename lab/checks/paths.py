@@ -102,9 +102,9 @@ def _family(expectation: Expectation, flows: list[Flow], evidence: Evidence) -> 
     asked = [one for one in results if one is not None]
     if len(asked) < len(flows):
         return Finding(holds=None, text=f"{family} was not asked")
-    unsent = next((one for one in asked if not one.sent), None)
-    if unsent is not None:
-        return Finding(holds=None, text=f"{family}: no packet left {unsent.flow.source}: {unsent.stopped}")
+    untold = next(_untold(asked, flows), "")
+    if untold:
+        return Finding(holds=None, text=f"{family}: {untold}")
     lost = next((one for one in asked if not one.answered), None)
     if lost is not None:
         did = "arrived, not answered" if lost.arrived else "not arrived"
@@ -121,6 +121,15 @@ def _family(expectation: Expectation, flows: list[Flow], evidence: Evidence) -> 
     took = "no flow took" if _were_sent(asked) else "or"
     more = "; ".join(f"{took} {way_text(*way, evidence.plan)}" for way in untaken)
     return Finding(holds=True, text=f"{text}; {more}" if more else text)
+
+
+def _untold(results: list[FlowResult], flows: list[Flow]) -> Iterator[str]:
+    """Why what was seen of a flow proves nothing."""
+    for one in results:
+        if not one.sent:
+            yield f"no packet left {one.flow.source}: {one.stopped}"
+        if one.contradiction:
+            yield f"cannot tell: {_number(one.flow, flows)}{one.contradiction}"
 
 
 def _were_sent(results: list[FlowResult]) -> bool:

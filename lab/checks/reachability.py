@@ -29,6 +29,8 @@ def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) 
         return Finding(holds=None, text=f"{family} was not asked")
     if not result.sent:
         return Finding(holds=None, text=f"{family}: no packet left {flow.source}: {result.stopped}")
+    if result.contradiction:
+        return Finding(holds=None, text=f"{family}: cannot tell: {result.contradiction}")
     if not expectation.reachable:
         return _not_reached(expectation, flow, result, evidence)
     wrong = _wrong_with(expectation, flow, result, evidence)
@@ -41,7 +43,7 @@ def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) 
 
 def _not_reached(expectation: ReachabilityExpectation, flow: Flow, result: FlowResult, evidence: Evidence) -> Finding:
     family, wanted = flow.family.value, expectation.stopped_at
-    if result.arrived or result.answered:
+    if result.arrived:
         return Finding(holds=False, text=f"{family}: arrived by {' '.join(result.forward)}")
     if wanted is not None and result.forward[-1] != wanted:
         return Finding(holds=False, text=f"{family}: stopped at {result.forward[-1]}: {result.stopped}")

@@ -25,7 +25,8 @@ class Outcome(Enum):
 class Verdict:
     """One expectation, answered. `cause` names the first thing that went wrong, and is empty where it passed.
 
-    `disturbed` says that the machine itself lost packets meanwhile, so that what is missing proves nothing.
+    `disturbed` says that the machine itself lost packets meanwhile, so that what is missing proves nothing. `failing`
+    says that a fault was in force, so that what it took away is no proof of an absence.
     """
 
     expectation: Expectation
@@ -34,14 +35,22 @@ class Verdict:
     observed: Finding
     cause: str = ""
     disturbed: bool = False
+    failing: bool = False
 
     @property
     def outcome(self) -> Outcome:
         """The lab decides, never the prediction."""
-        was_shown = self.observed.holds is True and not holds_by_absence(self.expectation)
-        if self.observed.holds is None or (self.disturbed and not was_shown):
+        holds = self.observed.holds
+        by_absence = holds is True and holds_by_absence(self.expectation)
+        was_shown = holds is True and not by_absence
+        if holds is None or (self.disturbed and not was_shown) or (self.failing and by_absence):
             return Outcome.INCONCLUSIVE
-        return Outcome.PASSED if self.observed.holds else Outcome.FAILED
+        return Outcome.PASSED if holds else Outcome.FAILED
+
+    @property
+    def contradicts_model(self) -> bool:
+        """Whether it passed though the model says that it does not hold."""
+        return self.outcome is Outcome.PASSED and self.predicted.holds is False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +74,20 @@ class Report:
     trials: tuple[TrialResult, ...] = ()
 
     @property
+    def contradicted(self) -> tuple[Verdict, ...]:
+        """The verdicts that passed though the model says that they do not hold."""
+        return tuple(verdict for verdict in self.verdicts if verdict.contradicts_model)
+
+    @property
     def exit_code(self) -> int:
         """1 where an expectation failed; 3 where nothing failed but something was not shown; else 0.
 
-        A lab that is not what the model predicted has not been understood, so it has not passed either. Nor has one of
-        which nothing was asked.
+        A lab that is not what the model predicted, in its tables or in a verdict, has not been understood, so it has
+        not passed either. Nor has one of which nothing was asked.
         """
         outcomes = {verdict.outcome for verdict in self.verdicts}
         if Outcome.FAILED in outcomes:
             return 1
-        if Outcome.INCONCLUSIVE in outcomes or self.differences or not self.verdicts:
+        if Outcome.INCONCLUSIVE in outcomes or self.differences or self.contradicted or not self.verdicts:
             return 3
         return 0

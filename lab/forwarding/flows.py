@@ -123,6 +123,11 @@ class FlowResult:
         return self.sources[-1][1] if self.arrived and self.sources else None
 
     @property
+    def contradiction(self) -> str:
+        """Why what was seen of it proves nothing; empty where that fits together."""
+        return "answered, and not seen arriving" if self.sent and self.answered and not self.arrived else ""
+
+    @property
     def translated(self) -> bool:
         """Whether a router on the way gave the packets another source."""
         return any(source != self.sources[0][1] for _, source in self.sources)

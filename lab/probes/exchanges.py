@@ -183,10 +183,14 @@ class Connections(Exchange):
         self._listeners: dict[int, socket.socket] = {}
         self._ready = self._opened.enter_context(select.epoll())
         self._connecting: dict[int, socket.socket] = {}
+        self._ports: dict[int, int] = {}
         self._reflecting: set[str] = set()
 
     def send(self, asked: Asked) -> None:
-        """Open a connection, after the listener at its destination was opened; one that is open already is given up."""
+        """Open a connection, after the listener at its destination was opened; one that is open already is given up.
+
+        Each try has the port of the first: by another one it might go another way where load is shared.
+        """
         flow, version = asked.flow, asked.source.version
         self._listen(asked)
         self._abandon(asked.number)
@@ -198,15 +202,17 @@ class Connections(Exchange):
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _mark(ours, version, flow.dscp)
         try:
-            ours.bind((str(asked.source), flow.source_port))
-            self._book.connects_from(asked, ours.getsockname()[1])
+            ours.bind((str(asked.source), self._ports.get(asked.number, flow.source_port)))
+            self._ports[asked.number] = ours.getsockname()[1]
             ours.connect((str(asked.target), asked.port))
         except BlockingIOError:
-            return
+            pass
         except OSError as problem:
             self._abandon(asked.number)
             if problem.errno not in _LATER:
                 _refused(asked, problem)
+            return
+        self._book.connects_from(asked, self._ports[asked.number])
 
     def _listen(self, asked: Asked) -> None:
         key = (asked.flow.destination, asked.target, asked.port)

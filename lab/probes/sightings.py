@@ -90,6 +90,10 @@ class Asked:
         self.settled = self.settled or back or one.kind is Kind.ERROR
 
 
+_Ends = tuple[str, bytes, bytes, tuple[int, int]]
+"""The node that opens a connection, and the addresses and ports of its two ends."""
+
+
 class Book:
     """The packets that are asked with, by what tells them apart in what was captured.
 
@@ -100,7 +104,7 @@ class Book:
     def __init__(self, run_id: bytes) -> None:
         self._mark = MAGIC + run_id
         self._by_number: dict[int, Asked] = {}
-        self._by_port: dict[tuple[str, int], Asked] = {}
+        self._by_ends: dict[_Ends, Asked] = {}
         self._by_sequence: dict[int, Asked] = {}
         self._unknown: list[tuple[Frame, Headers]] = []
 
@@ -109,8 +113,8 @@ class Book:
         self._by_number[asked.number] = asked
 
     def connects_from(self, asked: Asked, port: int) -> None:
-        """Its connection is opened from this port of its source."""
-        self._by_port[asked.flow.source, port] = asked
+        """Its connection was opened from this port of its source."""
+        self._by_ends[asked.flow.source, asked.source.packed, asked.target.packed, (port, asked.port)] = asked
 
     def stamp(self, number: int) -> bytes:
         """What the packet of a number carries."""
@@ -171,9 +175,10 @@ class Book:
         flags = headers.flags(octets) & (SYN | RST | ACK)
         if flags == SYN:
             kind, sequence = Kind.REQUEST, headers.sequence(octets)
-            opened = self._by_port.get((frame.node, headers.ports(octets)[0])) if frame.outgoing else None
-            if opened is not None and headers.source == opened.source.packed:
-                self._by_sequence[sequence] = opened
+            ends = (frame.node, headers.source, headers.target, headers.ports(octets))
+            opened = self._by_ends.get(ends) if frame.outgoing else None
+            if opened is not None:
+                self._by_sequence.setdefault(sequence, opened)
         elif flags in (SYN | ACK, RST | ACK):
             kind = Kind.REPLY if flags & SYN else Kind.RESET
             sequence = headers.acknowledgment(octets) - 1 & 0xFFFFFFFF
@@ -182,7 +187,7 @@ class Book:
         asked = self._by_sequence.get(sequence)
         if asked is not None:
             asked.see(_sighting(frame, headers, kind))
-        elif not again and self._by_port:
+        elif not again and self._by_ends:
             self._unknown.append((frame, headers))
 
 

@@ -39,6 +39,7 @@ def report(report: Report) -> str:
         model={
             "routes_compared": report.routes_compared,
             "differences": [_difference(one) for one in report.differences],
+            "contradicts": [one.expectation.where for one in report.contradicted],
         },
         failovers=[failover_object(one) for one in report.failovers],
         trials=[trial_object(one) for one in report.trials],

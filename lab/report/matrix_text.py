@@ -53,8 +53,10 @@ def _expected(expected: object) -> str:
 def _total(found: Matrix) -> str:
     answered = [one for one in found.answers if one.fate is Fate.ANSWERED]
     times = [one.round_trip_s for one in answered if one.round_trip_s is not None]
-    trip = f"; round trip {1000 * min(times):.2f} to {1000 * max(times):.2f} ms, median {1000 * median(times):.2f}"
+    trip = ""
+    if times:
+        trip = f"; round trip {1000 * min(times):.2f} to {1000 * max(times):.2f} ms, median {1000 * median(times):.2f}"
     expected = "as the model says" if found.as_expected else "not all as the model says"
     if not found.predicted:
         expected = "and the model says nothing of them"
-    return f"{len(answered)} of {counted(len(found.answers), 'flow')} answered, {expected}{trip if times else ''}"
+    return f"{len(answered)} of {counted(len(found.answers), 'flow')} answered, {expected}{trip}"

@@ -50,6 +50,10 @@ def _columns(cells: tuple[str, str, str]) -> list[str]:
 
 
 def _model(report: Report) -> Iterator[str]:
+    if report.contradicted:
+        where = ", ".join(verdict.expectation.where for verdict in report.contradicted)
+        passed = counted(len(report.contradicted), "verdict")
+        yield from hanging(f"model: it contradicts {passed} that passed: ", where)
     compared = f"{counted(report.routes_compared, 'route')} of the RIBs and FIBs"
     if not report.differences:
         yield f"model: predicted = observed in {compared}"
@@ -74,7 +78,7 @@ def _closing(report: Report) -> Iterator[str]:
     yield line
     if not report.verdicts:
         yield "nothing was asked: the topology has no expectations, so this proves nothing"
-    elif report.differences and report.exit_code == 3 and not counts[Outcome.INCONCLUSIVE]:
+    elif (report.differences or report.contradicted) and report.exit_code == 3 and not counts[Outcome.INCONCLUSIVE]:
         yield "the expectations hold, but the lab is not what the model predicted, so this run proves nothing"
     if report.timings_s:
         yield "times: " + ", ".join(f"{name} {time_s:.2f} s" for name, time_s in report.timings_s)

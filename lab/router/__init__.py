@@ -282,9 +282,11 @@ class Router:
             down.add(event.interface)
         effects: list[Effect] = []
         touched: dict[Nlri, None] = {}
+        reason = f"interface {event.interface} is down"
         for name, session in self._sessions.items():
+            if event.up and session.why_down == reason:
+                session.why_down = f"interface {event.interface} is up again, and nobody answered yet"
             if not event.up and session.plan.interface == event.interface and session.established:
-                reason = f"interface {event.interface} is down"
                 effects.append(CloseSession(session=name, subcode=CEASE_ADMINISTRATIVE_RESET, reason=reason))
                 touched |= dict.fromkeys(session.flush(reason))
         touched |= self._renew_paths()

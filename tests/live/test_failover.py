@@ -175,7 +175,10 @@ def test_what_fails_for_the_stated_reason(erlab: Erlab, tmp_path: Path) -> None:
 
 
 def test_fail_and_heal(erlab: Erlab, tmp_path: Path) -> None:
-    """For an ordinary user: faults last until they are healed, and show; a killed router breaks nothing."""
+    """For an ordinary user: faults last until they are healed, and show; a killed router breaks nothing.
+
+    Nor do they let anything pass because it is not there.
+    """
     user = replace(erlab, prefix=AS_ORDINARY_USER)
     user.does("up", write(tmp_path, erlab.name, "session: ce1 - msee1"), "--timeout", "30")
     for words in (("link_down", "primary"), ("router_killed", "msee2"), ("maintenance:", "primary")):
@@ -184,6 +187,14 @@ def test_fail_and_heal(erlab: Erlab, tmp_path: Path) -> None:
     assert status["failed"] == ["link_down: primary", "router_killed: msee2", "maintenance: primary"]
     probed = user.run("probe", "hq", "hub", "--format", "json").document["probes"]
     assert not any(one["answered"] for one in probed)
+    absent = write(
+        tmp_path, erlab.name, "session: {between: ce1 - msee1, state: down}", "unreachable: {from: hq, to: hub}"
+    )
+    tested = user.run("test", absent, "--lab", erlab.name, "--timeout", "1", "--format", "json")
+    assert [(one["outcome"], one["observed"]["holds"]) for one in tested.document["verdicts"]] == [
+        ("inconclusive", True)
+    ] * 2
+    assert tested.code == 3
     again = user.run("fail", "link_down", "primary")
     assert (again.code, "in force already" in again.err) == (3, True)
     user.does("heal", "router_killed", "msee2", "--timeout", "20")

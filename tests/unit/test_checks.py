@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import product
@@ -36,6 +37,7 @@ from lab.expectations import (
 )
 from lab.forwarding import Flow
 from lab.policy import SessionRules
+from lab.report import as_json, as_text
 from lab.tables import Difference, FibEntry, LabTables, SessionTables
 
 WHERE = "contoso.yaml:30"
@@ -334,6 +336,15 @@ def test_packets_must_arrive_as_expected(expectation: ReachabilityExpectation, h
             Finding(holds=None, text="ipv4: no packet left hq: hq itself has no way"),
             id="never sent, where it must not arrive",
         ),
+        *(
+            pytest.param(
+                replace(REACHES, reachable=reachable, family=Family.IPV4),
+                {"arrived": False},
+                Finding(holds=None, text="ipv4: cannot tell: answered, and not seen arriving"),
+                id=f"answered without an arrival, where it must{'' if reachable else ' not'} arrive",
+            )
+            for reachable in (True, False)
+        ),
     ],
 )
 def test_what_packets_show_decides(
@@ -446,6 +457,55 @@ def test_only_a_lab_that_showed_everything_exits_with_0(
     )
 
     assert report.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("predicted", "observed", "exit_code"),
+    [(False, True, 3), (None, True, 0), (False, False, 1), (True, False, 1), (False, None, 3)],
+)
+def test_a_verdict_that_the_model_contradicts_is_not_passed(
+    predicted: bool | None,  # noqa: FBT001  # a column of the table
+    observed: bool | None,  # noqa: FBT001  # likewise
+    exit_code: int,
+) -> None:
+    """Where the lab shows what the model rules out, a run does not exit with 0, and its report names the verdict."""
+    report = checks.Report(
+        topology="contoso",
+        verdicts=(verdict(observed=True), verdict(predicted=predicted, observed=observed)),
+        differences=(),
+        routes_compared=1,
+        fidelity=(),
+    )
+
+    contradicted = (predicted, observed) == (False, True)
+    assert report.exit_code == exit_code
+    assert report.contradicted == report.verdicts[1:] * contradicted
+    says = f"model: it contradicts 1 verdict that passed: {UP.where}\n"
+    assert (says in as_text.report(report)) is contradicted
+    assert json.loads(as_json.report(report))["model"]["contradicts"] == [UP.where] * contradicted
+
+
+@pytest.mark.parametrize(
+    ("expectation", "observed", "outcome"),
+    [
+        (replace(UP, state=SessionState.DOWN), True, Outcome.INCONCLUSIVE),
+        (replace(UP, state=SessionState.DOWN), False, Outcome.FAILED),
+        (replace(REACHES, reachable=False), True, Outcome.INCONCLUSIVE),
+        (replace(ROUTE, present=False), True, Outcome.INCONCLUSIVE),
+        (REACHES, True, Outcome.PASSED),
+        (REACHES, False, Outcome.FAILED),
+    ],
+)
+def test_what_a_fault_took_away_is_no_proof_of_an_absence(
+    expectation: Expectation,
+    observed: bool,  # noqa: FBT001  # a column of the table
+    outcome: Outcome,
+) -> None:
+    """While a fault is in force, what holds by absence is inconclusive; what is there is there, and what fails does."""
+    found = replace(verdict(observed=observed), expectation=expectation)
+
+    assert replace(found, failing=True).outcome is outcome
+    assert found.outcome is (Outcome.PASSED if observed else Outcome.FAILED)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,11 @@ def test_what_was_not_sent_or_answered_is_told() -> None:
     lost = with_flow(evidence, second, answered=False, arrived=False, stopped="left ce1 by to-msee1")
     assert (found := find(PATH, lost)).holds is False
     assert found.text == "ipv4: flow 2 of 4 not arrived: left ce1 by to-msee1"
+    unseen = with_flow(evidence, second, arrived=False)
+    assert (found := find(PATH, unseen)).holds is None
+    assert found.text == "ipv4: cannot tell: flow 2 of 4 answered, and not seen arriving"
+    cause = str(first_cause(PATH, SAMPLE.prediction, evidence, unseen))
+    assert cause.endswith(found.text)
     unsent = with_flow(evidence, second, sent=False, answered=False, stopped="no way")
     assert find(PATH, unsent).holds is None
     assert find(PATH, replace(evidence, flows={})).holds is None

@@ -167,6 +167,36 @@ def test_a_busy_computer_fails_nothing(tmp_path: Path) -> None:
     assert kept.outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize(
+    ("edges", "lost", "waited_ms", "outcome"),
+    [
+        ("", 300, 400, Outcome.INCONCLUSIVE),
+        ("", 300, 100, Outcome.PASSED),
+        (QUEUES, 300, 400, Outcome.INCONCLUSIVE),
+        (QUEUES, 650, 400, Outcome.PASSED),
+    ],
+    ids=["no full line, busy", "no full line", "less than the line takes, busy", "what the line takes, busy"],
+)
+def test_what_a_busy_computer_lost_fills_no_line(
+    tmp_path: Path, edges: str, lost: int, waited_ms: float, outcome: Outcome
+) -> None:
+    """A load that lost what the model does not explain proves no full line where the lab's own processes waited."""
+    found = Case(tmp_path, edges=edges).verdict(STRICT, result(EF), result(BULK, lost=lost), waited_ms=waited_ms)
+    assert (found.outcome, "wait for 400 ms" in found.cause) == (outcome, outcome is Outcome.INCONCLUSIVE)
+    assert found.contradicts_model is (not edges and outcome is Outcome.PASSED)
+
+
+def test_jitter_that_was_not_measured_is_not_under_anything(tmp_path: Path) -> None:
+    """Where no two packets arrived one after the other there is no jitter, and nothing is shown of it."""
+    case = Case(tmp_path, edges=QUEUES)
+    asked_jitter = expectation(loss_under_percent=90, jitter_under_ms=5)
+    assert case.verdict(asked_jitter, result(EF)).outcome is Outcome.PASSED
+    unknown = case.verdict(asked_jitter, replace(result(EF, lost=600), jitter_ms=None))
+    assert (unknown.outcome, "no jitter" in unknown.observed.text) == (Outcome.INCONCLUSIVE, True)
+    lost = case.verdict(asked_jitter, replace(result(EF, lost=950), jitter_ms=None))
+    assert lost.outcome is Outcome.FAILED
+
+
 def test_the_cause_is_what_the_stream_meets(tmp_path: Path) -> None:
     """A loss names the wire that makes it, a full class its interface and rates, and a way that ends its end."""
     limit = {"loss_under_percent": 1.0}

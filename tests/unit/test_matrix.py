@@ -79,6 +79,7 @@ def test_a_host_that_sends_nothing_proves_nothing() -> None:
     nothing = SweepResult(arrived=(-1,) * 4, returned=(-1,) * 4, round_trip_ns=(-1,) * 4, traced=tuple(unsent()))
     assert matrix(nothing).nothing_sent
     assert not matrix(GOOD).nothing_sent
+    assert matrix_text.matrix(matrix(nothing)).endswith("\n0 of 4 flows answered, not all as the model says")
 
 
 def unsent() -> list[FlowResult]:

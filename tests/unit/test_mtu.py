@@ -275,7 +275,7 @@ def test_only_one_family_may_have_the_limit() -> None:
 @pytest.mark.parametrize(
     ("size", "change", "holds", "text"),
     [
-        (0, {"arrived": False, "stopped": "lost"}, False, "ipv4: no packet arrives: lost"),
+        (0, {"arrived": False, "answered": False, "stopped": "lost"}, False, "ipv4: no packet arrives: lost"),
         (0, {"sent": False, "stopped": "no way"}, None, "ipv4: no packet left hq: no way"),
         (
             1400,

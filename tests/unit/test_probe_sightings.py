@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from lab.probes.sightings import ANSWERS, ASKS, Asked, Book, Frame, result_of
 if TYPE_CHECKING:
     from scapy.packet import Packet
 
-HQ, HUB, POOL = "10.0.0.1", "10.0.9.1", "192.0.2.1"
+HQ, HUB, SPOKE, POOL = "10.0.0.1", "10.0.9.1", "10.0.8.1", "192.0.2.1"
 
 
 class Watched:
@@ -81,6 +82,33 @@ def test_a_handshake_is_known_by_its_sequence_number() -> None:
     one.book.settle()
     assert result_of(one.asked).answered
     assert len(one.asked.sightings) == 4
+
+
+def test_connections_from_one_port_are_told_apart() -> None:
+    """To another target or another port of it a connection is another flow's; so it is in whatever order they open."""
+    one = Watched(Protocol.TCP)
+    to_spoke = replace(one.asked, number=8, target=ip_address(SPOKE), sightings=[])
+    to_web = replace(one.asked, number=9, port=80, sightings=[])
+    for asked in (one.asked, to_spoke, to_web):
+        one.book.connects_from(asked, 33434)
+    for target, port, sequence in ((HUB, 443, 9), (SPOKE, 443, 77), (HUB, 80, 99)):
+        one.see("hq", ip(HQ, target) / TCP(sport=33434, dport=port, flags="S", seq=sequence), out=True)
+    one.see("hub", ip(HQ, HUB, 63) / TCP(sport=33434, dport=443, flags="S", seq=9), out=False)
+    back = TCP(sport=443, dport=33434, flags="SA", seq=5, ack=10)
+    one.see("hub", ip(HUB, HQ) / back, out=True)
+    one.see("hq", ip(HUB, HQ, 63) / back, out=False)
+    results = [result_of(asked) for asked in (one.asked, to_spoke, to_web)]
+    assert [(r.sent, r.arrived, r.answered) for r in results] == [(True, True, True)] + [(True, False, False)] * 2
+
+
+def test_an_answer_to_what_was_not_seen_arriving_contradicts() -> None:
+    """What a capture missed, or another one answered, is said, and is not taken for an arrival."""
+    one = Watched(Protocol.UDP)
+    one.see("hq", ip(HQ, HUB) / UDP(dport=443) / (ASKS + one.asked.stamp), out=True)
+    one.see("hq", ip(HUB, HQ) / UDP(sport=443) / (ANSWERS + one.asked.stamp), out=False)
+    result = result_of(one.asked)
+    assert (result.arrived, result.answered) == (False, True)
+    assert result.contradiction == "answered, and not seen arriving"
 
 
 def test_a_reset_names_who_sent_it() -> None:

@@ -309,6 +309,15 @@ def test_a_session_that_is_down_is_not_closed_again() -> None:
     assert r.handle(LinkChanged(interface="to-a", up=False)) == []
 
 
+def test_a_link_that_is_back_is_no_reason_any_more() -> None:
+    """Once the link is up, a session that waits for its neighbour no longer says that it is down."""
+    r = router(A, B)
+    learn(r, A, route_from(A))
+    r.handle(LinkChanged(interface="to-a", up=False))
+    r.handle(LinkChanged(interface="to-a", up=True))
+    assert r.tables().sessions[0].why_down == "interface to-a is up again, and nobody answered yet"
+
+
 def test_next_hops_behind_a_dead_link_are_resolved_again_when_it_returns() -> None:
     """A route of another session loses its next hop with the link, and gets it back (RFC 4271 §9.1.2.1)."""
     r = router(I, B)

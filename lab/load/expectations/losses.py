@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from lab.errors import Mistake
 from lab.expectations import LossExpectation, StreamAsked
@@ -28,6 +29,7 @@ def _check(item: LossDocument, path: Path, names: Names, source: SourceFile) -> 
     if not _SHORTEST_MS <= item.for_ <= _LONGEST_MS:
         yield source.mistake((*path, "for"), f"for: {item.for_:g} ms is out of range", "from 200 ms to 60 s")
     yield from _too_much(item, path, source)
+    yield from _too_few(item, path, source)
 
 
 def _load(one: LoadDocument, item: LossDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:
@@ -50,6 +52,18 @@ def _too_much(item: LossDocument, path: Path, source: SourceFile) -> Iterator[Mi
             f"{rate_text(MOST_BPS)} and {MOST_PACKETS_A_SECOND} packets a second at most: give the line a lower rate"
         )
         yield source.mistake(path, what, meant)
+
+
+def _too_few(item: LossDocument, path: Path, source: SourceFile) -> Iterator[Mistake]:
+    """Limits that so few packets cannot show: with none lost of n, up to 3/n may be (the rule of three, 95 %)."""
+    planned = max(1, round(item.rate * item.for_ / 1000 / (8 * item.packet_bytes)))
+    least = {"under": ceil(300 / item.under) if item.under else 0, "delay_under": 100 if item.delay_under else 0}
+    for key, needed in least.items():
+        if planned < needed:
+            longer_s = ceil(10 * needed * 8 * item.packet_bytes / item.rate) / 10
+            longer = f"for: {longer_s:g} s, " if longer_s * 1000 <= _LONGEST_MS else ""
+            what = f"{key}: it takes {needed} packets to show, and the stream has {planned}"
+            yield source.mistake((*path, key), what, f"{longer}smaller packets or a higher rate")
 
 
 def _convert(item: LossDocument, _key: str, where: str) -> LossExpectation:
