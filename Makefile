@@ -6,6 +6,8 @@ BIN := .venv/bin
 .NOTPARALLEL:
 # Debian keeps nft where an ordinary user's PATH does not lead.
 export PATH := $(PATH):/usr/sbin:/sbin
+# The tests run thousands of commands: what Python has compiled once, it shall keep.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 # \2/p' $(MAKEFILE_LIST) | awk -F ' # ' '{ printf "%-25s %s\n", $$1, $$2 }'
