@@ -15,7 +15,7 @@ from lab.plan import NodePlan, Role
 _TABLE = "erlab_marking"
 _FIELD = {4: "ip", 6: "ip6"}
 _ADDRESS_FAMILY = {4: "ipv4", 6: "ipv6"}
-_PROTOCOL = {Protocol.ICMP: "{ icmp, ipv6-icmp }", Protocol.UDP: "udp", Protocol.TCP: "tcp"}
+_PROTOCOL = {Protocol.ICMP: "{ 1, 58 }", Protocol.UDP: "17", Protocol.TCP: "6"}  # names take an /etc/protocols
 
 
 NOT_IN_FORCE = "marking: not in force at {edges}: the program nft (package nftables) is not installed"

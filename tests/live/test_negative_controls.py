@@ -190,13 +190,13 @@ CONTROLS = {
     "DSCP rewritten": Control(
         commands=(("msee1", nft("ip dscp set cs0")),),
         fails="reachable: {from: hq, to: hub, dscp: ef, family: ipv4}",
-        cause="packet: ipv4: DSCP 46 became 0 between msee1 and gw",
+        cause="packet: ipv4: msee1 made cs0 of ef, and by the plan it leaves that as it is",
         holds=(*SESSIONS, "reachable: {from: hq, to: hub, dscp: ef, family: ipv6}", *ANY_WAY),
     ),
     "DSCP rewritten, IPv6": Control(
         commands=(("gw", nft("ip6 dscp set af11", "postrouting")),),
         fails="reachable: {from: hq, to: hub, dscp: ef, family: ipv6}",
-        cause="packet: ipv6: DSCP 46 became 10 between gw and hub",
+        cause="packet: ipv6: gw made af11 of ef, and by the plan it leaves that as it is",
         holds=(*SESSIONS, "reachable: {from: hq, to: hub, dscp: ef, family: ipv4}", *ANY_WAY),
     ),
     "via, wrong local preference": Control(

@@ -120,7 +120,7 @@ def test_rules_for_the_kernel() -> None:
         MarkingRule(match=replace(VOICE, sources=prefixes("10.0.0.0/8", "10.1.0.0/16"), dscps=(CS0,)), dscp=EF),
         MarkingRule(match=PacketMatch(protocol=Protocol.ICMP), dscp=None, enters_by=("lan",), leaves_by=("wan",)),
     )
-    voice = "meta l4proto udp ip saddr { 10.0.0.0/8 } th dport { 3478-3481 }"
+    voice = "meta l4proto 17 ip saddr { 10.0.0.0/8 } th dport { 3478-3481 }"
     assert marking.ruleset(rules).splitlines() == [
         "table inet erlab_marking { }",
         "delete table inet erlab_marking",
@@ -128,8 +128,8 @@ def test_rules_for_the_kernel() -> None:
         "  chain forward {",
         "    type filter hook forward priority mangle;",
         f"    meta nfproto ipv4 {voice} ip dscp {{ 0 }} ip dscp set 46 accept",
-        '    meta nfproto ipv4 iifname { "lan" } oifname { "wan" } meta l4proto { icmp, ipv6-icmp } drop',
-        '    meta nfproto ipv6 iifname { "lan" } oifname { "wan" } meta l4proto { icmp, ipv6-icmp } drop',
+        '    meta nfproto ipv4 iifname { "lan" } oifname { "wan" } meta l4proto { 1, 58 } drop',
+        '    meta nfproto ipv6 iifname { "lan" } oifname { "wan" } meta l4proto { 1, 58 } drop',
         "  }",
         "}",
     ]
