@@ -197,16 +197,16 @@ def test_part_killed_during_test(erlab: Erlab, part: str, never_settles: Path, n
 # rounds, and several at once
 
 
-def test_twenty_rounds(erlab: Erlab, small: Path, namespaces: Namespaces) -> None:
-    """Twenty labs, one after the other, leave as many processes, open files and namespaces as were there before."""
+def test_ten_rounds(erlab: Erlab, small: Path, namespaces: Namespaces) -> None:
+    """Ten labs, one after the other, leave as many processes, open files and namespaces as were there before."""
     bury_the_dead()
     before = (children(), count_fds(os.getpid()))
-    for _ in range(20):
+    for _ in range(10):
         erlab.does("up", small)
         namespaces.add(erlab.processes())
         erlab.does("down")
     assert_nothing_is_left(erlab, namespaces)
-    assert namespaces.count("net") >= 20 * len(NODES_OF_SMALL)
+    assert namespaces.count("net") >= 10 * len(NODES_OF_SMALL)
     namespaces.close()
     bury_the_dead()
     assert (children(), count_fds(os.getpid())) == before

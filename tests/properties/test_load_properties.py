@@ -98,7 +98,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drawn=st.data())
 def test_a_mutated_file_is_read_or_refused(directory: Path, name: str, drawn: st.DataObject) -> None:
     """A mutated file never breaks the loader, and every mistake has a place in one of the files and a text."""
@@ -129,7 +129,7 @@ def test_what_is_not_refused_can_be_planned(directory: Path, name: str, drawn: s
         assert faults(plan(load_topology(directory / name))) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drawn=st.data())
 def test_mistakes_never_show_a_pydantic_text(directory: Path, drawn: st.DataObject) -> None:
     """No mistake is told in pydantic's words."""
