@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lab.bgp import Family
-from lab.checks.evidence import Evidence, Finding
+from lab.checks.evidence import Evidence, Finding, all_of
 from lab.checks.kind import Kind
 from lab.checks.shared_load import stops_there, ways_there
 from lab.expectations import DscpExpectation
@@ -36,14 +36,7 @@ def _flows(expectation: DscpExpectation, plan: Plan) -> tuple[Flow, ...]:
 
 
 def _find(expectation: DscpExpectation, evidence: Evidence) -> Finding:
-    findings = [_flow(expectation, flow, evidence) for flow in _flows(expectation, evidence.plan)]
-    if not findings:
-        return Finding(holds=None, text="no address family in common")
-    for wanted in (False, None):
-        for finding in findings:
-            if finding.holds is wanted:
-                return finding
-    return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in findings)))
+    return all_of(_flow(expectation, flow, evidence) for flow in _flows(expectation, evidence.plan))
 
 
 def _flow(expectation: DscpExpectation, flow: Flow, evidence: Evidence) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lab.failover import Drill, FailoverResult
@@ -36,3 +36,15 @@ class Finding:
 
     holds: bool | None
     text: str
+
+
+def all_of(findings: Iterable[Finding]) -> Finding:
+    """What comes of the findings in each family: the first that fails, else the first that cannot tell."""
+    found = tuple(findings)
+    if not found:
+        return Finding(holds=None, text="no address family in common")
+    for wanted in (False, None):
+        for finding in found:
+            if finding.holds is wanted:
+                return finding
+    return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in found)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.bgp import Family
-from lab.checks.evidence import Evidence, Finding
+from lab.checks.evidence import Evidence, Finding, all_of
 from lab.checks.kind import Kind
 from lab.expectations import LossExpectation, StreamAsked
 from lab.expressroute.dscp import dscp_text
@@ -42,14 +42,7 @@ def _stream(asked: StreamAsked, family: Family) -> Stream:
 
 
 def _find(expectation: LossExpectation, evidence: Evidence) -> Finding:
-    findings = [_of_trial(expectation, trial, evidence) for trial in trials(expectation, evidence.plan)]
-    if not findings:
-        return Finding(holds=None, text="no address family in common")
-    for wanted in (False, None):
-        for finding in findings:
-            if finding.holds is wanted:
-                return finding
-    return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in findings)))
+    return all_of(_of_trial(expectation, trial, evidence) for trial in trials(expectation, evidence.plan))
 
 
 def _of_trial(expectation: LossExpectation, trial: Trial, evidence: Evidence) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.bgp import Family, family_of, within
-from lab.checks.evidence import Evidence, Finding
+from lab.checks.evidence import Evidence, Finding, all_of
 from lab.checks.kind import Kind
 from lab.checks.sessions import sessions_of
 from lab.checks.shared_load import stops, ways_there
@@ -14,14 +14,7 @@ from lab.plan import NodePlan, Plan, Role
 
 
 def _find(expectation: ReachabilityExpectation, evidence: Evidence) -> Finding:
-    findings = [_flow(expectation, flow, evidence) for flow in _flows(expectation, evidence.plan)]
-    if not findings:
-        return Finding(holds=None, text="no address family in common")
-    for wanted in (False, None):
-        for finding in findings:
-            if finding.holds is wanted:
-                return finding
-    return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in findings)))
+    return all_of(_flow(expectation, flow, evidence) for flow in _flows(expectation, evidence.plan))
 
 
 def _flow(expectation: ReachabilityExpectation, flow: Flow, evidence: Evidence) -> Finding:

@@ -84,7 +84,6 @@ class Tagger:
     def run(self) -> None:
         """Carry frames for ever. The calling thread is in the namespace of the lower ends."""
         be_prompt()
-        be_prompt()
         netlink = Netlink()
         up: set[Endpoint] = set()
         handlers: dict[int, Callable[[int], None]] = dict.fromkeys(self._sockets, self._carry)
