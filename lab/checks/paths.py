@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from lab.bgp import Family
-from lab.checks.evidence import Evidence, Finding
+from lab.checks.evidence import Evidence, Finding, all_of
 from lab.checks.kind import Kind
 from lab.checks.reachability import edges_of
 from lab.checks.shared_load import stops
@@ -86,15 +86,8 @@ def way_text(there: Nodes, back: Nodes, plan: Plan) -> str:
 
 def _find(expectation: Expectation, evidence: Evidence) -> Finding:
     flows = flows_of_ways(expectation, evidence.plan)
-    if not flows:
-        return Finding(holds=None, text="no address family in common")
     families = dict.fromkeys(flow.family for flow in flows)
-    findings = [_family(expectation, [one for one in flows if one.family is family], evidence) for family in families]
-    for wanted in (False, None):
-        for finding in findings:
-            if finding.holds is wanted:
-                return finding
-    return Finding(holds=True, text="; ".join(dict.fromkeys(finding.text for finding in findings)))
+    return all_of(_family(expectation, [one for one in flows if one.family is family], evidence) for family in families)
 
 
 def _family(expectation: Expectation, flows: list[Flow], evidence: Evidence) -> Finding:
