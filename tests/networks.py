@@ -46,13 +46,12 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
-    SourceFilter,
-    SourceNat,
     StaticRoute,
     Tagged,
     Wire,
 )
 from lab.plan.addressing import host, link
+from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import Fate, Policy, SessionRules, Term
 from lab.predict import predict
 from lab.router.session import DEFAULT_ROUTE

@@ -19,6 +19,7 @@ from lab.load.policy_documents import PolicyFileDocument
 from lab.load.queues import check_queue_places
 from lab.load.reading import MOST_MISTAKES, Reading, refusal
 from lab.load.source import SourceFile, read
+from lab.load.speakers import OwnConfigs
 from lab.load.to_topology import to_topology
 from lab.load.topologies import check_topology
 from lab.load.topology_documents import TopologyDocument
@@ -72,13 +73,13 @@ def _policies(source: SourceFile) -> tuple[Policy, ...]:
 
 def _topology(source: SourceFile) -> Topology:
     reading = Reading(source, TopologyDocument)
-    library = Library(reading)
+    library, configs = Library(reading), OwnConfigs(reading)
     together = islice(check_topology(reading, library.names), MOST_MISTAKES)
     chains = islice(check_chains(reading, library.policies), MOST_MISTAKES)
-    mistakes = [*reading.mistakes, *library.mistakes, *together, *chains]
+    mistakes = [*reading.mistakes, *library.mistakes, *configs.mistakes, *together, *chains]
     if mistakes or reading.whole is None:
         raise refusal(source, mistakes)
-    topology = to_topology(reading.whole, source, library.policies)
+    topology = to_topology(reading.whole, source, library.policies, configs)
     in_the_plan = [*islice(chain(_misplaced(reading, topology), check_faults(source, topology)), MOST_MISTAKES)]
     if in_the_plan:
         raise refusal(source, in_the_plan)

@@ -39,7 +39,7 @@ def check_edges(reading: TopologyReading, names: Names, policies: Collection[str
             yield from _named(reading, (*path, key), facing and tuple(dict.fromkeys(facing)), what)
     for site in _sites(reading):
         edges = reading.part(*site.path, "routers")
-        for key in ("bgp", "access", "qos"):
+        for key in ("bgp", "access", "qos", "speakers"):
             yield from _named(reading, (*site.path, key), edges, "customer edge")
         for name in reading.keys(*site.path, "bgp") or ():
             bgp = (*site.path, "bgp", name)

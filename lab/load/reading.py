@@ -28,7 +28,21 @@ MOST_MISTAKES = 500
 _IN_KEY = "[key]"
 
 _LEFT_OUT = (
-    *(0, "any", "asns", "encapsulation", "limit", "link", "name", "pool", "prefix", "prefixes", "subnet", "terms"),
+    *(
+        0,
+        "any",
+        "asns",
+        "encapsulation",
+        "kind",
+        "limit",
+        "link",
+        "name",
+        "pool",
+        "prefix",
+        "prefixes",
+        "subnet",
+        "terms",
+    ),
     "weight",
 )
 """What short forms leave out."""

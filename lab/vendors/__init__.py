@@ -1,0 +1,177 @@
+"""Routers of other vendors: what their daemons are given, and what their tables mean. Nothing here does I/O.
+
+    NodePlan ► files, commands ► (lab.node.foreign runs them) ► texts ► ForeignTables
+
+A vendor is a package beside this file. It knows its daemon's language and nothing of processes: `lab.node.foreign`
+writes the files, runs the commands, and hands over what they print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from lab.bfd import BfdStatus
+from lab.bgp import Route
+from lab.plan import BgpPlan, NodePlan, SessionPlan
+
+Command = tuple[str, ...]
+"""A program by its name and its arguments; none of them is a key."""
+
+
+class VendorError(ValueError):
+    """A daemon printed what cannot be its tables, or what this reads of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file for the daemon: its name in the router's private directory (mode 0700), and its text, which may hold keys.
+
+    `origin` is the name of the user's own file where the text is that one, line by line; else it is empty.
+    """
+
+    name: str
+    text: str
+    origin: str = ""
+
+    def __repr__(self) -> str:
+        return f"File({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A command by which the daemon judges its configuration before it runs: a status but 0 is a refusal.
+
+    So is output that `refusal` is found in: a regular expression, empty where the status says it all. The group `line`
+    of `place`, another one, is the number of the line in `file` that a line of output is about.
+    """
+
+    command: Command
+    file: str
+    place: str = ""
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignSession:
+    """One session of the plan, as the daemon tells of it.
+
+    `received` is its Adj-RIB-In, before policy, and `advertised` its Adj-RIB-Out, both as `lab.router` has them: the
+    attributes that were on the wire, with LOCAL_PREF in iBGP only and weight 0. The UPDATEs are counted since the
+    session came up; None where the daemon does not count messages. `refreshes` is how often the neighbour asked for
+    all routes (RFC 2918). `why_down` is empty where the session is up.
+    """
+
+    session: str
+    established: bool
+    why_down: str = ""
+    received: tuple[Route, ...] = ()
+    advertised: tuple[Route, ...] = ()
+    updates_received: int | None = None
+    updates_sent: int | None = None
+    refreshes: int = 0
+    bfd: BfdStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignPath:
+    """A path in the daemon's table: a route after the import policy, and the session it came by.
+
+    `session` is empty for the router's own routes. `best` is for the chosen one of a prefix, and `because` is the
+    daemon's word for why, empty where it gives none. `forwarding` is for the paths that packets take. `rejected` is for
+    a path that the import policy refuses, where the daemon shows it.
+    """
+
+    route: Route
+    session: str = ""
+    best: bool = False
+    forwarding: bool = False
+    because: str = ""
+    rejected: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignTables:
+    """What the daemon knows at one moment. `pending` is what it says itself that it has not done yet, in words."""
+
+    sessions: tuple[ForeignSession, ...]
+    paths: tuple[ForeignPath, ...]
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Close a session by an administrative reset (RFC 4486 §4)."""
+
+    session: SessionPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAgain:
+    """Ask the neighbour of a session for all its routes (RFC 2918)."""
+
+    session: SessionPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """Take the policies, rules and networks of another plan. `files` of a router with that plan are written already."""
+
+    bgp: BgpPlan
+
+
+Order = Reset | AskAgain | Reload
+
+
+class ForeignRouter(Protocol):
+    """One router of the vendor's, with its private directory. Every command runs in the router's namespaces."""
+
+    def files(self) -> tuple[File, ...]:
+        """What the daemons read: rendered from the plan, or the user's own configuration as it is."""
+
+    def checks(self) -> tuple[Check, ...]:
+        """How they judge it."""
+
+    def daemons(self) -> tuple[Command, ...]:
+        """The daemons, in the order of their start; each stays in the foreground and writes its log to stdout."""
+
+    def questions(self) -> tuple[Command, ...]:
+        """The vendor's own commands that print its tables."""
+
+    def tables(self, answers: tuple[str, ...]) -> ForeignTables:
+        """The tables, of what the questions printed, in their order. Raises VendorError."""
+
+    def commands(self, order: Order) -> tuple[Command, ...] | None:
+        """The commands that carry out an order; None where the daemon cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cannot:
+    """What a router's plan asks for and the daemon does not do. `where` is the place of it in a file, if there is one.
+
+    `meant` is what to do instead.
+    """
+
+    what: str
+    meant: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """A vendor's daemon. `programs` have to be there, found by PATH or in `directories`.
+
+    `installs_routes` is for a daemon that puts its routes into the kernel itself; for any other the node program does.
+    `fidelity` is what every report of a lab with such a router says.
+    """
+
+    name: str
+    programs: tuple[str, ...]
+    package: str
+    directories: tuple[str, ...] = ()
+    installs_routes: bool = True
+    fidelity: str = ""
+    cannot: Callable[[NodePlan], Iterator[Cannot]]
+    router: Callable[[NodePlan, str], ForeignRouter]
+    """Of the node's plan, and the absolute path of its private directory."""

@@ -1,0 +1,11 @@
+"""The vendors that the lab knows, by the kind that a topology file names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.speakers import SpeakerKind
+from lab.vendors import Vendor
+
+VENDORS: Mapping[SpeakerKind, Vendor] = {}
+"""Of every kind but the lab's own."""

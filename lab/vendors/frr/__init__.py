@@ -1,0 +1,1 @@
+"""FRR: zebra, bgpd and bfdd."""
