@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lab.bfd import BfdStatus
-from lab.bgp import Route
+from lab.bgp import Prefix, Route
 from lab.plan import BgpPlan, NodePlan, SessionPlan
 
 Command = tuple[str, ...]
@@ -55,22 +55,21 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignSession:
-    """One session of the plan, as the daemon tells of it.
+    """One session of the plan, as the daemon tells of it. `why_down` is empty where it is up.
 
-    `received` is its Adj-RIB-In, before policy, and `advertised` its Adj-RIB-Out, both as `lab.router` has them: the
-    attributes that were on the wire, with LOCAL_PREF in iBGP only and weight 0. The UPDATEs are counted since the
-    session came up; None where the daemon does not count messages. `refreshes` is how often the neighbour asked for
-    all routes (RFC 2918). `why_down` is empty where the session is up.
+    `received` are the prefixes of its Adj-RIB-In before policy, `advertised` those of its Adj-RIB-Out; None where it
+    does not list them, as without soft reconfiguration. Their attributes are not asked of it: no two daemons print all
+    of them, nor the ones that are on the wire, so that the node program reads them there (`lab.overheard`).
+    `updates_received` counts the UPDATEs that it has worked through since it runs, over all connections with this
+    peer; None where it does not count messages.
     """
 
     session: str
     established: bool
     why_down: str = ""
-    received: tuple[Route, ...] = ()
-    advertised: tuple[Route, ...] = ()
+    received: frozenset[Prefix] | None = None
+    advertised: frozenset[Prefix] | None = None
     updates_received: int | None = None
-    updates_sent: int | None = None
-    refreshes: int = 0
     bfd: BfdStatus | None = None
 
 
