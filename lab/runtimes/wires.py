@@ -15,9 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from lab.netlink import LinkMonitor, Netlink
-from lab.plan import Endpoint
-from lab.processes import be_prompt
-from lab.runtimes.frames import (
+from lab.node.frames import (
     AUXDATA_BYTES,
     PACKET_AUXDATA,
     SOL_PACKET,
@@ -26,6 +24,8 @@ from lab.runtimes.frames import (
     retagged,
     stripped_tag,
 )
+from lab.plan import Endpoint
+from lab.processes import be_prompt
 from lab.runtimes.passage import Passage
 from lab.runtimes.tagger import packet_socket
 from lab.runtimes.timer import Timer
