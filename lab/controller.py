@@ -22,8 +22,8 @@ from typing import Self
 from lab.channel import Channel
 from lab.errors import InputError, LabBroken, NotPermitted
 from lab.logs import Logs
-from lab.messages import Broken, Stop
 from lab.processes import name_process
+from lab.questions.control import Broken, Stop
 from lab.runtimes.namespaces import start_first_process
 
 END_DEADLINE_S = 10.0
