@@ -18,7 +18,8 @@ from typing import Self, TypeVar
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
-from lab.messages import Broken, Message, Observe
+from lab.messages import Message, Observe
+from lab.questions.control import Broken
 from lab.runtimes.namespaces import start_part
 
 Answer = TypeVar("Answer")
@@ -44,7 +45,7 @@ class Prober:
 
     @classmethod
     def start(cls, logs: Logs) -> Self:
-        """Fork it now, so that scapy is imported while the command still reads its files."""
+        """Fork it, when all is imported that it shares with the supervisor."""
         ours, theirs = socket.socketpair()
 
         def run_prober() -> None:

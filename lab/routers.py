@@ -17,7 +17,6 @@ from lab.errors import LabBroken
 from lab.injection import SessionEnd
 from lab.logs import Logs
 from lab.messages import (
-    Broken,
     Configured,
     ConfigureRouter,
     Connect,
@@ -28,6 +27,7 @@ from lab.messages import (
     SessionReset,
 )
 from lab.plan import NodePlan, Plan
+from lab.questions.control import Broken
 from lab.runtimes import netns
 
 ANSWER_DEADLINE_S = 10.0

@@ -19,9 +19,10 @@ from lab.codec import plain, typed
 from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, read_settled
 from lab.controller import start_lab, temporary_lab
 from lab.forwarding import Flow
-from lab.messages import Applied, Apply, Build, Built, Probe, Probed
 from lab.plan import Plan
 from lab.predict import predict
+from lab.questions.packets import Probe, Probed
+from lab.questions.plans import Applied, Apply, Build, Built
 
 SETTLE_S = 20.0
 PROBE_S = 2.0

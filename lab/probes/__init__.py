@@ -1,8 +1,8 @@
 """The prober: a process that asks the lab questions with packets, and reads the kernel's own routes.
 
 Packets are sent by the kernels of their sources, and captured in every host and router of the lab: a flow's path, its
-marks and the place where it ended are seen, not inferred. What is rare is read with scapy, and routes with pyroute2.
-Both libraries take a third of a second to import: the prober is a process of its own, started first.
+marks and the place where it ended are seen, not inferred. Routes are read with pyroute2, which takes a fifth of a
+second to import: the prober is a process of its own, and imports it while the command still reads its files.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import traceback
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.messages import AskAll, AskedAll, Broken, Fibs, Message, Observe, Probe, Probed, ReadFibs
+from lab.messages import Fibs, Message, Observe, ReadFibs
 from lab.plan import Plan
 from lab.probes.captures import Captures
 from lab.probes.kernel_routes import read_fib
 from lab.probes.sightings import RUN_ID_BYTES
 from lab.probes.sweeps import Sweeper
 from lab.probes.tracing import Tracer
+from lab.questions.control import Broken
+from lab.questions.packets import AskAll, AskedAll, Probe, Probed
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.tables import RouterFib
 
@@ -26,9 +28,8 @@ from lab.tables import RouterFib
 def run(supervisor: Channel) -> None:
     """Serve the supervisor until it is gone."""
     import pyroute2.netlink.rtnl.rtmsg
-    import scapy.layers.inet6
 
-    del pyroute2, scapy
+    del pyroute2
     lab: _Prober | None = None
     try:
         while True:
