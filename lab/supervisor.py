@@ -102,7 +102,7 @@ class Supervisor:
         self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
         self._drilled: dict[str, Channel] = {}
         netns.warm_up()
-        self._prober = Prober.start(logs)
+        self._prober = Prober.start(logs, asked_soon=control is None)
         self._parts = {self._prober.pid: "prober"}
         self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)
         self._add_client(client)
