@@ -12,7 +12,9 @@ from lab.controller import find_lab
 from lab.errors import InputError, LabBroken
 from lab.faults import Fault, FaultKind
 from lab.injection import injections
-from lab.messages import Heal, Healed, Inject, Injected, ReadStatus, Status
+from lab.messages import Inject, Injected
+from lab.questions.control import Heal, Healed, ReadStatus
+from lab.questions.plans import Status
 
 
 def fail(arguments: argparse.Namespace) -> int:

@@ -16,9 +16,10 @@ from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, find_lab, temporary_lab
 from lab.errors import LabBroken
-from lab.messages import Build, Built, ReadStatus, Status
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
+from lab.questions.control import ReadStatus
+from lab.questions.plans import Build, Built, Status
 from lab.topology import Topology
 
 if TYPE_CHECKING:

@@ -19,19 +19,15 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.foreign import ForeignState
 from lab.messages import (
-    Broken,
     ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
-    Explain,
-    Explained,
     Listening,
     Message,
     NodeReport,
     ReadRouterTables,
     Refresh,
-    Refreshed,
     ReportChanges,
     ResetSession,
     RouterTablesRead,
@@ -44,6 +40,8 @@ from lab.node.daemons import Daemons
 from lab.node.ring import Ring
 from lab.overheard import BGP_PORT
 from lab.plan import NodePlan
+from lab.questions.control import Broken, Refreshed
+from lab.questions.explanations import Explain, Explained
 from lab.vendors import AskAgain, ForeignTables, Reset, Vendor, VendorError
 
 _RING_BLOCKS = 24
