@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
+TIMEOUT_S, FOREIGN_TIMEOUT_S = 5.0, 30.0
+"""How long a lab may take to settle: one of the lab's own routers alone, and one with other vendors' daemons."""
 BUILD_DEADLINE_S = 30.0
 MOST_CHANGES_NAMED = 6
 
@@ -47,6 +49,14 @@ def read_settled(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) 
         seen = lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S)
         if not seen.pending or time.monotonic() >= end_s:
             return settled, seen
+
+
+def settle_s(arguments: argparse.Namespace, plan: Plan) -> float:
+    """How long a lab may take to settle, where the call does not say it: other vendors' daemons take their time."""
+    given: float | None = arguments.timeout
+    if given is not None:
+        return given
+    return FOREIGN_TIMEOUT_S if any(node.speaker for node in plan.nodes) else TIMEOUT_S
 
 
 def closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
@@ -72,13 +82,13 @@ def up(arguments: argparse.Namespace) -> int:
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
-            settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
+            settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
         except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
         status = ask_status(lab)
     _print_status([status], arguments.format)
-    _say_what_is_pending(settled, arguments.timeout)
+    _say_what_is_pending(settled, settle_s(arguments, plan))
     say_what_overflowed(neighbors)
     return LabBroken.exit_code if settled.pending else 0
 
@@ -98,7 +108,7 @@ def apply(arguments: argparse.Namespace) -> int:
         progress.says("changing the routers")
         lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
+        settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
     if arguments.format == "json":
         from lab.report import as_json
 
@@ -107,7 +117,7 @@ def apply(arguments: argparse.Namespace) -> int:
         from lab.report import plan_text
 
         print(plan_text.plan_difference(running, plan))
-    _say_what_is_pending(settled, arguments.timeout)
+    _say_what_is_pending(settled, settle_s(arguments, plan))
     return LabBroken.exit_code if settled.pending else 0
 
 
