@@ -22,27 +22,26 @@ from lab.messages import (
     Build,
     Built,
     Converged,
-    Explain,
-    Explained,
     Locate,
     Located,
     ReadStatus,
     ReadTables,
-    Refreshed,
     RequestRoutes,
     Status,
     Tables,
 )
 from lab.neighbors import NeighborWatch
+from lab.node_messages import Explain, Explained, Refreshed
 from lab.plan import Plan
 from lab.predict import predict
+from lab.runtimes.runtime import Kind
 
 if TYPE_CHECKING:
     from lab.explanation import Explanation
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
-BUILD_DEADLINE_S = 30.0
+BUILD_DEADLINE_S = 60.0
 MOST_CHANGES_NAMED = 6
 
 
@@ -74,7 +73,7 @@ def up(arguments: argparse.Namespace) -> int:
     """Start a lab and leave it running; 3 where it did not settle in time."""
     topology, plan = load(arguments.file)
     neighbors = NeighborWatch()
-    with start_lab(topology.name) as lab, Progress() as progress:
+    with start_lab(topology.name, Kind(arguments.runtime)) as lab, Progress() as progress:
         progress.says(f"building {len(plan.nodes)} nodes")
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
