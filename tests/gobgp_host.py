@@ -1,4 +1,4 @@
-"""The namespace that gobgpd runs in: `gobgp_host.py DIRECTORY` starts it with the configuration there, and opens connections.
+"""The namespace of gobgpd: `gobgp_host.py DIRECTORY` starts it with the configuration there, and opens connections.
 
 Standard input is a socket. Each message on it is an address from which to connect, and gobgpd's; the answer is the
 connection, as an open file. When the socket ends this process ends, and, it being the first of its pid namespace,

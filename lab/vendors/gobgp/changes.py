@@ -7,7 +7,7 @@ from itertools import groupby
 from lab.bgp import ExtendedCommunity, family_of
 from lab.policy import Change, CommunityChange, CommunitySet, NextHopRule, NumberChange, Operation
 from lab.policy.changes import WEIGHT_MAX
-from lab.vendors.gobgp.conditions import Direction, NotSaidError, extended_expression
+from lab.vendors.gobgp.conditions import Direction, NotSaidError, administrator, extended_expression
 from lab.vendors.gobgp.patterns import community_expression
 from lab.vendors.gobgp.statements import Does, Kind, prepend, set_communities, set_next_hop, set_number
 
@@ -61,8 +61,8 @@ def _numbers(change: Change) -> tuple[Does, ...]:
             raise NotSaidError(f"set: local_pref {local_pref}", "set a number above 0")
         found.append(set_number("set-local-pref", str(local_pref.value)))
     if med is not None:
-        if med.operation is Operation.REMOVE:
-            raise NotSaidError("set: med none", "set a number")
+        if med.operation in (Operation.REMOVE, Operation.MINUS):
+            raise NotSaidError(f"set: med {med}", "set a number, or add to it")
         found.append(set_number("set-med", f'"{med}"'))
     # one key each, so both are in one step
     if not found:
@@ -87,12 +87,16 @@ def _prepended(change: Change, where: Direction) -> tuple[Does, ...]:
 
 
 def _communities(
-    kind: Kind, change: CommunityChange[str] | None, held: tuple[str, ...] = ()  # type: ignore[type-var]
+    kind: Kind,
+    change: CommunityChange[str] | None,
+    held: tuple[str, ...] = (),  # type: ignore[type-var]
 ) -> tuple[Does, ...]:
     if change is None:
         return ()
     if change.replace is not None:
-        return (set_communities(kind, "replace", (*change.apply(()), *held)),)
+        whole = (*change.apply(()), *held)
+        # with none GoBGP takes no change for meant
+        return (set_communities(kind, "replace", whole) if whole else set_communities(kind, "remove", (".*",)),)
     found = []
     if change.remove:
         gone = tuple(dict.fromkeys(community_expression(pattern) for one in change.remove for pattern in one.patterns))
@@ -133,9 +137,9 @@ def _named(communities: tuple[ExtendedCommunity, ...]) -> tuple[str, ...]:
     found = []
     for one in communities:
         kind, _, rest = one.partition(":")
-        if kind not in names or rest.split(":")[0].endswith("L"):
+        if kind not in names:
             raise NotSaidError(f"set: the extended community {one}", "set a route target or a route origin")
-        found.append(f"{names[kind]}:{rest}")
+        found.append(f"{names[kind]}:{administrator(one)}:{rest.rpartition(':')[2]}")
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from lab.bgp import ExtendedCommunity, Family, RouteSource, extended_community_octets, family_of
 from lab.plan import SessionPlan
@@ -169,7 +170,7 @@ def _covers(outer: PrefixRange, inner: PrefixRange) -> bool:
 
 
 def _members(ranges: list[PrefixRange]) -> tuple[str, ...]:
-    """The members of a prefix set: GoBGP looks at the longest one that holds a prefix only, so it gets the wider ones."""
+    """The members of a prefix set; of those that hold a prefix GoBGP looks at the longest, so it has the others' too."""
     members = [
         f"{inner.prefix} {outer.at_least}..{outer.at_most}"
         for inner in ranges
@@ -257,26 +258,29 @@ def _any_extended(asked: Asked[CommunitySet]) -> Test:
     return Test(ways=(Asks(kind=Kind.EXTENDED_COMMUNITY, name=_name(asked), members=tuple(members)),))
 
 
-_EXTENDED = re.compile(r"(target|origin):(?:(\*)|(\d+)L?|([\d.]+)):(\*|\d+)")
+_EXTENDED = re.compile(r"(target|origin):(?:(\*)|\d+L?|[\d.]+):(\*|\d+)")
 
 
 def extended_expression(pattern: CommunityPattern) -> str:
-    """A member of a set of extended communities: those of type RT and SoO, as GoBGP writes them. Raises NotSaidError."""
+    """A member of a set of extended communities: of RT and SoO, as GoBGP writes them. Raises NotSaidError."""
     found = _EXTENDED.fullmatch(pattern.text)
     if pattern.kind is PatternKind.REGULAR_EXPRESSION or found is None:
         meant = "write target:…, origin:… or a wildcard such as target:65010:*"
         raise NotSaidError(f"an extended community {pattern}: GoBGP writes them in other words", meant)
-    kind, anyone, _, address, value = found.groups()
+    kind, anyone, value = found.groups()
     values = "[0-9]+" if value == "*" else value
-    if anyone:
-        who = "[0-9.]+"
-    elif address:
-        who = re.escape(address)
-    else:
-        octets = extended_community_octets(ExtendedCommunity(pattern.text.replace("*", "0")))
-        four = f"{int.from_bytes(octets[2:4])}[.]{int.from_bytes(octets[4:6])}"
-        who = four if octets[0] == 2 else str(int.from_bytes(octets[2:4]))
+    one = ExtendedCommunity(pattern.text.replace("*", "0"))
+    who = "[0-9.]+" if anyone else administrator(one).replace(".", "[.]")
     return f"{'rt' if kind == 'target' else 'soo'}:^(?:{who}:{values})$"
+
+
+def administrator(community: ExtendedCommunity) -> str:
+    """Who gave out a route target or a route origin, as GoBGP writes it: an AS of four octets in two parts."""
+    octets = extended_community_octets(community)
+    upper, lower = int.from_bytes(octets[2:4]), int.from_bytes(octets[4:6])
+    if octets[0] == 1:  # an IPv4 address (RFC 4360 §3.2)
+        return str(IPv4Address(octets[2:6]))
+    return f"{upper}.{lower}" if octets[0] == 2 else str(upper)
 
 
 # next hops

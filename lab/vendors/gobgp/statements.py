@@ -38,7 +38,7 @@ class Option(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asks:
-    """One condition: `members` are those of its set, which is called `name`, or the words of a condition without one."""
+    """One condition: `members` are those of its set, called `name`, or the words of a condition that has no set."""
 
     kind: Kind
     members: tuple[str, ...]
@@ -57,7 +57,7 @@ class Does:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """Conditions which must all hold, changes, and then `accept-route`, `reject-route`, or empty: the next statement."""
+    """Conditions that must all hold, changes, and `accept-route`, `reject-route`, or empty for the next statement."""
 
     name: str
     asks: tuple[Asks, ...] = ()
