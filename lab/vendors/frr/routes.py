@@ -29,12 +29,12 @@ from lab.bgp import (
     parse_large_community,
     parse_prefix,
 )
-from lab.load.json_source import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
-from lab.load.values import as_address, router_id
+from lab.json_objects import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
 from lab.policy import Context
 from lab.policy.boundary import Sample
 from lab.policy.changes import WEIGHT_MAX
 from lab.policy.sets import NUMBER_MAX
+from lab.texts import as_address, router_id
 
 _NAMES = {
     **WELL_KNOWN,
