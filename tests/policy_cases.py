@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 
 from lab.bgp import (
     Aggregator,
@@ -141,9 +142,12 @@ def apart(one: Table, other: Table) -> Mapping[str, int]:
     return dict(count)
 
 
-def pair_of_ours(name: str) -> Policy:
-    """Our policy of a pair."""
-    return policies(f"policies:\n{_indented(PAIRS[name].ours)}")["asked"]
+def pair_of_ours(name: str, other_words: Mapping[str, str] = MappingProxyType({})) -> Policy:
+    """Our policy of a pair, with other words in the place of some."""
+    text = PAIRS[name].ours
+    for words, others in other_words.items():
+        text = text.replace(words, others)
+    return policies(f"policies:\n{_indented(text)}")["asked"]
 
 
 def _indented(text: str) -> str:
