@@ -41,7 +41,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A command by which the daemon judges its configuration before it runs: a status but 0 is a refusal.
+    """A command that tells what the daemon refuses of a file: a status but 0 is a refusal.
 
     So is output that `refusal` is found in: a regular expression, empty where the status says it all. The group `line`
     of `place`, another one, is the number of the line in `file` that a line of output is about.
@@ -51,6 +51,14 @@ class Check:
     file: str
     place: str = ""
     refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Files to write, and then commands to run, none of which may refuse anything."""
+
+    files: tuple[File, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,27 +121,24 @@ class AskAgain:
     session: SessionPlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reload:
-    """Take the policies, rules and networks of another plan. `files` of a router with that plan are written already."""
-
-    bgp: BgpPlan
-
-
-Order = Reset | AskAgain | Reload
+Order = Reset | AskAgain
 
 
 class ForeignRouter(Protocol):
     """One router of the vendor's, with its private directory. Every command runs in the router's namespaces."""
 
-    def files(self) -> tuple[File, ...]:
-        """What the daemons read: rendered from the plan, or the user's own configuration as it is."""
-
-    def checks(self) -> tuple[Check, ...]:
-        """How they judge it."""
+    def prepare(self) -> Step:
+        """Before the daemons start: what they read, rendered from the plan or the user's own as it is, and its checks."""
 
     def daemons(self) -> tuple[Command, ...]:
         """The daemons, in the order of their start; each stays in the foreground and writes its log to stdout."""
+
+    def configure(self, running: BgpPlan | None) -> Step | None:
+        """While the daemons run: what gives them this router's configuration.
+
+        `running` is what they have by now: nothing but what `prepare` wrote, where it is None, or the policies, rules
+        and networks of an earlier plan. The answer is None where the daemon cannot change from one to the other.
+        """
 
     def questions(self) -> tuple[Command, ...]:
         """The vendor's own commands that print its tables."""

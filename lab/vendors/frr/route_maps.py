@@ -62,16 +62,19 @@ class _Refused(Exception):  # noqa: N818  # it is no error: it becomes a `Cannot
 class RouteMap:
     """The route map of a chain of policies, those that it calls, and the lists that they name.
 
-    `cannot` is what has no words in FRR's language; where there is any, the lines do not count.
+    `cannot` is what has no words in FRR's language; where there is any, the lines do not count. `named` are the lists
+    that the router has by now: two sets of one name, from two files, become two lists.
     """
 
-    def __init__(self, name: str, chain: tuple[Policy, ...], where: Where) -> None:
+    def __init__(
+        self, name: str, chain: tuple[Policy, ...], where: Where, named: dict[str, tuple[str, ...]] | None = None
+    ) -> None:
         self.name = name
         self.lists: list[str] = []
         self.maps: list[str] = []
         self.cannot: list[Cannot] = []
         self._where = where
-        self._named: dict[str, tuple[str, ...]] = {}
+        self._named = {} if named is None else named
         self._called: set[str] = set()
         self._render(name, chain)
 
