@@ -36,8 +36,9 @@ class Gobgp:
 
     def ask(self, *command: str) -> str:
         """What a command of gobgp's prints."""
+        words = ("gobgp", "--target", f"unix://{self._directory}/api", *command)
         done = subprocess.run(  # noqa: S603
-            ["gobgp", "--target", f"unix://{self._directory}/api", *command],
+            words,
             capture_output=True,
             text=True,
             check=True,

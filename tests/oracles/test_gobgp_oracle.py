@@ -23,7 +23,7 @@ from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan, Static
 from lab.policy import Context, Fate, Operation, Policy, SessionRules, Term, evaluate
 from lab.router import Router
 from lab.tables import RouterTables
-from lab.vendors.gobgp.answers import tables
+from lab.vendors.gobgp.answers import Answers, tables
 from lab.vendors.gobgp.conditions import Direction
 from lab.vendors.gobgp.configuration import configuration
 from lab.vendors.gobgp.policies import UnsaidTermError, statements_of
@@ -78,10 +78,12 @@ def _without_unsaid(policy: Policy, *, exports: bool) -> Policy:
 
 def _said(term: Term, *, exports: bool) -> Term:
     change = replace(term.change, weight=None, origin=None)
-    for name in ("local_pref", "multi_exit_disc"):
-        number = getattr(change, name)
-        if number is not None and (number.operation is not Operation.SET or not number.value):
-            change = replace(change, **{name: None})
+    if change.local_pref is not None and (
+        change.local_pref.operation is not Operation.SET or not change.local_pref.value
+    ):
+        change = replace(change, local_pref=None)
+    if change.multi_exit_disc is not None and change.multi_exit_disc.operation is not Operation.SET:
+        change = replace(change, multi_exit_disc=None)
     change = replace(change, prepend_last=0)
     if exports:
         change = replace(change, prepend=(OWN_ASN,) * len(change.prepend))
@@ -137,7 +139,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Both]:
         rib = gobgp.ask("global", "rib", "-j")
     node = NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(), bgp=bgp)
     theirs: dict[str, dict[str, Route]] = {}
-    for path in tables(node, neighbors, (rib,), {}).paths:
+    answers = Answers(neighbors=neighbors, ribs=(rib,), received={}, advertised={})
+    for path in tables(node, answers).paths:
         theirs.setdefault(path.session, {})[str(path.route.prefix)] = path.route
     found: dict[str, Both] = {case: ({}, {}) for case in IMPORTED}
     for case, name, one in planned:

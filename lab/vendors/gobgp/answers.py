@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import struct
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
-from typing import Any, TypeVar
+from typing import Any
 
 from lab.bgp import (
     Address,
@@ -38,7 +38,6 @@ from lab.vendors import ForeignPath, ForeignSession, ForeignTables, VendorError
 
 Object = dict[str, Any]
 """One of JSON, whose values GoBGP chooses."""
-Answer = TypeVar("Answer")
 
 _ESTABLISHED = 6
 _STATES = {1: "Idle", 2: "Connect", 3: "Active", 4: "OpenSent", 5: "OpenConfirm"}  # RFC 4271 §8.2.2
@@ -53,37 +52,59 @@ _SEGMENTS = {
 _TWO_OCTET_AS, _IPV4, _FOUR_OCTET_AS = 0, 1, 2  # RFC 4360 §3, RFC 5668
 
 
-def tables(node: NodePlan, neighbors: str, ribs: tuple[str, ...], received: Mapping[str, str]) -> ForeignTables:
-    """The tables of a router: what was printed of its neighbours, its RIBs, and by session of the Adj-RIBs-In.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What gobgp printed: of its neighbours, of its RIBs, and by session of the Adj-RIBs."""
 
-    Raises VendorError.
-    """
+    neighbors: str
+    ribs: tuple[str, ...]
+    received: Mapping[str, str]
+    advertised: Mapping[str, str]
+
+
+def tables(node: NodePlan, answers: Answers) -> ForeignTables:
+    """The tables of a router. Raises VendorError."""
+    if node.bgp is None:
+        raise ValueError(f"{node.name} is no router")
     bgp = node.bgp
-    assert bgp is not None  # noqa: S101  # a router's plan
-    told = {ip_address(one["state"]["neighbor_address"]): one for one in _read(neighbors, list)}
     sessions = {one.peer_address: one for one in bgp.sessions}
-    return ForeignTables(
-        sessions=tuple(_session(one, told.get(one.peer_address), received.get(one.name, "{}")) for one in bgp.sessions),
-        paths=tuple(path for rib in ribs for path in _paths(rib, node, sessions, bgp.best_path)),
-    )
+    try:
+        told = {ip_address(one["state"]["neighbor_address"]): one for one in _objects(answers.neighbors)}
+        return ForeignTables(
+            sessions=tuple(_session(one, told.get(one.peer_address), answers) for one in bgp.sessions),
+            paths=tuple(path for rib in answers.ribs for path in _paths(rib, node, sessions, bgp.best_path)),
+        )
+    except VendorError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError) as problem:
+        raise VendorError(f"gobgp printed what cannot be read: {problem!r}") from problem
 
 
-def _read(text: str, kind: Callable[[], Answer]) -> Answer:
-    """A JSON value. Raises VendorError."""
+def _objects(text: str) -> list[Object]:
+    """An array of objects. Raises VendorError."""
+    return _of_kind(text, list)  # type: ignore[no-any-return]  # GoBGP's documents say so
+
+
+def _object(text: str) -> Object:
+    """An object. Raises VendorError."""
+    return _of_kind(text, dict)  # type: ignore[no-any-return]  # likewise
+
+
+def _of_kind(text: str, kind: type[list[Any] | dict[str, Any]]) -> Any:  # noqa: ANN401  # JSON has no narrower type
     try:
         value = json.loads(text or "null")
     except ValueError as problem:
         raise VendorError(f"gobgp printed what is no JSON: {problem}: {text[:200]!r}") from None
     found = kind() if value is None else value
-    if not isinstance(found, type(kind())):
-        raise VendorError(f"gobgp printed {text[:200]!r} where its documents have a {type(kind()).__name__}")
+    if not isinstance(found, kind):
+        raise VendorError(f"gobgp printed {text[:200]!r} where it prints an {kind.__name__} else")
     return found
 
 
 # sessions
 
 
-def _session(plan: SessionPlan, told: Object | None, received: str) -> ForeignSession:
+def _session(plan: SessionPlan, told: Object | None, answers: Answers) -> ForeignSession:
     if told is None:
         return ForeignSession(session=plan.name, established=False, why_down="gobgpd does not know this neighbour")
     state = told.get("state", {})
@@ -92,8 +113,14 @@ def _session(plan: SessionPlan, told: Object | None, received: str) -> ForeignSe
         session=plan.name,
         established=established,
         why_down="" if established else _why_down(state),
-        received=frozenset(map(parse_prefix, _read(received, dict))) if established else frozenset(),
+        received=_listed(answers.received, plan) if established else frozenset(),
+        advertised=_listed(answers.advertised, plan) if established else frozenset(),
     )
+
+
+def _listed(tables: Mapping[str, str], plan: SessionPlan) -> frozenset[Prefix] | None:
+    """The prefixes of an Adj-RIB; None where it was not asked for."""
+    return frozenset(map(parse_prefix, _object(tables[plan.name]))) if plan.name in tables else None
 
 
 def _why_down(state: Object) -> str:
@@ -132,7 +159,7 @@ class _Known:
 def _paths(
     text: str, node: NodePlan, sessions: Mapping[Address, SessionPlan], rules: BestPathRules
 ) -> Iterator[ForeignPath]:
-    for prefix, told in _read(text, dict).items():
+    for prefix, told in _object(text).items():
         known = [_known(parse_prefix(prefix), one, node, sessions) for one in told]
         used = _used(known, rules)
         for one in known:

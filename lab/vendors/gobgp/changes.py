@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from lab.bgp import ExtendedCommunity, family_of
+from lab.bgp import AnyCommunity, ExtendedCommunity, family_of
 from lab.policy import Change, CommunityChange, CommunitySet, NextHopRule, NumberChange, Operation
 from lab.policy.changes import WEIGHT_MAX
 from lab.vendors.gobgp.conditions import Direction, NotSaidError, administrator, extended_expression
@@ -87,14 +87,13 @@ def _prepended(change: Change, where: Direction) -> tuple[Does, ...]:
 
 
 def _communities(
-    kind: Kind,
-    change: CommunityChange[str] | None,
-    held: tuple[str, ...] = (),  # type: ignore[type-var]
+    kind: Kind, change: CommunityChange[AnyCommunity] | None, held: tuple[str, ...] = ()
 ) -> tuple[Does, ...]:
     if change is None:
         return ()
     if change.replace is not None:
-        whole = (*change.apply(()), *held)
+        kept = change.apply(())
+        whole = (*kept, *held)
         # with none GoBGP takes no change for meant
         return (set_communities(kind, "replace", whole) if whole else set_communities(kind, "remove", (".*",)),)
     found = []

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from lab.bgp import ExtendedCommunity, Family, RouteSource, extended_community_octets, family_of
+from lab.bgp import ExtendedCommunity, Family, RouteSource, extended_community_octets, family_of, title_of
 from lab.plan import SessionPlan
 from lab.policy import (
     Asked,
@@ -84,19 +84,12 @@ def _parts(match: Match, where: Direction) -> Iterator[Test | bool]:
         yield _paths(match.as_path, where)
     if match.as_path_length is not None:
         yield from _length(match.as_path_length, where)
-    for kind, asked in ((Kind.COMMUNITY, match.community), (Kind.LARGE_COMMUNITY, match.large_community)):
-        if asked is not None:
-            yield _communities(kind, asked)
-    for asked in (match.extended_community, match.route_target):
-        if asked is not None:
-            yield from _extended(asked)
+    yield from _of_communities(match)
     if match.next_hop is not None:
         yield from _next_hops(match.next_hop, where)
-    for name, number in (("local_pref", match.local_pref), ("med", match.multi_exit_disc)):
-        if number is not None:
-            raise NotSaidError(f"match: {name}", "match a community or a prefix list")
-    if match.origin:
-        raise NotSaidError("match: origin", "match a community or a prefix list")
+    for name in ("local_pref", "multi_exit_disc", "origin"):
+        if getattr(match, name) not in (None, ()):
+            raise NotSaidError(f"match: {title_of(name)}", "match a community or a prefix list")
 
 
 def _settled(match: Match, where: Direction) -> Iterator[bool | Test]:
@@ -170,7 +163,7 @@ def _covers(outer: PrefixRange, inner: PrefixRange) -> bool:
 
 
 def _members(ranges: list[PrefixRange]) -> tuple[str, ...]:
-    """The members of a prefix set; of those that hold a prefix GoBGP looks at the longest, so it has the others' too."""
+    """The members of a prefix set. GoBGP asks the longest that holds a prefix only: it has the wider ones' lengths."""
     members = [
         f"{inner.prefix} {outer.at_least}..{outer.at_most}"
         for inner in ranges
@@ -232,6 +225,15 @@ def _bounds(asked: NumberRange, where: Direction) -> Iterator[Asks]:
 
 
 # communities
+
+
+def _of_communities(match: Match) -> Iterator[Test | bool]:
+    for kind, asked in ((Kind.COMMUNITY, match.community), (Kind.LARGE_COMMUNITY, match.large_community)):
+        if asked is not None:
+            yield _communities(kind, asked)
+    for asked in (match.extended_community, match.route_target):
+        if asked is not None:
+            yield from _extended(asked)
 
 
 def _communities(kind: Kind, asked: Asked[CommunitySet]) -> Test | bool:

@@ -8,7 +8,7 @@ is accepted. So may a route that comes with such a community.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from lab.policy import Asked, CommunitySet, Fate, Policy, Term
@@ -39,6 +39,33 @@ def statements_of(policies: tuple[Policy, ...], where: Direction) -> tuple[State
     chain.refuse_seen_marks(policies)
     clean = Statement(name="begin", asks=(_marked(_EVERY_MARK),), does=(_unmark(_EVERY_MARK),))
     return (clean, *chain.statements)
+
+
+def unsaid_of(policies: tuple[Policy, ...], where: Direction) -> Iterator[UnsaidTermError]:
+    """Every term that GoBGP cannot be told, those of policies that are called too."""
+    found = False
+    for problem in _unsaid_terms(policies, where):
+        found = True
+        yield problem
+    if not found:
+        try:
+            statements_of(policies, where)
+        except UnsaidTermError as problem:
+            yield problem
+
+
+def _unsaid_terms(policies: Iterable[Policy], where: Direction) -> Iterator[UnsaidTermError]:
+    for policy in policies:
+        for number, term in enumerate(policy.terms, start=1):
+            try:
+                if tests_of(term.match, where) is None:
+                    continue
+                if term.fate is not Fate.REJECT:
+                    steps_of(term.change, where, ())
+            except NotSaidError as problem:
+                yield UnsaidTermError(policy, number, problem)
+            if term.call is not None and term.fate is not Fate.REJECT:
+                yield from _unsaid_terms((term.call,), where)
 
 
 def _marked(*marks: str) -> Asks:
