@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from lab.bgp import AnyCommunity, ExtendedCommunity, family_of
+from lab.bgp import Community, ExtendedCommunity, LargeCommunity, family_of
 from lab.policy import Change, CommunityChange, CommunitySet, NextHopRule, NumberChange, Operation
 from lab.policy.changes import WEIGHT_MAX
 from lab.vendors.gobgp.conditions import Direction, NotSaidError, administrator, extended_expression
@@ -87,13 +87,14 @@ def _prepended(change: Change, where: Direction) -> tuple[Does, ...]:
 
 
 def _communities(
-    kind: Kind, change: CommunityChange[AnyCommunity] | None, held: tuple[str, ...] = ()
+    kind: Kind,
+    change: CommunityChange[Community] | CommunityChange[LargeCommunity] | None,
+    held: tuple[str, ...] = (),
 ) -> tuple[Does, ...]:
     if change is None:
         return ()
     if change.replace is not None:
-        kept = change.apply(())
-        whole = (*kept, *held)
+        whole: tuple[str, ...] = (*change.apply(()), *held)
         # with none GoBGP takes no change for meant
         return (set_communities(kind, "replace", whole) if whole else set_communities(kind, "remove", (".*",)),)
     found = []
