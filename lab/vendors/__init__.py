@@ -124,14 +124,25 @@ class AskAgain:
 Order = Reset | AskAgain
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """A program that runs as long as the router does, in the foreground, and writes its log to stdout.
+
+    `ready` is the file of the private directory that is there when it listens to commands; empty where there is none.
+    """
+
+    command: Command
+    ready: str = ""
+
+
 class ForeignRouter(Protocol):
     """One router of the vendor's, with its private directory. Every command runs in the router's namespaces."""
 
     def prepare(self) -> Step:
-        """Before the daemons start: what they read, rendered from the plan or the user's own as it is, and its checks."""
+        """Before the daemons start: what they read, rendered or the user's own as it is, and what judges it."""
 
-    def daemons(self) -> tuple[Command, ...]:
-        """The daemons, in the order of their start; each stays in the foreground and writes its log to stdout."""
+    def daemons(self) -> tuple[Daemon, ...]:
+        """The daemons, in the order of their start."""
 
     def configure(self, running: BgpPlan | None) -> Step | None:
         """While the daemons run: what gives them this router's configuration.
@@ -167,7 +178,7 @@ class Vendor:
     """A vendor's daemon. `programs` have to be there, found by PATH or in `directories`.
 
     `installs_routes` is for a daemon that puts its routes into the kernel itself; for any other the node program does.
-    `fidelity` is what every report of a lab with such a router says.
+    `reconfigures` is for one that takes other policies while it runs. `cannot` is what of a node's plan it does not do.
     """
 
     name: str
@@ -175,7 +186,7 @@ class Vendor:
     package: str
     directories: tuple[str, ...] = ()
     installs_routes: bool = True
-    fidelity: str = ""
+    reconfigures: bool = False
     cannot: Callable[[NodePlan], Iterator[Cannot]]
     router: Callable[[NodePlan, str], ForeignRouter]
     """Of the node's plan, and the absolute path of its private directory."""

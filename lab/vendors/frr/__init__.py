@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lab.plan import BgpPlan, NodePlan
-from lab.vendors import AskAgain, Cannot, Check, Command, File, ForeignTables, Order, Reset, Step, Vendor
+from lab.vendors import AskAgain, Cannot, Check, Command, Daemon, File, ForeignTables, Order, Reset, Step, Vendor
 from lab.vendors.frr import config, tables
 
 CONFIG, FIRST, EMPTY, CHANGES = "frr.conf", "first.conf", "vtysh.conf", "changes.conf"
@@ -47,7 +47,7 @@ class FrrRouter:
     def _check(self, file: str, *options: str) -> Check:
         return Check(command=(*self._vtysh, *options, "-f", self._at(file)), file=file, place=_PLACE)
 
-    def daemons(self) -> tuple[Command, ...]:
+    def daemons(self) -> tuple[Daemon, ...]:
         """The daemons, with nothing but their addresses for one another."""
         sessions = self._node.bgp.sessions if self._node.bgp else ()
         zserv = ("-z", self._at("zserv.api"))
@@ -56,7 +56,7 @@ class FrrRouter:
             found.append(("bfdd", *self._options("bfdd", EMPTY), *zserv, "--bfdctl", self._at("bfdd.sock")))
         if self._own is not None:
             found.append(("staticd", *self._options("staticd", EMPTY), *zserv))
-        return tuple(found)
+        return tuple(Daemon(command=one, ready=f"{one[0]}.vty") for one in found)
 
     def _options(self, program: str, first: str) -> tuple[str, ...]:
         user = ("-u", "root", "-g", "root")
@@ -99,6 +99,7 @@ FRR = Vendor(
     programs=("zebra", "bgpd", "bfdd", "staticd", "vtysh"),
     package="frr",
     directories=("/usr/lib/frr",),
+    reconfigures=True,
     cannot=_cannot,
     router=_router,
 )
