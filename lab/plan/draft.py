@@ -31,8 +31,9 @@ from lab.plan.naming import towards
 from lab.plan.packet_limits import PacketLimit
 from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import NO_RULES, SessionRules
-from lab.speakers import CONNECT_LATE, ForeignSpeaker
-from lab.topology import EdgeBgp, Network, Secret
+from lab.secret import Secret
+from lab.speakers import ForeignSpeaker
+from lab.topology import EdgeBgp, Network
 
 DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
 HOLD_TIME_S = 180
@@ -194,7 +195,7 @@ class Draft:
 
     def _connects_late(self, router: str) -> bool:
         speaker = self._speakers.get(router)
-        return speaker is not None and speaker.kind in CONNECT_LATE
+        return speaker is not None and speaker.habits.connects_late
 
     def vrf_part(self, edge: str, vpn: Vpn, best_path: BestPathRules) -> VrfPart:
         """What was planned of a VRF, whose provider adds the rest."""

@@ -32,8 +32,8 @@ from lab.bgp import (
 )
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Role, SessionPlan
 from lab.policy import Policy
+from lab.secret import Secret
 from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
-from lab.topology import Secret
 from lab.vendors import VendorError
 from lab.vendors.gobgp import GOBGP, GobgpRouter
 from lab.vendors.gobgp.answers import route_of, tables
@@ -49,7 +49,7 @@ def bgp_of(*sessions: SessionPlan, **changes: object) -> BgpPlan:
 
 def node_of(*sessions: SessionPlan, config: str = "", **changes: object) -> NodePlan:
     """A router that is GoBGP, with a configuration of its own where one is given."""
-    own = OwnConfig(file="ce1.toml", text=config) if config else None
+    own = OwnConfig(file="ce1.toml", text=Secret(config)) if config else None
     speaker = ForeignSpeaker(kind=SpeakerKind.GOBGP, config=own)
     bgp = bgp_of(*sessions, **changes)
     return NodePlan(name="ce1", role=Role.CUSTOMER_EDGE, interfaces=(), bgp=bgp, speaker=speaker)

@@ -14,7 +14,7 @@ from lab.vendors.gobgp.configuration import configuration
 from lab.vendors.gobgp.limits import cannot
 
 _TYPES = {"toml": "toml", "yaml": "yaml", "yml": "yaml", "json": "json"}
-_PLACE = r"(?:config: \(|yaml: line )(?P<line>\d+)(?:, \d+\))?: "
+_PLACE = r"""(?:config: \(|yaml: line )(?P<line>\d+)(?:, \d+\))?: (?P<words>[^,"]*)"""
 _BEGUN = """
 while told=$("$1" "$2" "$3" neighbor 2>&1); do
   [ "$(printf '%s\\n' "$told" | wc -l)" -gt "$0" ] && exit
@@ -48,7 +48,7 @@ class GobgpRouter:
     def prepare(self) -> Step:
         """The configuration. A dry run of gobgpd finds what it cannot read, and keys that it does not know."""
         if self._own is not None:
-            file = File(name=self._file, text=self._own.text, origin=self._own.file)
+            file = File(name=self._file, text=self._own.text.value, origin=self._own.file)
         else:
             file = File(name=self._file, text=configuration(self._bgp))
         return Step(files=(file,), checks=(self._check(*self._gobgpd(), "--dry-run"),))
