@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lab.speakers import SpeakerKind
 from lab.vendors import Vendor
 from lab.vendors.frr import FRR
+from lab.vendors.gobgp import GOBGP
 
-VENDORS: Mapping[SpeakerKind, Vendor] = {SpeakerKind.FRR: FRR}
+VENDORS: Mapping[SpeakerKind, Vendor] = {SpeakerKind.FRR: FRR, SpeakerKind.GOBGP: GOBGP}
 """Of every kind but the lab's own."""
