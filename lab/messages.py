@@ -345,12 +345,14 @@ class SessionReport:
 class NodeReport:
     """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses.
 
-    `since_ns` is when it took the first event that it tells of (CLOCK_MONOTONIC).
+    `pending` is what a router that is another vendor's daemon has still to do, as far as is known. `since_ns` is when
+    it took the first event that it tells of (CLOCK_MONOTONIC).
     """
 
     sessions: tuple[SessionReport, ...]
     refused: tuple[str, ...]
     since_ns: int = 0
+    pending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,8 @@ class Overheard:
             for plan in (session.plan,)
         }
         self._connections: dict[str, dict[tuple[int, int], _Connection]] = {}
+        self.news = 0
+        """How often something was heard that counts."""
 
     def hear(self, frame: bytes, *, outgoing: bool) -> bool:
         """Take a frame that left or entered the router; whether it said anything of BGP, or ended a connection."""
@@ -122,10 +124,12 @@ class Overheard:
         news = connection.hear(_segment(headers, frame), outgoing=outgoing)
         if connection.closed:
             del of_session[ports]
+        self.news += news
         return news
 
     def lost(self, reason: str) -> None:
         """Some frames were not seen: what was heard of the sessions that are up is true no more."""
+        self.news += 1
         for session in self.sessions.values():
             if session.established:
                 session.unreadable = reason

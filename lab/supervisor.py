@@ -66,7 +66,7 @@ from lab.messages import (
     StopStream,
     Tables,
 )
-from lab.node import marking, nat, packet_limits
+from lab.node import daemons, marking, nat, packet_limits
 from lab.plan import NodePlan, Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
@@ -354,6 +354,7 @@ class Supervisor:
     def _build(self, plan: Plan) -> None:
         nat.check_program(plan.nodes)
         marking.check_program(plan.nodes)
+        daemons.check_programs(plan.nodes)
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
         self._namespaces = netns.make_namespaces(plan)
@@ -389,6 +390,7 @@ class Supervisor:
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
+        daemons.refuse_changes(old, new)
         marking.check_program(new.nodes)
         self._routers.refuse_late(node.name for node in new.routers if node != old.node(node.name))
         self._failing.take(new)

@@ -11,9 +11,10 @@ from lab.load import policy_values, values
 from lab.load.forms import Document, Flag, HostPrefix, NodeName, OneOrMore, Reference, RoutedPrefix, under
 from lab.load.peering_documents import EdgePoliciesDocument, LinkBlock
 from lab.load.qos_documents import RouterQosDocument
-from lab.load.scalars import Wrong, choice, whole
+from lab.load.scalars import choice, whole
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.speakers import SpeakerKind
+from lab.texts import Wrong
 
 VrfName = Annotated[str, policy_values.VRF]
 

@@ -20,11 +20,10 @@ from lab.load.places import (
     peering_places,
     site_places,
 )
-from lab.load.scalars import did_you_mean
-from lab.load.values import as_address
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.policy import Fate, Policy, SessionRules
+from lab.texts import as_address, did_you_mean
 from lab.topology import EdgeBgp
 
 Value = TypeVar("Value")

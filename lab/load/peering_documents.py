@@ -20,7 +20,8 @@ from lab.load.forms import (
     Standard,
     under,
 )
-from lab.load.scalars import Wrong, choice, whole
+from lab.load.scalars import choice, whole
+from lab.texts import Wrong
 from lab.topology import PrefixState, Secret
 
 RemovePrivateName = Annotated[RemovePrivate, choice(RemovePrivate, "way to remove private ASes")]

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from lab.channel import Channel, compile_messages
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
+from lab.node.router import be_router
 from lab.plan import Endpoint, NodePlan, OverlayEnd, Plan
 from lab.runtimes.namespaces import (
     enter_network_namespace,
+    make_room_for_daemons,
     new_network_namespace,
     start_part,
     this_network_namespace,
@@ -142,14 +144,14 @@ def start_router(node: NodePlan, namespace: int, log: int, *, again: bool = Fals
 
     With `again` an earlier process has configured the namespace.
     """
+    if node.speaker is not None:
+        make_room_for_daemons()
     ours, theirs = socket.socketpair()
 
     def run_router() -> None:
         ours.close()
         enter_network_namespace(namespace)
-        from lab.node.program import run
-
-        run(node, Channel(theirs, "the supervisor"), again=again)
+        be_router(node, Channel(theirs, "the supervisor"), again=again)
 
     pid = start_part(node.name, log, run_router)
     theirs.close()

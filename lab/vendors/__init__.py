@@ -41,7 +41,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A command by which the daemon judges its configuration before it runs: a status but 0 is a refusal.
+    """A command that tells what the daemon refuses of a file: a status but 0 is a refusal.
 
     So is output that `refusal` is found in: a regular expression, empty where the status says it all. The group `line`
     of `place`, another one, is the number of the line in `file` that a line of output is about.
@@ -51,6 +51,14 @@ class Check:
     file: str
     place: str = ""
     refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Files to write, and then commands to run, none of which may refuse anything."""
+
+    files: tuple[File, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,27 +121,35 @@ class AskAgain:
     session: SessionPlan
 
 
+Order = Reset | AskAgain
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reload:
-    """Take the policies, rules and networks of another plan. `files` of a router with that plan are written already."""
+class Daemon:
+    """A program that runs as long as the router does, in the foreground, and writes its log to stdout.
 
-    bgp: BgpPlan
+    `ready` is the file of the private directory that is there when it listens to commands; empty where there is none.
+    """
 
-
-Order = Reset | AskAgain | Reload
+    command: Command
+    ready: str = ""
 
 
 class ForeignRouter(Protocol):
     """One router of the vendor's, with its private directory. Every command runs in the router's namespaces."""
 
-    def files(self) -> tuple[File, ...]:
-        """What the daemons read: rendered from the plan, or the user's own configuration as it is."""
+    def prepare(self) -> Step:
+        """Before the daemons start: what they read, rendered or the user's own as it is, and what judges it."""
 
-    def checks(self) -> tuple[Check, ...]:
-        """How they judge it."""
+    def daemons(self) -> tuple[Daemon, ...]:
+        """The daemons, in the order of their start."""
 
-    def daemons(self) -> tuple[Command, ...]:
-        """The daemons, in the order of their start; each stays in the foreground and writes its log to stdout."""
+    def configure(self, running: BgpPlan | None) -> Step | None:
+        """While the daemons run: what gives them this router's configuration.
+
+        `running` is what they have by now: nothing but what `prepare` wrote, where it is None, or the policies, rules
+        and networks of an earlier plan. The answer is None where the daemon cannot change from one to the other.
+        """
 
     def questions(self) -> tuple[Command, ...]:
         """The vendor's own commands that print its tables."""
@@ -162,7 +178,7 @@ class Vendor:
     """A vendor's daemon. `programs` have to be there, found by PATH or in `directories`.
 
     `installs_routes` is for a daemon that puts its routes into the kernel itself; for any other the node program does.
-    `fidelity` is what every report of a lab with such a router says.
+    `reconfigures` is for one that takes other policies while it runs. `cannot` is what of a node's plan it does not do.
     """
 
     name: str
@@ -170,7 +186,7 @@ class Vendor:
     package: str
     directories: tuple[str, ...] = ()
     installs_routes: bool = True
-    fidelity: str = ""
+    reconfigures: bool = False
     cannot: Callable[[NodePlan], Iterator[Cannot]]
     router: Callable[[NodePlan, str], ForeignRouter]
     """Of the node's plan, and the absolute path of its private directory."""

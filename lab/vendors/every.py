@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lab.speakers import SpeakerKind
 from lab.vendors import Vendor
+from lab.vendors.frr import FRR
 
-VENDORS: Mapping[SpeakerKind, Vendor] = {}
+VENDORS: Mapping[SpeakerKind, Vendor] = {SpeakerKind.FRR: FRR}
 """Of every kind but the lab's own."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lab.bgp import Route
 from lab.errors import InputError
-from lab.load.json_source import WrongPlace, parse_json
+from lab.json_objects import WrongPlace
+from lab.load.json_source import parse_json
 from lab.load.routes import read_routes, route_of
 from lab.policy import Policy, compiled, evaluate
 from lab.policy.boundary import MOST_ROUTES, boundary
