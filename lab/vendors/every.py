@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from lab.speakers import SpeakerKind
 from lab.vendors import Vendor
+from lab.vendors.bird import BIRD
 from lab.vendors.frr import FRR
 
-VENDORS: Mapping[SpeakerKind, Vendor] = {SpeakerKind.FRR: FRR}
+VENDORS: Mapping[SpeakerKind, Vendor] = {SpeakerKind.FRR: FRR, SpeakerKind.BIRD: BIRD}
 """Of every kind but the lab's own."""

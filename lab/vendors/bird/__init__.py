@@ -7,35 +7,42 @@ docs/decisions/0029-bird.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from lab.bgp import Address, MaxPrefix, Route
-from lab.plan import NodePlan, SessionPlan
+from lab.bfd import BfdStatus
+from lab.bgp import Address, Family
+from lab.plan import BgpPlan, NodePlan, SessionPlan
 from lab.vendors import (
     Cannot,
     Check,
     Command,
+    Daemon,
     File,
     ForeignPath,
     ForeignSession,
     ForeignTables,
     Order,
-    Reload,
     Reset,
+    Step,
     Vendor,
     VendorError,
 )
 from lab.vendors.bird import output
 from lab.vendors.bird.configuration import Configuration
-from lab.vendors.bird.filters import POOLS, protocol_of
+from lab.vendors.bird.filters import protocol_of
+from lab.vendors.bird.output import BirdProtocol
 
-_FILE = "bird.conf"
+_FILE, _CONTROL = "bird.conf", "bird.ctl"
+_REFUSED = r"^bird: .*?:(?P<line>\d+):\d+ "
 _BGP = re.compile(r"""^\s*protocol\s+bgp\s+('[^'\n]+'|[A-Za-z_]\w*)""", re.MULTILINE)
 _COMMENTS = re.compile(r"/\*.*?\*/|#[^\n]*", re.DOTALL)
-_END = "show status"
+_LAST = "show status"
 """The last question: its answer shows that none is missing."""
-_FEED = """printf '%s\\n' "$@" | birdcl -v -s "$0" """
+_PROTOCOLS, _BFD, _ROUTES = "show protocols all", "show bfd sessions", "show route all table all"
+_WAYS = ("import", "export")
+_FORWARDED = ("show route all export kernel4", "show route all export kernel6")
+_FEED = """printf '%s\\n' "$@" | PATH=$PATH:/usr/sbin birdcl -v -s "$0" """
 """One birdcl for all questions: each would take a process of its own otherwise."""
 
 
@@ -46,131 +53,128 @@ def cannot(node: NodePlan) -> Iterator[Cannot]:
 
 
 class BirdRouter:
-    """One BIRD, with its files in `directory`: a `lab.vendors.ForeignRouter`."""
+    """One router that is BIRD: `lab.vendors.ForeignRouter`."""
 
     def __init__(self, node: NodePlan, directory: str) -> None:
         if node.bgp is None:
             raise ValueError(f"{node.name} is no router")
         self._node, self._bgp = node, node.bgp
         self._own = None if node.speaker is None else node.speaker.config
-        self._at = f"{directory}/{_FILE}"
-        self._control = f"{directory}/bird.ctl"
+        self._config, self._control = f"{directory}/{_FILE}", f"{directory}/{_CONTROL}"
         if self._own is None:
             self._names = [protocol_of(session) for session in node.bgp.sessions]
         else:
             self._names = [one.strip("'") for one in _BGP.findall(_COMMENTS.sub("", self._own.text))]
 
-    def files(self) -> tuple[File, ...]:
-        """bird.conf."""
+    def prepare(self) -> Step:
+        """bird.conf; `bird -p` reads it and ends."""
         if self._own is not None:
-            return (File(name=_FILE, text=self._own.text, origin=self._own.file),)
-        return (File(name=_FILE, text=Configuration(self._node, self._bgp).text),)
+            file = File(name=_FILE, text=self._own.text, origin=self._own.file)
+        else:
+            file = File(name=_FILE, text=Configuration(self._node, self._bgp).text)
+        return Step(files=(file,), checks=(self._check("bird", "-p", "-c", self._config),))
 
-    def checks(self) -> tuple[Check, ...]:
-        """`bird -p` reads it and ends."""
-        place = r"bird: \S+?:(?P<line>\d+):\d+ "
-        return (Check(command=("bird", "-p", "-c", self._at), file=_FILE, place=place),)
+    def daemons(self) -> tuple[Daemon, ...]:
+        """One program, with a control socket of its own."""
+        return (Daemon(command=("bird", "-f", "-c", self._config, "-s", self._control), ready=_CONTROL),)
 
-    def daemons(self) -> tuple[Command, ...]:
-        """One program, in the foreground, with a control socket of its own."""
-        return (("bird", "-f", "-c", self._at, "-s", self._control),)
+    def configure(self, running: BgpPlan | None) -> Step | None:
+        """BIRD reads its file again, and runs changed filters on what it has: no session ends."""
+        if running is None or self._own is not None:
+            return None
+        step = self.prepare()
+        return replace(step, checks=(*step.checks, self._check("birdcl", "-s", self._control, "configure")))
+
+    @staticmethod
+    def _check(*command: str) -> Check:
+        return Check(command=command, file=_FILE, place=_REFUSED)
 
     def questions(self) -> tuple[Command, ...]:
         """All in one, so that they are answered together."""
-        asked = ["show protocols all", "show bfd sessions", "show route all table all"]
-        for name in self._names:
-            for channel in ("ipv4", "ipv6"):
-                asked += [f"show route {way} table '{name}'.{channel}" for way in ("import", "export")]
+        asked = [_PROTOCOLS, _BFD, _ROUTES]
+        asked += [f"show route {way} table {channel}" for way in _WAYS for channel in self._channels()]
         if self._own is None:
-            asked += [f"show route all export kernel{version}" for version in (4, 6)]
-        return (("sh", "-c", _FEED, self._control, *asked, _END),)
+            asked += _FORWARDED
+        return (("sh", "-c", _FEED, self._control, *asked, _LAST),)
+
+    def _channels(self) -> Iterator[str]:
+        """Those of BGP's protocols, by BIRD's default names."""
+        for name in self._names:
+            yield from (f"'{name}'.{family.value}" for family in Family)
 
     def tables(self, answers: tuple[str, ...]) -> ForeignTables:
-        """The tables. Raises VendorError where birdcl printed something else."""
+        """The tables. Raises VendorError."""
         told = output.answers("\n".join(answers))
-        if _END not in told or not told[_END].lines or told[_END].error:
-            raise VendorError(f"BIRD did not answer everything: {' '.join(answers)[-200:]!r}")
-        protocols = {one.peer: one for one in output.bgp_protocols(told["show protocols all"])}
-        bfd = output.bfd_sessions(told["show bfd sessions"])
-        sessions = []
-        for session in self._bgp.sessions:
-            protocol = protocols.get(session.peer_address)
-            if protocol is None:
-                missing = f"BIRD has no protocol for the neighbour {session.peer_address}"
-                sessions.append(ForeignSession(session=session.name, established=False, why_down=missing))
-                continue
-            names = {
-                way: told.get(f"show route {way} table '{protocol.name}'.{session.family.value}")
-                for way in ("import", "export")
-            }
-            received, advertised = (
-                output.prefixes(one) if one is not None and not one.error else None for one in names.values()
-            )
-            up = protocol.established
-            sessions.append(
-                ForeignSession(
-                    session=session.name,
-                    established=up,
-                    why_down="" if up else _why_down(session, protocol),
-                    received=received if up else frozenset(),
-                    advertised=advertised if up else frozenset(),
-                    bfd=bfd.get(session.peer_address) if session.bfd is not None else None,
-                )
-            )
-        return ForeignTables(sessions=tuple(sessions), paths=tuple(self._paths(told, protocols)))
+        if _LAST not in told or not told[_LAST].lines:
+            raise VendorError(f"birdcl did not answer everything: {' '.join(answers)[-200:]!r}")
+        protocols = {one.peer: one for one in output.bgp_protocols(told[_PROTOCOLS]) if one.peer is not None}
+        bfd = output.bfd_sessions(told[_BFD])
+        sessions = tuple(self._session(session, protocols, bfd, told) for session in self._bgp.sessions)
+        paths = tuple(self._paths(told, protocols))
+        pending = [f"BIRD says: {text}" for _, text in told[_LAST].lines if "in progress" in text]
+        pending += output.cut_short(told[_ROUTES])
+        return ForeignTables(sessions=sessions, paths=paths, pending=tuple(pending))
+
+    @staticmethod
+    def _session(
+        session: SessionPlan,
+        protocols: Mapping[Address, BirdProtocol],
+        bfd: Mapping[Address, BfdStatus],
+        told: Mapping[str, output.Answer],
+    ) -> ForeignSession:
+        protocol = protocols.get(session.peer_address)
+        if protocol is None:
+            missing = f"BIRD has no protocol for the neighbour {session.peer_address}"
+            return ForeignSession(session=session.name, established=False, why_down=missing)
+        listed = [told.get(f"show route {way} table '{protocol.name}'.{session.family.value}") for way in _WAYS]
+        received, advertised = (None if one is None or one.error else output.prefixes(one) for one in listed)
+        up = protocol.established
+        return ForeignSession(
+            session=session.name,
+            established=up,
+            why_down="" if up else _why_down(session, protocol),
+            received=received if up else None,
+            advertised=advertised if up else None,
+            bfd=bfd.get(session.peer_address) if session.bfd is not None else None,
+        )
 
     def _paths(
-        self, told: dict[str, output.Answer], protocols: dict[Address | None, output.BirdProtocol]
+        self, told: Mapping[str, output.Answer], protocols: Mapping[Address, BirdProtocol]
     ) -> Iterator[ForeignPath]:
         """The routes of the tables that BGP's protocols share, with the ways that the kernel was given."""
         shared = {table for one in protocols.values() for table in one.tables}
         by_peer = {session.peer_address: session.name for session in self._bgp.sessions}
-        by_name = {one.name: by_peer.get(peer, one.name) for peer, one in protocols.items() if peer is not None}
-        ways: dict[object, tuple[Address, ...]] = {}
-        for version in (4, 6):
-            answer = told.get(f"show route all export kernel{version}")
-            ways |= {one.route.prefix: one.gateways for one in output.routes(answer)} if answer else {}
-        for one in output.routes(told["show route all table all"]):
-            if one.table not in shared or one.protocol == POOLS:
+        by_name = {one.name: by_peer[peer] for peer, one in protocols.items() if peer in by_peer}
+        forwarded = [one for question in _FORWARDED if question in told for one in output.routes(told[question])]
+        ways = {one.route.prefix: set(one.gateways) for one in forwarded}
+        for one in output.routes(told[_ROUTES]):
+            if one.table not in shared:
                 continue
             session = by_name.get(one.protocol, "")
-            route: Route = one.route
-            if self._own is not None and session:
-                route = replace(route, weight=0)  # there its preference is no weight of a policy's
-            merged = bool(session) and not set(one.gateways).isdisjoint(ways.get(route.prefix, ()))
+            merged = bool(session) and not ways.get(one.route.prefix, set()).isdisjoint(one.gateways)
+            route = one.route if self._own is None else replace(one.route, weight=0)  # its preferences are no weights
             yield ForeignPath(route=route, session=session, best=one.best, forwarding=one.best or merged)
 
     def commands(self, order: Order) -> tuple[Command, ...] | None:
-        """BIRD takes a new configuration as a whole; it asks nobody for routes that it has kept itself."""
-        if isinstance(order, Reload):
-            return (("birdcl", "-s", self._control, "configure"),)
-        if isinstance(order, Reset) and self._own is None:
-            return (("birdcl", "-s", self._control, f"restart '{protocol_of(order.session)}'"),)
-        return None
+        """A reset; BIRD asks nobody again for the routes that it keeps."""
+        if not isinstance(order, Reset):
+            return None
+        names = self._names if self._own is None else []
+        own = [name for name in names if name == protocol_of(order.session)]
+        return tuple(("birdcl", "-s", self._control, f"restart '{name}'") for name in own) or None
 
 
-def _why_down(session: SessionPlan, protocol: output.BirdProtocol) -> str:
-    """BIRD's last error; what the plan asks for in the words of the lab's own router."""
-    rules = session.rules
-    if rules.shutdown:
-        return f"shut down: {rules.shutdown}"
-    if rules.max_prefix is not None and protocol.limits_hit:
-        return _over(rules.max_prefix)
+def _why_down(session: SessionPlan, protocol: BirdProtocol) -> str:
+    if session.rules.shutdown:
+        return f"shut down: {session.rules.shutdown}"
     return protocol.last_error or f"BIRD is in state {protocol.state}"
 
 
-def _over(limit: MaxPrefix) -> str:
-    prefixes = "1 prefix was" if limit.limit == 1 else f"{limit.limit} prefixes were"
-    return f"more than {prefixes} {limit.counted.value} (RFC 4486 §4, subcode 1)"
-
-
 BIRD = Vendor(
-    name="BIRD 2",
+    name="BIRD",
     programs=("bird", "birdcl"),
     package="bird2",
-    directories=("/usr/sbin",),
-    fidelity="",
+    reconfigures=True,
     cannot=cannot,
     router=BirdRouter,
 )
-"""BIRD, for `lab.vendors.every`."""

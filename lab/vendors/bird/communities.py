@@ -34,7 +34,7 @@ def extended(community: ExtendedCommunity) -> str:
     """One extended community: a route target or origin by name, any other by its octets (RFC 4360)."""
     kind, _, rest = community.partition(":")
     administrator, _, value = rest.partition(":")
-    if kind in _KINDS and not administrator.endswith("L"):
+    if kind in _KINDS and administrator.isdecimal():
         return f"({_KINDS[kind]}, {administrator}, {value})"
     octets = extended_community_octets(community)
     return f"(generic, 0x{octets[:4].hex()}, 0x{octets[4:].hex()})"

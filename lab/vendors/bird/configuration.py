@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from lab.bgp import Counted, Family, MaxPrefix, Prefix, RemovePrivate, family_of
 from lab.plan import BgpPlan, NodePlan, SessionPlan
 from lab.vendors import Cannot
-from lab.vendors.bird.filters import POOLS, Filters, protocol_of
+from lab.vendors.bird.filters import Filters, protocol_of
 
 _OWN_PREFERENCE = 32768
 """Of own networks, whose weight that is with other vendors."""
@@ -62,19 +62,11 @@ class Configuration:
             yield f"  {kind} {{ table master{version}; import filter {{ {made} }}; }};"
             yield from own
             yield "}"
-        taken = [self._taken_by_bgp(family)]
-        pools = [str(one.pool) for one in self._node.nat if family_of(one.pool) is family]
-        if pools:
-            yield f"protocol static {POOLS} {{"
-            yield f"  {kind} {{ table master{version}; import all; }};"
-            yield from (f"  route {pool} blackhole;" for pool in dict.fromkeys(pools))
-            yield "}"
-            taken.insert(0, f'if proto = "{POOLS}" then accept;')
         limit = self._bgp.best_path.maximum_paths
         merged = f" merge paths on limit {limit};" if limit > 1 else ""
         yield f"protocol kernel kernel{version} {{"
         yield f"  metric {_KERNEL_METRIC};{merged}"
-        yield f"  {kind} {{ table master{version}; import none; export filter {{ {' '.join(taken)} }}; }};"
+        yield f"  {kind} {{ table master{version}; import none; export filter {{ {self._for_the_kernel(family)} }}; }};"
         yield "}"
 
     def _own(self, network: Prefix) -> Iterator[str]:
@@ -85,7 +77,7 @@ class Configuration:
         ways = " ".join(f'via "{name}"' for name in interfaces) or "unreachable"
         yield f"  route {network} {ways};"
 
-    def _taken_by_bgp(self, family: Family) -> str:
+    def _for_the_kernel(self, family: Family) -> str:
         """What the kernel is given: BGP's routes, but for those to connected networks."""
         connected = dict.fromkeys(
             str(address.network)

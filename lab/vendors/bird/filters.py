@@ -17,8 +17,6 @@ from lab.vendors.bird.changes import PRIVATE_ASNS, Changes
 from lab.vendors.bird.conditions import FALSE, Conditions
 from lab.vendors.bird.unsaid import Unsaid
 
-POOLS = "pools"
-"""The protocol of the routes that discard what is for a pool: nobody is told of them."""
 _FATES = {Fate.REJECT: "REJECTED", Fate.ACCEPT: "ACCEPTED", Fate.NEXT_POLICY: "UNDECIDED"}
 """What functions return, as names of BIRD's that are defined once."""
 
@@ -40,7 +38,7 @@ class Filters:
         """The name of the filter of what a session brings."""
         rules = session.rules
         chain = self._chain(session, rules.import_policies, on_import=True)
-        lines = ["bgppath own;", f"own = filter(bgp_path, [{session.local_asn}]);"]
+        lines = [f"bgppath own = filter(bgp_path, [{session.local_asn}]);"]
         lines.append(f"if own.len > {rules.allowas_in} then reject;  # RFC 4271 §9.1.2")
         if session.ebgp:
             lines.append("unset(bgp_local_pref);  # the neighbour has no say in it; absent is 100")
@@ -56,7 +54,7 @@ class Filters:
     def of_export(self, session: SessionPlan) -> tuple[str, bool]:
         """The name of the filter of what a session is sent, and whether it may choose next hops."""
         chain = self._chain(session, session.rules.export_policies, on_import=False)
-        lines = [f'if proto = "{POOLS}" then reject;'] if self._node.nat else []
+        lines = []
         if session.ebgp:
             lines.append("if source = RTS_BGP then unset(bgp_med);  # RFC 4271 §5.1.4")
         lines += chain.lines

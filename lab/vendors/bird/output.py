@@ -85,16 +85,14 @@ def answers(text: str) -> dict[str, Answer]:
 
 @dataclass(slots=True, kw_only=True)
 class BirdProtocol:
-    """A BGP protocol, as `show protocols all` has it. `table` is that of its first channel."""
+    """A BGP protocol, as `show protocols all` has it. `tables` are those of its channels."""
 
     name: str
     established: bool = False
     peer: Address | None = None
     state: str = ""
     last_error: str = ""
-    info: str = ""
     tables: list[str] = field(default_factory=list)
-    limits_hit: bool = False
 
 
 def bgp_protocols(answer: Answer) -> Iterator[BirdProtocol]:
@@ -125,8 +123,6 @@ def _tell(protocol: BirdProtocol, key: str, value: str) -> None:
             protocol.last_error = value
         case "Table":
             protocol.tables.append(value)
-        case "Receive limit" | "Import limit":
-            protocol.limits_hit = protocol.limits_hit or value.endswith("[HIT]")
 
 
 def bfd_sessions(answer: Answer) -> dict[Address, BfdStatus]:
@@ -179,6 +175,16 @@ def routes(answer: Answer) -> Iterator[BirdRoute]:
             block = [text]
     if block and prefix is not None:
         yield _route(table, prefix, block)
+
+
+def cut_short(answer: Answer) -> Iterator[str]:
+    """The routes that BIRD prints in part only, in words: it ends the text of one attribute behind some 500 octets."""
+    prefix = ""
+    for _, text in answer.lines:
+        route = _ROUTE.match(text)
+        prefix = (route["net"] or prefix) if route else prefix
+        if text.startswith("\tBGP.") and text.endswith("..."):
+            yield f"BIRD prints only the beginning of {text.strip().partition(':')[0]} of {prefix}"
 
 
 def prefixes(answer: Answer) -> frozenset[Prefix]:
