@@ -16,6 +16,10 @@ class SpeakerKind(Enum):
     GOBGP = "gobgp"
 
 
+CONNECT_LATE = frozenset({SpeakerKind.GOBGP})
+"""Those that let 5 to 10 s pass before they connect (minConnectRetryInterval in GoBGP 3.10), whatever is configured."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnConfig:
     """A configuration that the user wrote for the daemon, which is used as it is. `file` is what the user calls it.

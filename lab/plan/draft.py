@@ -31,7 +31,7 @@ from lab.plan.naming import towards
 from lab.plan.packet_limits import PacketLimit
 from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import NO_RULES, SessionRules
-from lab.speakers import ForeignSpeaker
+from lab.speakers import CONNECT_LATE, ForeignSpeaker
 from lab.topology import EdgeBgp, Network, Secret
 
 DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
@@ -171,7 +171,9 @@ class Draft:
             self.session(listens=listens, connects=connects)
 
     def session(self, *, listens: SessionEnd, connects: SessionEnd) -> None:
-        """Plan a session at both its ends."""
+        """Plan a session at both its ends. The other one listens where this one would keep it waiting."""
+        if self._connects_late(connects.node) and not self._connects_late(listens.node):
+            listens, connects = connects, listens
         for here, there in ((listens, connects), (connects, listens)):
             self._sessions[here.node].append(
                 SessionPlan(
@@ -189,6 +191,10 @@ class Draft:
                     rules=here.rules,
                 )
             )
+
+    def _connects_late(self, router: str) -> bool:
+        speaker = self._speakers.get(router)
+        return speaker is not None and speaker.kind in CONNECT_LATE
 
     def vrf_part(self, edge: str, vpn: Vpn, best_path: BestPathRules) -> VrfPart:
         """What was planned of a VRF, whose provider adds the rest."""
