@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from lab.bfd import BfdStatus
-from lab.bgp import Nlri, Prefix, Route, RouteSource, nlri_order
+from lab.bgp import Nlri, Prefix, Route, RouteSource, family_of, nlri_order, prefix_of
 from lab.explanation import Candidate, Explanation, Export
 from lab.messages import SessionReport
 from lab.overheard import HeardSession, Overheard
@@ -190,7 +190,11 @@ class ForeignState:
             prefix=prefix,
             candidates=tuple(candidates),
             decision=self._decision(usable, known) if usable else None,
-            exports=tuple(self._export(prefix, heard) for heard in self.heard.sessions.values()),
+            exports=tuple(
+                self._export(prefix, heard)
+                for heard in self.heard.sessions.values()
+                if heard.plan.family is family_of(prefix_of(prefix))
+            ),
         )
 
     def _path(self, path: ForeignPath) -> Path:

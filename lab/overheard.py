@@ -219,8 +219,8 @@ class _Connection:
         news = False
         try:
             for kind, body in stream.messages():
+                news |= kind != _KEEPALIVE or not self._is_session
                 self._message(kind, body, outgoing=outgoing)
-                news = True
         except ValueError as problem:
             self.session.unreadable = str(problem)
         if segment.flags & (_FIN | RST):

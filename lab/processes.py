@@ -38,6 +38,17 @@ def waited_ns(pid: int) -> int:
         return 0
 
 
+def processes_of_group(leader: int) -> list[int]:
+    """The processes of a process group."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(directory.name)) == leader:
+                    found.append(int(directory.name))
+    return found
+
+
 def how_it_ended(status: int) -> str:
     """How a process ended, from the status that waiting for it gave."""
     if os.WIFSIGNALED(status):

@@ -28,6 +28,7 @@ from lab.messages import (
     SessionReset,
 )
 from lab.plan import NodePlan, Plan
+from lab.processes import processes_of_group
 from lab.runtimes import netns
 
 ANSWER_DEADLINE_S = 10.0
@@ -102,8 +103,12 @@ class Routers:
         return next((name for name, router in self._routers.items() if router.running.pid == pid), None)
 
     def memory_kib(self) -> dict[str, int]:
-        """The proportional memory of each process."""
-        return {name: _pss_kib(router.running.pid) for name, router in self._routers.items()}
+        """The proportional memory of each process, and of the daemons that it may have."""
+        return {
+            name: sum(map(_pss_kib, processes_of_group(one.pid) if one.leads_group else [one.pid]))
+            for name, router in self._routers.items()
+            for one in (router.running,)
+        }
 
     # what they say
 
@@ -194,12 +199,12 @@ class Routers:
 
     def freeze(self, router: str) -> None:
         """Let a router do nothing more, so that it says no farewell."""
-        os.kill(self._routers[router].running.pid, signal.SIGSTOP)
+        _signal(self._routers[router].running, signal.SIGSTOP)
 
     def kill(self, router: str) -> None:
         """End a router's process, and take that for no fault of the lab."""
         dead = self._routers.pop(router)
-        os.kill(dead.running.pid, signal.SIGKILL)
+        _signal(dead.running, signal.SIGKILL)
         self._take_leave_of(dead)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(dead.running.pid, 0)
@@ -229,11 +234,22 @@ def _tell(far_end: Channel, message: Message) -> None:
         far_end.send(message)
 
 
+def _signal(running: netns.RunningNode, number: int) -> None:
+    """Send a signal to a router's process, and to its daemons."""
+    if running.leads_group:
+        os.killpg(running.pid, number)
+    else:
+        os.kill(running.pid, number)
+
+
 def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
     return lambda: handler(name)
 
 
 def _pss_kib(pid: int) -> int:
     """The proportional memory of a process."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except ProcessLookupError:  # a command of a daemon's, which has just ended
+        return 0
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -21,6 +22,21 @@ CONNECT_LATE = frozenset({SpeakerKind.GOBGP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """What a program does that no configuration changes, where the lab's own router does otherwise.
+
+    `own_multi_exit_disc` is the MED of routes that it originates; None is that they have none.
+    """
+
+    own_multi_exit_disc: int | None = None
+
+
+RFC_HABITS = Habits()
+"""Those of the lab's own router (RFC 4271 §5.1.4 asks for no MED)."""
+_HABITS: Mapping[SpeakerKind, Habits] = {SpeakerKind.FRR: Habits(own_multi_exit_disc=0)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnConfig:
     """A configuration that the user wrote for the daemon, which is used as it is. `file` is what the user calls it.
 
@@ -37,3 +53,8 @@ class ForeignSpeaker:
 
     kind: SpeakerKind
     config: OwnConfig | None = None
+
+    @property
+    def habits(self) -> Habits:
+        """What it does whatever it is told."""
+        return _HABITS.get(self.kind, RFC_HABITS)

@@ -81,8 +81,8 @@ class Daemons:
 
     def _write(self, file: File) -> None:
         path = self.directory / file.name
-        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
-            opened.write(file.text)
+        path.touch(mode=0o600)
+        path.write_text(file.text, encoding="utf-8")
         self._origins[file.name] = file.origin
 
     def _check(self, check: Check) -> None:
@@ -105,22 +105,31 @@ class Daemons:
         return f"{file}:{found['line']}: {line[found.end() :].strip()}"
 
     def start(self, daemons: Iterable[Daemon]) -> None:
-        """Start the daemons, and wait until they listen to commands. Raises LabBroken."""
-        for one in daemons:
-            program = _found(one.command[0], self._vendor.directories)
-            if program is None:
-                raise LabBroken(f"{one.command[0]} is not installed: install the package {self._vendor.package}")
-            process = subprocess.Popen(  # noqa: S603
-                [program, *one.command[1:]],
-                stdin=subprocess.DEVNULL,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
-                cwd=self.directory,
-            )
-            self._running.append((one.command[0], process))
-            if one.ready:
-                self.wait_for((self.directory / one.ready).exists, f"{one.command[0]} to listen")
+        """Start the daemons, and wait until they listen to commands. Raises LabBroken.
 
-    def wait_for(self, happened: Callable[[], bool], what: str) -> None:
+        The others ask for the first one as soon as they start, and not again for long.
+        """
+        first, *others = daemons
+        for some in ([first], others):
+            for one in some:
+                self._start(one)
+            for one in some:
+                if one.ready:
+                    self._wait_for((self.directory / one.ready).exists, f"{one.command[0]} to listen")
+
+    def _start(self, one: Daemon) -> None:
+        program = _found(one.command[0], self._vendor.directories)
+        if program is None:
+            raise LabBroken(f"{one.command[0]} is not installed: install the package {self._vendor.package}")
+        process = subprocess.Popen(  # noqa: S603
+            [program, *one.command[1:]],
+            stdin=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
+            cwd=self.directory,
+        )
+        self._running.append((one.command[0], process))
+
+    def _wait_for(self, happened: Callable[[], bool], what: str) -> None:
         """Wait for something that the daemons do. Raises LabBroken where one ends, or it does not come."""
         end_s = time.monotonic() + READY_DEADLINE_S
         while not happened():

@@ -50,7 +50,7 @@ _RING_BLOCKS = 8
 _SOON_S, _LATER_S, _IDLE_S = 0.05, 1.0, 5.0
 """Between two times that the daemon is asked: at first, at most while it has something to do, and else."""
 _COUNTS_STAND_S = 3.0
-"""Where its counts of UPDATEs are not ours and nothing happens for so long, they are not for what was not worked off."""
+"""Where its counts of UPDATEs are not ours and nothing happens for so long, there is nothing left to work through."""
 
 
 def run(node: NodePlan, vendor: Vendor, supervisor: Channel, *, again: bool = False) -> None:

@@ -27,11 +27,12 @@ _FIRST_INDEX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningNode:
-    """A router's process and the channel to it."""
+    """A router's process and the channel to it. With `leads_group` it has daemons, in a process group of its own."""
 
     name: str
     pid: int
     channel: Channel
+    leads_group: bool = False
 
 
 def warm_up() -> None:
@@ -155,4 +156,5 @@ def start_router(node: NodePlan, namespace: int, log: int, *, again: bool = Fals
 
     pid = start_part(node.name, log, run_router)
     theirs.close()
-    return RunningNode(name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"))
+    channel = Channel(ours, f"the router {node.name}")
+    return RunningNode(name=node.name, pid=pid, channel=channel, leads_group=node.speaker is not None)

@@ -139,6 +139,7 @@ def _route_maps(session: SessionPlan, named: dict[str, tuple[str, ...]]) -> list
             peer_address=session.peer_address,
             family=session.family,
             importing=direction == "in",
+            internal=not session.ebgp,
         )
         if policies:
             found.append(RouteMap(_map_name(session, direction), policies, where, named))

@@ -53,6 +53,7 @@ class Where:
     peer_address: Address | None
     family: Family
     importing: bool
+    internal: bool = False
 
 
 class _Refused(Exception):  # noqa: N818  # it is no error: it becomes a `Cannot`
@@ -113,13 +114,12 @@ class RouteMap:
     def _always(self) -> list[str]:
         """What each entry does that lets routes pass.
 
-        Of two next hops in IPv6 (RFC 2545 §3) the lab's routers use the global one.
+        Of two next hops in IPv6 (RFC 2545 §3), which FRR sends on a shared link, the lab's routers use the global one.
+        It is asked for in iBGP only: FRR 8.4 would keep a next hop of eBGP for which it was in what it sends on.
         """
-        return [" set ipv6 next-hop prefer-global"] if self._imports_ipv6 else []
-
-    @property
-    def _imports_ipv6(self) -> bool:
-        return self._where.importing and self._where.family is Family.IPV6
+        where = self._where
+        internal = where.importing and where.internal and where.family is Family.IPV6
+        return [" set ipv6 next-hop prefer-global"] if internal else []
 
     def _refuse(self, policy: Policy, what: str, meant: str) -> None:
         self.cannot.append(Cannot(what=f"policy {policy.name!r}: {what}", meant=meant, where=policy.source))
