@@ -6,15 +6,25 @@ docs/decisions/0030-gobgp.md.
 
 from __future__ import annotations
 
-from lab.bgp import Family
+from lab.bgp import Family, Prefix, family_of
 from lab.plan import BgpPlan, NodePlan, SessionPlan
-from lab.vendors import Check, Command, File, ForeignTables, Order, Reset, Step, Vendor
+from lab.vendors import Check, Command, Daemon, File, ForeignTables, Order, Reset, Step, Vendor
 from lab.vendors.gobgp import answers
 from lab.vendors.gobgp.configuration import configuration
 from lab.vendors.gobgp.limits import cannot
 
 _TYPES = {"toml": "toml", "yaml": "yaml", "yml": "yaml", "json": "json"}
 _REFUSED = r"\((?P<line>\d+), \d+\)"
+_BEGUN = """
+while told=$("$1" "$2" "$3" neighbor 2>&1); do
+  [ "$(printf '%s\\n' "$told" | wc -l)" -gt "$0" ] && exit
+  sleep 0.02
+done
+shift 3
+timeout 2 "$@" | grep -E 'level=(fatal|error)'
+exit 1
+"""
+"""Wait until gobgpd knows as many neighbours as are planned; where it has ended, hear from another one why."""
 
 
 class GobgpRouter:
@@ -49,37 +59,33 @@ class GobgpRouter:
     def _gobgpd(self) -> Command:
         return ("gobgpd", "--config-file", self._at, "--config-type", self._type, "--log-plain", "--pprof-disable")
 
-    def daemons(self) -> tuple[Command, ...]:
-        """One program, in the foreground."""
-        return ((*self._gobgpd(), "--api-hosts", self._api),)
+    def daemons(self) -> tuple[Daemon, ...]:
+        """One program."""
+        return (Daemon(command=(*self._gobgpd(), "--api-hosts", self._api), ready="api"),)
 
     def configure(self, running: BgpPlan | None) -> Step | None:
-        """The own networks, which no configuration of GoBGP's can hold. It cannot change policies without a reset.
+        """Wait for it to know its neighbours, and give it the own networks, which its configuration cannot hold.
 
-        For it takes back no route that a new export policy rejects (its policy.md, "Policy and Soft Reset").
+        Other policies take another router: GoBGP takes back no route that a new export policy rejects (its policy.md,
+        "Policy and Soft Reset").
         """
-        if running is None:
-            return Step(checks=tuple(self._rib("add", family, one) for family, one in _networks(self._bgp)))
-        if self._own is None and configuration(running) != configuration(self._bgp):
+        if running is not None:
             return None
-        before, after = dict.fromkeys(_networks(running)), dict.fromkeys(_networks(self._bgp))
-        gone = [self._rib("del", family, one) for family, one in before if (family, one) not in after]
-        come = [self._rib("add", family, one) for family, one in after if (family, one) not in before]
-        return Step(checks=(*gone, *come))
+        again = (*self._gobgpd(), "--api-hosts", f"{self._api}-again")
+        begun = self._check("sh", "-c", _BEGUN, str(len(self._bgp.sessions)), *self._gobgp, *again)
+        return Step(checks=(begun, *map(self._network, self._bgp.networks)))
 
-    def _rib(self, verb: str, family: Family, network: str) -> Check:
-        origin = ("origin", "igp") if verb == "add" else ()
-        return self._check(*self._gobgp, "global", "rib", verb, "--address-family", family.value, network, *origin)
+    def _network(self, network: Prefix) -> Check:
+        where = ("--address-family", family_of(network).value, str(network), "origin", "igp")
+        return self._check(*self._gobgp, "global", "rib", "add", *where)
 
     def questions(self) -> tuple[Command, ...]:
-        """The neighbours, the RIB of each family, and the Adj-RIBs of each session."""
-        return tuple(
-            (*self._gobgp, *asked, "--json")
-            for asked in (
-                ("neighbor",),
-                *(("global", "rib", "--address-family", family.value) for family in self._families),
-                *(_adj_rib(session, way) for way in ("adj-in", "adj-out") for session in self._bgp.sessions),
-            )
+        """The neighbours, the RIB of each family, and the Adj-RIBs of each session, where gobgp fails if it is down."""
+        ribs = (("global", "rib", "--address-family", family.value) for family in self._families)
+        adj_ribs = (_adj_rib(session, way) for way in ("adj-in", "adj-out") for session in self._bgp.sessions)
+        return (
+            *((*self._gobgp, *asked, "--json") for asked in (("neighbor",), *ribs)),
+            *(("sh", "-c", '"$@" || :', "sh", *self._gobgp, *asked, "--json") for asked in adj_ribs),
         )
 
     @property
@@ -105,10 +111,6 @@ class GobgpRouter:
         return None
 
 
-def _networks(bgp: BgpPlan) -> list[tuple[Family, str]]:
-    return [(Family.IPV4 if one.version == 4 else Family.IPV6, str(one)) for one in bgp.networks]
-
-
 def _adj_rib(session: SessionPlan, way: str) -> Command:
     return ("neighbor", str(session.peer_address), way, "--address-family", session.family.value)
 
@@ -122,7 +124,6 @@ GOBGP = Vendor(
     programs=("gobgpd", "gobgp"),
     package="gobgpd",
     installs_routes=False,
-    fidelity="GoBGP: the lab puts its best routes into the kernel, and gives it the router's own networks",
     cannot=cannot,
     router=_router,
 )

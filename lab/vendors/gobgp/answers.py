@@ -41,6 +41,7 @@ Object = dict[str, Any]
 
 _ESTABLISHED = 6
 _STATES = {1: "Idle", 2: "Connect", 3: "Active", 4: "OpenSent", 5: "OpenConfirm"}  # RFC 4271 §8.2.2
+_OWN_WEIGHT = 32768  # GoBGP has none; it prefers its own routes, as routers do that give them this one
 _DOWN, _PREFIX_LIMIT = 1, 2  # of admin_state
 _ORIGINS = (Origin.IGP, Origin.EGP, Origin.INCOMPLETE)
 _SEGMENTS = {
@@ -119,8 +120,9 @@ def _session(plan: SessionPlan, told: Object | None, answers: Answers) -> Foreig
 
 
 def _listed(tables: Mapping[str, str], plan: SessionPlan) -> frozenset[Prefix] | None:
-    """The prefixes of an Adj-RIB; None where it was not asked for."""
-    return frozenset(map(parse_prefix, _object(tables[plan.name]))) if plan.name in tables else None
+    """The prefixes of an Adj-RIB; None where it was not asked for, or not told."""
+    told = _object(tables.get(plan.name, '{"error": ""}'))
+    return None if "error" in told else frozenset(map(parse_prefix, told))
 
 
 def _why_down(state: Object) -> str:
@@ -180,6 +182,7 @@ def _known(prefix: Prefix, told: Object, node: NodePlan, sessions: Mapping[Addre
             prefix=prefix,
             next_hop=route.next_hop,
             origin=route.origin,
+            weight=_OWN_WEIGHT,
             source=RouteSource.CONNECTED if connected else RouteSource.STATIC,
         )
         return _Known(route=own, session=None, router_id=0, best=bool(told.get("best")))
