@@ -34,10 +34,10 @@ _ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 class Bird:
     """A running BIRD, which is the router of one plan after the other, each with its interface called lan."""
 
-    def __init__(self, directory: Path, control: socket.socket) -> None:
+    def __init__(self, directory: Path, control: socket.socket, node: NodePlan) -> None:
         self._directory, self._control = directory, control
         self._neighbors: list[Neighbor] = []
-        self._router: BirdRouter | None = None
+        self._router = BirdRouter(node, str(directory))
 
     def configure(self, node: NodePlan) -> None:
         """Have it be a node of a plan."""
@@ -48,7 +48,6 @@ class Bird:
 
     def tables(self) -> ForeignTables:
         """What it knows now."""
-        assert self._router is not None
         (question,) = self._router.questions()
         return self._router.tables((self._run(*question),))
 
@@ -61,10 +60,17 @@ class Bird:
         return (self._directory / "bird.ctl").exists() and "up and running" in self.ask("show status")
 
     def connect(self, address: str, asn: int, router_id: str = "") -> Neighbor:
-        """A session with it from an address, established."""
-        self._control.send(f"{address} {ROUTER}".encode())
-        _, files, _, _ = socket.recv_fds(self._control, 64, 1)
-        self._neighbors.append(Neighbor(socket.socket(fileno=files[0]), asn, router_id or address))
+        """A session with it from an address, established. It refuses connections while an earlier one ends."""
+
+        def opened() -> Neighbor | None:
+            self._control.send(f"{address} {ROUTER}".encode())
+            _, files, _, _ = socket.recv_fds(self._control, 64, 1)
+            try:
+                return Neighbor(socket.socket(fileno=files[0]), asn, router_id or address)
+            except (AssertionError, ConnectionError):
+                return None
+
+        self._neighbors.append(await_(opened, f"a session from {address}"))
         return self._neighbors[-1]
 
     def disconnect(self) -> None:
@@ -98,10 +104,9 @@ def running_bird(directory: Path, node: NodePlan) -> Iterator[Bird]:
         process = subprocess.Popen(  # noqa: S603
             [*_UNSHARE, *user, "sh", "-c", _PREPARE, "sh", *host], stdin=theirs.fileno(), env=_ENVIRONMENT
         )
-    bird = Bird(directory, ours)
+    bird = Bird(directory, ours, node)
     try:
         await_(bird.is_there, "BIRD")
-        bird.configure(node)
         yield bird
     finally:
         bird.disconnect()

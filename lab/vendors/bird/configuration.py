@@ -125,6 +125,8 @@ class Configuration:
         yield f"  ipv{version} {{"
         yield f"    table master{version}; igp table igp{version}; gateway recursive; preference 0;"
         yield "    import table on; export table on;"
+        if version == 6:
+            yield "    next hop prefer global;  # BIRD's neighbours may tell their link-local address, too"
         yield f"    import filter '{self._filters.of_import(session)}';"
         export, sets_next_hop = self._filters.of_export(session)
         yield f"    export filter '{export}';"
