@@ -37,14 +37,14 @@ from lab.vendors import VendorError
 PROMPT = "bird> "
 _LINE = re.compile(r"(?P<code>\d{4})[- ]|     ")
 _ROUTE = re.compile(
-    r"(?P<net>\S*)\s+(?P<dest>unicast|blackhole|unreachable|prohibited) \[(?P<protocol>.+?) "
-    r"(?P<since>\d{4}-\d\d-\d\d \S+?)(?: from (?P<sender>\S+))?\]\s*(?P<flags>[*!]*) \((?P<preference>\d+)"
+    r"(?P<net>\S*)\s+(?P<dest>unicast|blackhole|unreachable|prohibited) \[(?P<protocol>\S+) [^\]]*\]\s*"
+    r"(?P<flags>[*!]*) \((?P<preference>\d+)"
 )
 _ATTRIBUTE = re.compile(r"\t(?P<name>[\w.]+)(?: \[\w+\])?:(?: (?P<value>.*))?")
 _GATEWAY = re.compile(r"\tvia (?P<gateway>\S+) on ")
 _PROTOCOL = re.compile(r"(?P<name>.+?) +(?P<kind>\w+) +(?P<table>\S+) +(?P<state>up|down|start|stop|flush)\b")
 _BFD = re.compile(
-    r"(?P<peer>\S+) +(?P<interface>\S+) +(?P<state>\w+) +(?P<since>\d{4}-\d\d-\d\d \S+) +"
+    r"(?P<peer>\S+) +(?P<interface>\S+) +(?P<state>\w+) +\S.*? +"
     r"(?P<interval>[\d.]+) +(?P<timeout>[\d.]+)"
 )
 _EXTENDED = re.compile(r"\((?P<kind>\w+)(?: 0x(?P<type>\w+))?, (?P<key>[\w.]+), (?P<value>\w+)\)")
