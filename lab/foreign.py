@@ -52,14 +52,14 @@ class ForeignState:
     def take(self, told: ForeignTables, news: int) -> bool:
         """Take what the daemon told, asked when so much had been heard; whether it is another answer than before.
 
-        A session that the daemon calls down, while nothing more was heard, ended without a word.
+        A session that the daemon twice calls down, while nothing was heard, ended without a word.
         """
         another = told != self._told
         self._steady = not another and news == self._news == self.heard.news
         self._told, self._news = told, news
-        for session in told.sessions:
+        for session in told.sessions if self._steady else ():
             heard = self.heard.sessions[session.session]
-            if news == self.heard.news and heard.established and not session.established:
+            if heard.established and not session.established:
                 heard.end(session.why_down)
         return another
 

@@ -116,9 +116,9 @@ class Overheard:
         ports = (source, target) if outgoing else (target, source)
         of_session = self._connections.setdefault(session.plan.name, {})
         flags = headers.flags(frame)
-        if flags & SYN and not flags & _ACK:
-            of_session[ports] = _Connection(session)
         connection = of_session.get(ports)
+        if flags & SYN and not flags & _ACK and (connection is None or connection.first != headers.sequence(frame)):
+            connection = of_session[ports] = _Connection(session, headers.sequence(frame))
         if connection is None:
             return False
         news = connection.hear(_segment(headers, frame), outgoing=outgoing)
@@ -160,7 +160,8 @@ class _Stream:
     def hear(self, segment: _Segment) -> bool:
         """Take a segment. Whether all that was sent so far has been seen, as far as can be told."""
         if segment.flags & SYN:
-            self._next = (segment.sequence + 1) % _WRAP
+            if self._next is None:  # else it is sent again
+                self._next = (segment.sequence + 1) % _WRAP
             return True
         if self._next is None:
             return False
@@ -202,9 +203,13 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Connection:
-    """One TCP connection of a session. It becomes the session when KEEPALIVEs have crossed in both directions."""
+    """One TCP connection of a session, and the sequence number of its first segment.
+
+    It becomes the session when KEEPALIVEs have crossed in both directions.
+    """
 
     session: HeardSession
+    first: int
     closed: bool = False
     _streams: dict[bool, _Stream] = field(default_factory=lambda: {True: _Stream(), False: _Stream()})
     _opens: dict[bool, bytes] = field(default_factory=dict)

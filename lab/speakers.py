@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+
+from lab.secret import Secret
 
 
 class SpeakerKind(Enum):
@@ -44,7 +46,7 @@ class OwnConfig:
     """
 
     file: str
-    text: str = field(repr=False)
+    text: Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

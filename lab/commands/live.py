@@ -35,7 +35,7 @@ from lab.messages import (
 )
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
-from lab.predict import predict
+from lab.predict import predict, refuse_unmodelled
 
 if TYPE_CHECKING:
     from lab.explanation import Explanation
@@ -236,9 +236,16 @@ def _predicted(arguments: argparse.Namespace) -> bool:
     return bool(arguments.file)
 
 
+def _modelled(file: str) -> Plan:
+    """The plan of a file. Raises LabBroken where the model knows too little of it to say anything."""
+    _, plan = load(file)
+    refuse_unmodelled(plan)
+    return plan
+
+
 def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
     if _predicted(arguments):
-        _, plan = load(arguments.file)
+        plan = _modelled(arguments.file)
         return plan, predict(plan).tables
     with find_lab(arguments.lab) as lab:
         return ask_status(lab).plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
@@ -264,7 +271,7 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def _explanation(arguments: argparse.Namespace, prefix: Nlri) -> tuple[Plan, Explanation]:
     if _predicted(arguments):
-        _, plan = load(arguments.file)
+        plan = _modelled(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
     with find_lab(arguments.lab) as lab:
         plan = ask_status(lab).plan

@@ -19,7 +19,7 @@ from lab.messages import AskAll, AskedAll, Probe, Probed
 from lab.neighbors import NeighborWatch
 from lab.packets import Protocol
 from lab.plan import NodePlan, Plan, Role
-from lab.predict import predict
+from lab.predict import predict, refuse_unmodelled
 
 if TYPE_CHECKING:
     from lab.forwarding import Flow, FlowResult, Sweep
@@ -193,6 +193,7 @@ def _predicted(plan: Plan, sweep: Sweep) -> dict[Flow, FlowResult]:
     from lab.matrix import predicted_flows
 
     try:
+        refuse_unmodelled(plan)
         return predicted_flows(plan, predict(plan).tables, sweep)
     except LabBroken as problem:
         sys.stderr.write(f"erlab: the model says nothing of these packets: {problem}\n")

@@ -91,8 +91,9 @@ def test(arguments: argparse.Namespace) -> int:
             replace(verdict, disturbed=bool(overflows), failing=bool(failed))
             for verdict in verdicts(topology.expectations, prediction, predicted, observed)
         ),
-        differences=tuple(differences(prediction.tables, seen.tables)),
-        routes_compared=seen.tables.count(),
+        differences=() if plan.unmodelled else tuple(differences(prediction.tables, seen.tables)),
+        routes_compared=0 if plan.unmodelled else seen.tables.count(),
+        not_compared=plan.unmodelled,
         fidelity=seen.fidelity,
         notes=(*notes, *overflows),
         started_s=started_s,

@@ -21,8 +21,9 @@ from lab.load.forms import (
     under,
 )
 from lab.load.scalars import choice, whole
+from lab.secret import Secret
 from lab.texts import Wrong
-from lab.topology import PrefixState, Secret
+from lab.topology import PrefixState
 
 RemovePrivateName = Annotated[RemovePrivate, choice(RemovePrivate, "way to remove private ASes")]
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from lab.errors import Mistake
 from lab.load.customer_documents import SpeakerDocument
 from lab.load.places import TopologyReading, other_site_places, peering_places, site_places
+from lab.plan import Plan
+from lab.secret import Secret
 from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
+from lab.vendors.every import VENDORS
 
 MAX_BYTES = 1_000_000
 """Of one configuration."""
@@ -37,7 +40,7 @@ class OwnConfigs:
                 self.mistakes += _without_effect(reading, (*site.path, "bgp", edge), edge)
                 file = os.path.normpath(directory / written)
                 try:
-                    self._texts[written] = OwnConfig(file=file, text=_read(directory / written))
+                    self._texts[written] = OwnConfig(file=file, text=Secret(_read(directory / written)))
                 except (OSError, ValueError) as problem:
                     why = problem.strerror if isinstance(problem, OSError) else str(problem)
                     self.mistakes.append(reading.source.mistake((*at, "config"), f"config: {file}: {why}"))
@@ -71,6 +74,18 @@ def _read(path: Path) -> str:
     if "\0" in text:
         raise ValueError("the file is no text")
     return text
+
+
+def check_vendors(reading: TopologyReading, plan: Plan) -> Iterator[Mistake]:
+    """What the plan asks of a router that its vendor's daemon does not do."""
+    for site in (*site_places(reading), *other_site_places(reading)):
+        for edge in reading.keys(*site.path, "speakers") or ():
+            node = plan.node(edge)
+            vendor = None if node.speaker is None else VENDORS[node.speaker.kind]
+            for one in vendor.cannot(node) if vendor else ():
+                where = f" ({one.where})" if one.where else ""
+                what = f"{edge} as {vendor.name}: {one.what}{where}" if vendor else ""
+                yield reading.source.mistake((*site.path, "speakers", edge), what, one.meant, at_key=True)
 
 
 def to_speakers(

@@ -30,8 +30,8 @@ from lab.load.durations import PATTERN, whole_ms, whole_s
 from lab.load.scalars import NAME, TEXT_OR_NUMBER, Scalar, parsed, plain_number, schema_of, text, within
 from lab.packets import PortRange
 from lab.policy import PrefixRange
+from lab.secret import Secret
 from lab.texts import Wrong, address, router_id, shown
-from lab.topology import Secret
 
 if TYPE_CHECKING:
     from lab.bgp import Asn

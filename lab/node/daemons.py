@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lab.errors import LabBroken
@@ -61,12 +61,13 @@ def _found(name: str, directories: tuple[str, ...]) -> str | None:
 
 
 class Daemons:
-    """The daemons of one router. `name` is the router's."""
+    """The daemons of one router."""
 
-    def __init__(self, name: str, vendor: Vendor) -> None:
-        self._name = name
+    def __init__(self, node: NodePlan, vendor: Vendor) -> None:
+        self._name = node.name
         self._vendor = vendor
-        self.directory = PRIVATE / name
+        self._keys = [one.md5.value for one in node.bgp.sessions if one.md5] if node.bgp else []
+        self.directory = PRIVATE / node.name
         self._origins: dict[str, str] = {}
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         shutil.rmtree(self.directory, ignore_errors=True)  # of a process that was killed
@@ -89,20 +90,22 @@ class Daemons:
         status, output = self._run(check.command)
         if status == 0 and not (check.refusal and re.search(check.refusal, output, re.MULTILINE)):
             return
-        lines = [line for line in output.splitlines() if line.strip()]
-        said = [self._placed(line, check) for line in lines if not check.place or re.search(check.place, line)]
-        raise LabBroken(
-            f"{self._vendor.name} refuses its configuration:\n"
-            + "\n".join((said or lines or [f"{check.command[0]} ended with status {status}"])[:_MOST_REFUSALS])
-        )
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        said = list(self._placed(lines, check)) or lines or [f"{check.command[0]} ended with status {status}"]
+        text = "\n".join(said[:_MOST_REFUSALS])
+        for key in self._keys:
+            text = text.replace(key, "***")
+        raise LabBroken(f"{self._vendor.name} refuses its configuration:\n{text}")
 
-    def _placed(self, line: str, check: Check) -> str:
-        """What a daemon says of a line, behind the line's place in the file that the user knows."""
-        found = re.search(check.place, line) if check.place else None
-        if found is None:
-            return line
+    def _placed(self, lines: list[str], check: Check) -> Iterator[str]:
+        """What a daemon says of lines, behind their places in the file that the user knows."""
         file = self._origins.get(check.file) or f"{self._name}'s rendered {check.file}"
-        return f"{file}:{found['line']}: {line[found.end() :].strip()}"
+        before = ""
+        for line in lines:
+            found = re.search(check.place, line) if check.place else None
+            if found is not None:
+                yield f"{file}:{found['line']}: {before or found['words'].strip()}"
+            before = "" if found else line
 
     def start(self, daemons: Iterable[Daemon]) -> None:
         """Start the daemons, and wait until they listen to commands. Raises LabBroken.

@@ -90,7 +90,7 @@ class _Program:
         self._node, self._bgp = node, node.bgp
         self._vendor = vendor
         self._supervisor = supervisor
-        self._daemons = Daemons(node.name, vendor)
+        self._daemons = Daemons(node, vendor)
         self._router = vendor.router(node, str(self._daemons.directory))
         self._state = ForeignState(node, vendor.name)
         self._netlink = Netlink()

@@ -32,9 +32,9 @@ from lab.marking import MarkingRule, Remark
 from lab.plan.packet_limits import PacketLimit
 from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import NO_RULES, SessionRules
+from lab.secret import Secret
 from lab.shaping import UNIMPAIRED, Impairment, Queues
 from lab.speakers import ForeignSpeaker
-from lab.topology import Secret
 
 InterfaceAddress = IPv4Interface | IPv6Interface
 
@@ -329,6 +329,15 @@ class Plan:
     def routers(self) -> tuple[NodePlan, ...]:
         """The nodes that speak BGP."""
         return tuple(node for node in self.nodes if node.bgp is not None)
+
+    @property
+    def unmodelled(self) -> str:
+        """Why the model knows too little of this plan to predict anything of its routes; empty where it does not."""
+        own = [(node.name, node.speaker.config.file) for node in self.nodes if node.speaker and node.speaker.config]
+        if not own:
+            return ""
+        files = ", ".join(f"{name} by {file}" for name, file in own)
+        return f"{files} {'is' if len(own) == 1 else 'are'} configured, which the model does not read"
 
     def without_rules(self) -> Plan:
         """The plan without all that can change in a running lab.

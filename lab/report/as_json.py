@@ -23,6 +23,7 @@ from lab.report.plan_text import policies_of
 from lab.report.qos_json import marking, queues, remark, wire
 from lab.report.streams_json import trial_object
 from lab.rib import Because, Decision, Path
+from lab.speakers import ForeignSpeaker
 from lab.tables import Difference, LabTables, RouterTables, SessionTables
 
 # tests
@@ -38,6 +39,7 @@ def report(report: Report) -> str:
         verdicts=[_verdict(one) for one in report.verdicts],
         model={
             "routes_compared": report.routes_compared,
+            "not_compared": report.not_compared or None,
             "differences": [_difference(one) for one in report.differences],
             "contradicts": [one.expectation.where for one in report.contradicted],
         },
@@ -162,9 +164,10 @@ def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) 
     return document(
         "prediction",
         topology=plan.name,
+        unknown=plan.unmodelled or None,
         routers=[
             {"router": one.router, **{what.replace("-", "_"): read(one, plan) for what, read in _TABLES.items()}}
-            for one in tables.routers
+            for one in (() if plan.unmodelled else tables.routers)
         ],
         verdicts=[_verdict(one) for one in verdicts],
     )
@@ -204,6 +207,10 @@ def _tagged(place: Tagged) -> Object:
     return {"port": str(place.port), "tags": list(place.tags), "outer_ethertype": place.outer_ethertype}
 
 
+def _speaker(speaker: ForeignSpeaker) -> Object:
+    return {"kind": speaker.kind.value, "config": speaker.config.file if speaker.config else None}
+
+
 def _node(node: NodePlan) -> Object:
     return {
         "name": node.name,
@@ -232,6 +239,7 @@ def _node(node: NodePlan) -> Object:
         "marking": marking(node.marking),
         "queues": [queues(one) for one in node.queues],
         "packet_limit": None if node.packet_limit is None else _packet_limit(node.packet_limit),
+        "speaker": None if node.speaker is None else _speaker(node.speaker),
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 

@@ -43,8 +43,9 @@ class File:
 class Check:
     """A command that tells what the daemon refuses of a file: a status but 0 is a refusal.
 
-    So is output that `refusal` is found in: a regular expression, empty where the status says it all. The group `line`
-    of `place`, another one, is the number of the line in `file` that a line of output is about.
+    So is output that `refusal` is found in: a regular expression, empty where the status says it all. `place`, another
+    one, is found in the lines of output that tell of a line in `file`: its group `line` is the number of that, and
+    `words` is why, where the line of output before it does not say so. The line is not quoted: it may hold a key.
     """
 
     command: Command

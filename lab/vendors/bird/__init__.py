@@ -152,7 +152,9 @@ class BirdRouter:
                 continue
             session = by_name.get(one.protocol, "")
             merged = bool(session) and not ways.get(one.route.prefix, set()).isdisjoint(one.gateways)
-            route = one.route if self._own is None else replace(one.route, weight=0)  # its preferences are no weights
+            route = one.route
+            if self._own is not None and session:
+                route = replace(route, weight=0)  # there a preference is no weight of a policy's
             yield ForeignPath(route=route, session=session, best=one.best, forwarding=one.best or merged)
 
     def commands(self, order: Order) -> tuple[Command, ...] | None:
@@ -167,7 +169,7 @@ class BirdRouter:
 def _why_down(session: SessionPlan, protocol: BirdProtocol) -> str:
     if session.rules.shutdown:
         return f"shut down: {session.rules.shutdown}"
-    return protocol.last_error or f"BIRD is in state {protocol.state}"
+    return protocol.last_error or "BIRD has no connection"  # how far it is with one changes all the time
 
 
 BIRD = Vendor(

@@ -90,7 +90,6 @@ class BirdProtocol:
     name: str
     established: bool = False
     peer: Address | None = None
-    state: str = ""
     last_error: str = ""
     tables: list[str] = field(default_factory=list)
 
@@ -116,7 +115,7 @@ def bgp_protocols(answer: Answer) -> Iterator[BirdProtocol]:
 def _tell(protocol: BirdProtocol, key: str, value: str) -> None:
     match key:
         case "BGP state":
-            protocol.state, protocol.established = value, value == "Established"
+            protocol.established = value == "Established"
         case "Neighbor address":
             protocol.peer = ip_address(value.partition("%")[0])
         case "Last error":

@@ -10,7 +10,7 @@ from lab.vendors import AskAgain, Cannot, Check, Command, Daemon, File, ForeignT
 from lab.vendors.frr import config, tables
 
 CONFIG, FIRST, EMPTY, CHANGES = "frr.conf", "first.conf", "vtysh.conf", "changes.conf"
-_PLACE = r"^line (?P<line>\d+): "
+_PLACE = r"^line (?P<line>\d+): (?P<words>[^\[:]*)"
 
 
 class FrrRouter:
@@ -28,7 +28,7 @@ class FrrRouter:
         Vtysh tells whether it knows every line, in the block that it is in.
         """
         if self._own is not None:
-            configured = File(name=CONFIG, text=self._own.text, origin=self._own.file)
+            configured = File(name=CONFIG, text=self._own.text.value, origin=self._own.file)
         else:
             configured = File(name=CONFIG, text=config.configuration(self._node).text)
         files = (configured, File(name=FIRST, text="bgp route-map delay-timer 0\n"), File(name=EMPTY, text=""))
