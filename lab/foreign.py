@@ -103,7 +103,8 @@ class ForeignState:
             ("taken in what", told.received, heard.adj_rib_in),
             ("sent all that it says to", told.advertised, heard.adj_rib_out),
         ):
-            if heard.established and listed is not None and listed != set(table):
+            there = len(table) if isinstance(listed, int) else set(table)
+            if heard.established and listed is not None and listed != there:
                 yield f"{self.daemon} has not {words} {name}{' sent' if table is heard.adj_rib_in else ''}"
 
     # what others are told

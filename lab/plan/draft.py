@@ -195,7 +195,7 @@ class Draft:
 
     def _connects_late(self, router: str) -> bool:
         speaker = self._speakers.get(router)
-        return speaker is not None and speaker.kind in CONNECT_LATE
+        return speaker is not None and speaker.habits.connects_late
 
     def vrf_part(self, edge: str, vpn: Vpn, best_path: BestPathRules) -> VrfPart:
         """What was planned of a VRF, whose provider adds the rest."""

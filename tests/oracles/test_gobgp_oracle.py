@@ -23,7 +23,7 @@ from lab.plan import BgpPlan, InterfacePlan, NodePlan, Role, SessionPlan, Static
 from lab.policy import Context, Fate, Operation, Policy, SessionRules, Term, evaluate
 from lab.router import Router
 from lab.tables import RouterTables
-from lab.vendors.gobgp.answers import Answers, tables
+from lab.vendors.gobgp.answers import tables
 from lab.vendors.gobgp.conditions import Direction
 from lab.vendors.gobgp.configuration import configuration
 from lab.vendors.gobgp.policies import UnsaidTermError, statements_of
@@ -139,8 +139,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Both]:
         rib = gobgp.ask("global", "rib", "-j")
     node = NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(), bgp=bgp)
     theirs: dict[str, dict[str, Route]] = {}
-    answers = Answers(neighbors=neighbors, ribs=(rib,), received={}, advertised={})
-    for path in tables(node, answers).paths:
+    for path in tables(node, neighbors, (rib,)).paths:
         theirs.setdefault(path.session, {})[str(path.route.prefix)] = path.route
     found: dict[str, Both] = {case: ({}, {}) for case in IMPORTED}
     for case, name, one in planned:

@@ -6,15 +6,15 @@ docs/decisions/0030-gobgp.md.
 
 from __future__ import annotations
 
-from lab.bgp import Family, Prefix, family_of
-from lab.plan import BgpPlan, NodePlan, SessionPlan
+from lab.bgp import Prefix, family_of
+from lab.plan import BgpPlan, NodePlan
 from lab.vendors import Check, Command, Daemon, File, ForeignTables, Order, Reset, Step, Vendor
-from lab.vendors.gobgp import answers
+from lab.vendors.gobgp.answers import tables
 from lab.vendors.gobgp.configuration import configuration
 from lab.vendors.gobgp.limits import cannot
 
 _TYPES = {"toml": "toml", "yaml": "yaml", "yml": "yaml", "json": "json"}
-_REFUSED = r"\((?P<line>\d+), \d+\)"
+_PLACE = r"""(?:config: \(|yaml: line )(?P<line>\d+)(?:, \d+\))?: (?P<words>[^,"]*)"""
 _BEGUN = """
 while told=$("$1" "$2" "$3" neighbor 2>&1); do
   [ "$(printf '%s\\n' "$told" | wc -l)" -gt "$0" ] && exit
@@ -48,13 +48,13 @@ class GobgpRouter:
     def prepare(self) -> Step:
         """The configuration. A dry run of gobgpd finds what it cannot read, and keys that it does not know."""
         if self._own is not None:
-            file = File(name=self._file, text=self._own.text, origin=self._own.file)
+            file = File(name=self._file, text=self._own.text.value, origin=self._own.file)
         else:
             file = File(name=self._file, text=configuration(self._bgp))
         return Step(files=(file,), checks=(self._check(*self._gobgpd(), "--dry-run"),))
 
     def _check(self, *command: str) -> Check:
-        return Check(command=command, file=self._file, place=_REFUSED)
+        return Check(command=command, file=self._file, place=_PLACE)
 
     def _gobgpd(self) -> Command:
         return ("gobgpd", "--config-file", self._at, "--config-type", self._type, "--log-plain", "--pprof-disable")
@@ -80,39 +80,21 @@ class GobgpRouter:
         return self._check(*self._gobgp, "global", "rib", "add", *where)
 
     def questions(self) -> tuple[Command, ...]:
-        """The neighbours, the RIB of each family, and the Adj-RIBs of each session, where gobgp fails if it is down."""
-        ribs = (("global", "rib", "--address-family", family.value) for family in self._families)
-        adj_ribs = (_adj_rib(session, way) for way in ("adj-in", "adj-out") for session in self._bgp.sessions)
-        return (
-            *((*self._gobgp, *asked, "--json") for asked in (("neighbor",), *ribs)),
-            *(("sh", "-c", '"$@" || :', "sh", *self._gobgp, *asked, "--json") for asked in adj_ribs),
-        )
+        """The neighbours, and the RIB of each family."""
+        families = dict.fromkeys(session.family for session in self._bgp.sessions)
+        ribs = (("global", "rib", "--address-family", family.value) for family in families)
+        return tuple((*self._gobgp, *asked, "--json") for asked in (("neighbor",), *ribs))
 
-    @property
-    def _families(self) -> tuple[Family, ...]:
-        return tuple(dict.fromkeys(session.family for session in self._bgp.sessions))
-
-    def tables(self, printed: tuple[str, ...]) -> ForeignTables:
+    def tables(self, answers: tuple[str, ...]) -> ForeignTables:
         """The tables. Raises VendorError."""
-        ribs, names = len(self._families), [session.name for session in self._bgp.sessions]
-        adj_ribs = printed[1 + ribs :]
-        told = answers.Answers(
-            neighbors=printed[0],
-            ribs=printed[1 : 1 + ribs],
-            received=dict(zip(names, adj_ribs, strict=False)),
-            advertised=dict(zip(names, adj_ribs[len(names) :], strict=True)),
-        )
-        return answers.tables(self._node, told)
+        neighbors, *ribs = answers
+        return tables(self._node, neighbors, ribs)
 
     def commands(self, order: Order) -> tuple[Command, ...] | None:
         """GoBGP cannot be made to ask for routes again: it goes through those that it has kept."""
         if isinstance(order, Reset):
             return ((*self._gobgp, "neighbor", str(order.session.peer_address), "reset"),)
         return None
-
-
-def _adj_rib(session: SessionPlan, way: str) -> Command:
-    return ("neighbor", str(session.peer_address), way, "--address-family", session.family.value)
 
 
 def _router(node: NodePlan, directory: str) -> GobgpRouter:

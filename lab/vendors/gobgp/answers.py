@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from typing import Any
@@ -53,27 +53,17 @@ _SEGMENTS = {
 _TWO_OCTET_AS, _IPV4, _FOUR_OCTET_AS = 0, 1, 2  # RFC 4360 §3, RFC 5668
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What gobgp printed: of its neighbours, of its RIBs, and by session of the Adj-RIBs."""
-
-    neighbors: str
-    ribs: tuple[str, ...]
-    received: Mapping[str, str]
-    advertised: Mapping[str, str]
-
-
-def tables(node: NodePlan, answers: Answers) -> ForeignTables:
-    """The tables of a router. Raises VendorError."""
+def tables(node: NodePlan, neighbors: str, ribs: Iterable[str]) -> ForeignTables:
+    """The tables of a router, of what gobgp printed of its neighbours and its RIBs. Raises VendorError."""
     if node.bgp is None:
         raise ValueError(f"{node.name} is no router")
     bgp = node.bgp
     sessions = {one.peer_address: one for one in bgp.sessions}
     try:
-        told = {ip_address(one["state"]["neighbor_address"]): one for one in _objects(answers.neighbors)}
+        told = {ip_address(one["state"]["neighbor_address"]): one for one in _objects(neighbors)}
         return ForeignTables(
-            sessions=tuple(_session(one, told.get(one.peer_address), answers) for one in bgp.sessions),
-            paths=tuple(path for rib in answers.ribs for path in _paths(rib, node, sessions, bgp.best_path)),
+            sessions=tuple(_session(one, told.get(one.peer_address)) for one in bgp.sessions),
+            paths=tuple(path for rib in ribs for path in _paths(rib, node, sessions, bgp.best_path)),
         )
     except VendorError:
         raise
@@ -105,7 +95,8 @@ def _of_kind(text: str, kind: type[list[Any] | dict[str, Any]]) -> Any:  # noqa:
 # sessions
 
 
-def _session(plan: SessionPlan, told: Object | None, answers: Answers) -> ForeignSession:
+def _session(plan: SessionPlan, told: Object | None) -> ForeignSession:
+    """A session. Its Adj-RIB-In is counted only: a list of it takes one more start of gobgp for each session."""
     if told is None:
         return ForeignSession(session=plan.name, established=False, why_down="gobgpd does not know this neighbour")
     state = told.get("state", {})
@@ -114,15 +105,8 @@ def _session(plan: SessionPlan, told: Object | None, answers: Answers) -> Foreig
         session=plan.name,
         established=established,
         why_down="" if established else _why_down(state),
-        received=_listed(answers.received, plan) if established else frozenset(),
-        advertised=_listed(answers.advertised, plan) if established else frozenset(),
+        received=sum(one.get("state", {}).get("received", 0) for one in told.get("afi_safis", ())),
     )
-
-
-def _listed(tables: Mapping[str, str], plan: SessionPlan) -> frozenset[Prefix] | None:
-    """The prefixes of an Adj-RIB; None where it was not asked for, or not told."""
-    told = _object(tables.get(plan.name, '{"error": ""}'))
-    return None if "error" in told else frozenset(map(parse_prefix, told))
 
 
 def _why_down(state: Object) -> str:

@@ -7,8 +7,8 @@ from itertools import groupby
 from lab.bgp import Community, ExtendedCommunity, LargeCommunity, family_of
 from lab.policy import Change, CommunityChange, CommunitySet, NextHopRule, NumberChange, Operation
 from lab.policy.changes import WEIGHT_MAX
-from lab.vendors.gobgp.conditions import Direction, NotSaidError, administrator, extended_expression
-from lab.vendors.gobgp.patterns import community_expression
+from lab.vendors.gobgp.conditions import Direction, administrator, extended_expression
+from lab.vendors.gobgp.patterns import NotSaidError, community_expression
 from lab.vendors.gobgp.statements import Does, Kind, prepend, set_communities, set_next_hop, set_number
 
 Step = tuple[Does, ...]

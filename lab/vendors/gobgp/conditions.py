@@ -26,16 +26,8 @@ from lab.policy import (
     Quantifier,
 )
 from lab.policy.sets import NUMBER_MAX
-from lab.vendors.gobgp.patterns import as_path_expression, behind_own_as, community_expression, either
+from lab.vendors.gobgp.patterns import NotSaidError, as_path_expression, behind_own_as, community_expression, either
 from lab.vendors.gobgp.statements import Asks, Kind, Option
-
-
-class NotSaidError(ValueError):
-    """GoBGP's policy language has no words for something; `meant` is what to do instead."""
-
-    def __init__(self, what: str, meant: str) -> None:
-        super().__init__(what)
-        self.meant = meant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,13 +191,7 @@ def _paths(asked: Asked[AsPathSet], where: Direction) -> Test | bool:
 
 
 def _path(pattern: str, where: Direction) -> str:
-    if not where.adds_own_as:
-        return as_path_expression(pattern)
-    try:
-        return behind_own_as(pattern, where.session.local_asn)
-    except ValueError as problem:
-        meant = "write it as ^… or _…, without | and another ^, or match at the import"
-        raise NotSaidError(f"match: as_path {pattern} at an export to another AS: {problem}", meant) from None
+    return behind_own_as(pattern, where.session.local_asn) if where.adds_own_as else as_path_expression(pattern)
 
 
 def _length(asked: NumberRange, where: Direction) -> Iterator[Test | bool]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from lab.policy import Asked, CommunitySet, Fate, Policy, Term
 from lab.vendors.gobgp.changes import Step, removed_of, steps_of
-from lab.vendors.gobgp.conditions import Direction, NotSaidError, Test, tests_of
-from lab.vendors.gobgp.patterns import either
+from lab.vendors.gobgp.conditions import Direction, Test, tests_of
+from lab.vendors.gobgp.patterns import NotSaidError, either
 from lab.vendors.gobgp.statements import Asks, Does, Kind, Option, Statement, set_communities
 
 _MARKS = "4294967295:0"
