@@ -32,7 +32,7 @@ from lab.plan.packet_limits import PacketLimit
 from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import NO_RULES, SessionRules
 from lab.secret import Secret
-from lab.speakers import CONNECT_LATE, ForeignSpeaker
+from lab.speakers import ForeignSpeaker
 from lab.topology import EdgeBgp, Network
 
 DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
