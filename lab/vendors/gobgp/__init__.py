@@ -21,7 +21,7 @@ while told=$("$1" "$2" "$3" neighbor 2>&1); do
   sleep 0.02
 done
 shift 3
-timeout 2 "$@" | grep -E 'level=(fatal|error)'
+timeout 2 "$@" | sed -n 's/.* level=fatal msg=//p'
 exit 1
 """
 """Wait until gobgpd knows as many neighbours as are planned; where it has ended, hear from another one why."""
