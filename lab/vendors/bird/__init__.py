@@ -34,7 +34,7 @@ from lab.vendors.bird.filters import protocol_of
 from lab.vendors.bird.output import BirdProtocol
 
 _FILE, _CONTROL = "bird.conf", "bird.ctl"
-_REFUSED = r"^bird: .*?:(?P<line>\d+):\d+ "
+_REFUSED = r"^(?:bird: )?/.*?:(?P<line>\d+):\d+ (?P<words>.*)"
 _BGP = re.compile(r"""^\s*protocol\s+bgp\s+('[^'\n]+'|[A-Za-z_]\w*)""", re.MULTILINE)
 _COMMENTS = re.compile(r"/\*.*?\*/|#[^\n]*", re.DOTALL)
 _LAST = "show status"
@@ -64,12 +64,12 @@ class BirdRouter:
         if self._own is None:
             self._names = [protocol_of(session) for session in node.bgp.sessions]
         else:
-            self._names = [one.strip("'") for one in _BGP.findall(_COMMENTS.sub("", self._own.text))]
+            self._names = [one.strip("'") for one in _BGP.findall(_COMMENTS.sub("", self._own.text.value))]
 
     def prepare(self) -> Step:
         """bird.conf; `bird -p` reads it and ends."""
         if self._own is not None:
-            file = File(name=_FILE, text=self._own.text, origin=self._own.file)
+            file = File(name=_FILE, text=self._own.text.value, origin=self._own.file)
         else:
             file = File(name=_FILE, text=Configuration(self._node, self._bgp).text)
         return Step(files=(file,), checks=(self._check("bird", "-p", "-c", self._config),))
