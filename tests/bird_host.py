@@ -1,8 +1,8 @@
-"""The namespaces that BIRD runs in: `bird_host.py DIRECTORY NAMESPACE` starts it, and opens connections to it for a test.
+"""BIRD in a network namespace: `bird_host.py DIRECTORY NAMESPACE` starts it and opens connections to it for a test.
 
-BIRD is in the network namespace of a file, and the neighbours' addresses are in that of this process. Standard input is
-a socket. Each message on it is an address and BIRD's; the answer is a TCP connection between them, as an open file. When
-the socket ends this process ends, and, it being the first of its pid namespace, BIRD with it.
+The namespace is that of a file; the neighbours' addresses are in that of this process. Standard input is a socket. Each
+message on it is an address and BIRD's; the answer is a TCP connection between them, as an open file. When the socket
+ends this process ends, and, it being the first of its pid namespace, BIRD with it.
 """
 
 from __future__ import annotations

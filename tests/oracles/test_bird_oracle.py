@@ -1,8 +1,8 @@
 """Policies and rules rendered for BIRD: it lets the same routes in, and sends the same on, as our own router.
 
-BIRD has every route of the policy cases from a neighbour outside and from one inside, and runs a rendered policy on them
-as they come in. What BIRD cannot say is refused; where it means something else, `DIFFERENCES` says why, and in how many
-routes it shows. The scenarios of session rules are played by BIRD with real sessions, and by our router in memory.
+BIRD has every route of the policy cases from a neighbour outside and from one inside, and runs a rendered policy on
+them as they come in. The scenarios of session rules are played by BIRD with real sessions, and by our router in memory.
+What BIRD cannot say is refused; where it does otherwise, a table here says why, and in how many routes it shows.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from session_scenarios import by_us as by_us_in
 
 MARK = replace(ROUTES[0], prefix=parse_prefix("223.255.255.0/24"))
 """Its weight counts the policies that BIRD was asked about: once it is the new one, all routes were taken in again."""
+# BIRD refuses confederation segments (RFC 5065 §5), and prints only the first 40 or so of many communities
 NOT_COMPARED = (MARK.prefix, parse_prefix("10.15.0.0/16"), parse_prefix("203.0.113.0/24"))
 NAMES = {OUTSIDE: "outside", INSIDE: "inside"}
 

@@ -66,10 +66,10 @@ def _standard_items(pattern: CommunityPattern) -> list[str]:
         high, low = pattern.text.split(":")
         return [f"({'0..65535' if high == '*' and low != '*' else high}, {low})"]
     high, low = _halves(pattern.text)
-    items = [f"({_range(a)}, {_range(b)})" for a in _numbers(f"{high}$") for b in _numbers(f"^{low}")]
-    if len(items) > _MOST_ITEMS:
+    highs, lows = _numbers(f"{high}$"), _numbers(f"^{low}")
+    if len(highs) * len(lows) > _MOST_ITEMS:
         raise NoSetError(f"BIRD has no expressions for communities, and /{pattern.text}/ means too many of them")
-    return items
+    return [f"({_range(a)}, {_range(b)})" for a in highs for b in lows]
 
 
 def _halves(expression: str) -> tuple[str, str]:
@@ -101,7 +101,7 @@ def _large_item(pattern: CommunityPattern) -> str:
     parts = pattern.text.split(":")
     behind_wildcard = [later for one, later in pairwise(parts) if one == "*" and later != "*"]
     if pattern.kind is PatternKind.REGULAR_EXPRESSION or behind_wildcard:
-        raise NoSetError(f"BIRD's sets of large communities have wildcards at the end only, and none is {pattern}")
+        raise NoSetError(f"BIRD's sets of large communities have wildcards at their end only: not {pattern}")
     return f"({', '.join(parts)})"
 
 
@@ -113,5 +113,5 @@ def _extended_item(pattern: CommunityPattern) -> str:
     if pattern.kind is PatternKind.WILDCARD and kind in _KINDS and value == "*" and administrator.isdecimal():
         return f"({_KINDS[kind]}, {administrator}, *)"
     raise NoSetError(
-        f"BIRD's sets of extended communities have a wildcard behind the AS number only, and none is {pattern}"
+        f"BIRD's sets of extended communities have a wildcard behind the AS number and no other: not {pattern}"
     )

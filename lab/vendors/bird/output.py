@@ -48,6 +48,7 @@ _BFD = re.compile(
     r"(?P<interval>[\d.]+) +(?P<timeout>[\d.]+)"
 )
 _EXTENDED = re.compile(r"\((?P<kind>\w+)(?: 0x(?P<type>\w+))?, (?P<key>[\w.]+), (?P<value>\w+)\)")
+_HEXADECIMAL = re.compile("[0-9a-f]{2}")
 _ORIGINS = {"IGP": Origin.IGP, "EGP": Origin.EGP, "Incomplete": Origin.INCOMPLETE}
 _BFD_STATES = {"Up": State.UP, "Down": State.DOWN, "Init": State.INIT, "AdminDown": State.ADMIN_DOWN}
 
@@ -251,7 +252,9 @@ def _bgp_route(prefix: Prefix, attributes: dict[str, str], preference: int) -> R
         originator_id=IPv4Address(bgp["originator_id"]) if "originator_id" in bgp else None,
         cluster_list=tuple(map(IPv4Address, bgp.get("cluster_list", "").split())),
         unknown=tuple(
-            UnknownAttribute(int(code), value.replace(" ", "")) for code, value in bgp.items() if code.isdecimal()
+            UnknownAttribute(int(code, 16), value.replace(" ", ""))
+            for code, value in bgp.items()
+            if _HEXADECIMAL.fullmatch(code)
         ),
         weight=preference,
     )
