@@ -1,4 +1,8 @@
-"""A channel of messages over a stream socket: one line of JSON each, with the message's name."""
+"""A channel of messages over a stream socket: one line of JSON each, with the message's name.
+
+A command that asks one thing does not pay for the hundreds of types that messages can hold: what a message is made of
+is imported when one is sent or read.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,14 @@ import selectors
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lab.codec import compile_codec, plain, typed
 from lab.errors import LabBroken
-from lab.messages import Broken, Message
+from lab.questions.control import Broken
 
-KINDS = {kind.__name__: kind for kind in get_args(Message)}
+if TYPE_CHECKING:
+    from lab.messages import Message
+
 _MAXIMUM_FDS = 250
 _MAXIMUM_LINE_BYTES = 1 << 26
 
@@ -34,12 +39,6 @@ def readable(files: Iterable[File], timeout_s: float) -> list[File]:
         for file in files:
             waiting.register(file, selectors.EVENT_READ, file)
         return [key.data for key, _ in waiting.select(max(0.0, timeout_s))]
-
-
-def compile_messages() -> None:
-    """Make ready to send and receive every kind of message."""
-    for kind in KINDS.values():
-        compile_codec(kind)
 
 
 class ChannelClosed(LabBroken):
@@ -70,6 +69,8 @@ class Channel:
 
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send a message, and file descriptors with it. Raises ChannelClosed."""
+        from lab.codec import plain
+
         line = json.dumps({"kind": type(message).__name__, "body": plain(message)}, separators=(",", ":"))
         self.send_line(line.encode(), fds)
 
@@ -106,10 +107,17 @@ class Channel:
 
     def read(self, line: bytes) -> Message:
         """The message of a line. Raises NotAMessage."""
+        return self._read(line)
+
+    def _read(self, line: bytes, *expected: type) -> Message:
+        from lab.codec import typed
+
         try:
-            return _message(line)
+            content = json.loads(line)
+            message: Message = typed(_kind(content["kind"], expected), content["body"])
         except Exception as problem:  # whatever the far end wrote, and no fault of this one
             raise NotAMessage(f"{self._far_end} sent what is no message: {problem!r}") from problem
+        return message
 
     def wait(self, timeout_s: float) -> bool:
         """Whether something can be received within the time."""
@@ -127,15 +135,18 @@ class Channel:
         while True:
             if not self.wait(max(0.0, end - time.monotonic())):
                 raise LabBroken(f"{self._far_end} did not answer within {deadline_s:g} s")
-            for one in self.receive():
+            for line in self.receive_lines():
+                one = self._read(line, Broken, answer)
                 if isinstance(one, Broken):
                     raise LabBroken(one.reason + (f"\n{one.log}" if one.log else ""))
                 if isinstance(one, answer):
                     return one
 
 
-def _message(line: bytes) -> Message:
-    content = json.loads(line)
-    kind = KINDS[content["kind"]]
-    message: Message = typed(kind, content["body"])
-    return message
+def _kind(name: str, expected: Iterable[type]) -> type:
+    for kind in expected:
+        if kind.__name__ == name:
+            return kind
+    from lab.messages import KINDS
+
+    return KINDS[name]

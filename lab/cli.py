@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from lab.errors import InputError, LabError
 
-DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_TIMEOUT = "5, and 30 with other vendors' routers"
+"""What `lab.commands.live.settle_s` makes of no timeout, in words: it is not imported to say so."""
 HEALING_TIMEOUT_S = 30.0
 """An end that heard nothing of a failure holds its old session until TCP gets through to it again."""
 
@@ -70,13 +71,14 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--lab", metavar="NAME", help="the running lab; not needed where only one is up")
         return one
 
-    def waits(one: argparse.ArgumentParser, default_s: float = DEFAULT_TIMEOUT_S) -> argparse.ArgumentParser:
+    def waits(one: argparse.ArgumentParser, default_s: float | None = None) -> argparse.ArgumentParser:
+        default = DEFAULT_TIMEOUT if default_s is None else f"{default_s:g}"
         one.add_argument(
             "--timeout",
             type=_positive,
             default=default_s,
             metavar="SECONDS",
-            help=f"how long sessions and routes may take to settle (default {default_s:g})",
+            help=f"how long sessions and routes may take to settle (default {default})",
         )
         return one
 

@@ -2,165 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from lab.bfd import BfdStatus, Changed
-from lab.bgp import Nlri
-from lab.explanation import Explanation
 from lab.failover import DirectionRecord, Happening, SteadyStream
-from lab.forwarding import Flow, FlowResult, Sweep, SweepResult
 from lab.injection import Injection
 from lab.marking import MarkingRule
 from lab.plan import BgpPlan, Endpoint, Plan
+from lab.questions.control import Broken, Heal, Healed, Locate, Located, ReadStatus, Refreshed, RequestRoutes, Stop
+from lab.questions.explanations import Explain, Explained
+from lab.questions.packets import AskAll, AskedAll, Probe, Probed
+from lab.questions.plans import Applied, Apply, Build, Built, Status
+from lab.questions.tables import AwaitConvergence, Converged, ReadTables, Tables
 from lab.streams import Trial, TrialResult
-from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """Make the lab. Answered by Built, at once after the nodes were started."""
-
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """The nodes run; nothing is said of sessions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitConvergence:
-    """Answer by Converged when the lab has converged, or when the time is over.
-
-    `closed` are sessions that have to be closed by one of their ends, for the reason that it gives; so they have from
-    then on where the lab is asked for its tables or its status.
-    """
-
-    deadline_s: float
-    closed: tuple[ClosedSession, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converged:
-    """How the wait ended; `pending` says what was still missing, and is empty where the lab has converged.
-
-    The two times count from the building of the lab; None where that state was not reached.
-    """
-
-    pending: tuple[str, ...]
-    established_s: float | None
-    converged_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadTables:
-    """Answered by LabTables, the FIBs being the kernel's own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tables:
-    """The tables of every router; `fidelity` says what the lab stood in for.
-
-    `pending` says what had not settled while they were read, and is empty where they are all of one settled state.
-    """
-
-    tables: LabTables
-    fidelity: tuple[str, ...]
-    pending: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`.
-
-    With `again` a packet that is neither answered nor refused is sent again meanwhile: what is asked is whether there
-    is a way, and not how many packets are lost on it.
-    """
-
-    flows: tuple[Flow, ...]
-    deadline_s: float
-    count: int = 1
-    again: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """What became of the flows, one result for each packet."""
-
-    results: tuple[FlowResult, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskAll:
-    """Ask every flow of a sweep, and wait for what is missing for at most `deadline_s`, twice: to trace it too."""
-
-    sweep: Sweep
-    deadline_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedAll:
-    """What became of them."""
-
-    result: SweepResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explain:
-    """Ask a router for all that it did with a prefix."""
-
-    router: str
-    prefix: Nlri
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """The router's answer."""
-
-    explanation: Explanation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Apply:
-    """Give the routers the policies, rules, networks and marking of another plan.
-
-    Answered by Applied when all have them.
-    Everything else in the plan has to be as it is.
-    """
-
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """The routers have them; nothing is said of what they told one another since."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRoutes:
-    """Let a router ask a neighbour for all its routes again (RFC 2918)."""
-
-    router: str
-    neighbor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadStatus:
-    """Answered by Status."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The state of a running lab. `memory_kib` is the proportional set size of each router's process.
-
-    `failed` are the faults that are in force.
-    """
-
-    plan: Plan
-    pending: tuple[str, ...]
-    up_s: float
-    memory_kib: dict[str, int]
-    failed: tuple[str, ...] = ()
+from lab.tables import RouterFib, RouterTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,20 +31,6 @@ class Sessions:
 
     told: tuple[tuple[str, SessionReport], ...]
     failed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locate:
-    """Ask where a node's network namespace is."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
-    """The supervisor's file descriptor of the namespace; /proc/PID/fd/FD opens it."""
-
-    fd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,22 +58,6 @@ class Inject:
 class Injected:
     """The fault came into force between these times of CLOCK_MONOTONIC."""
 
-    began_ns: int
-    done_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heal:
-    """End a fault, or without a name all of them. Answered by Healed; nothing is said of sessions."""
-
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healed:
-    """The faults that ended between these times of CLOCK_MONOTONIC."""
-
-    faults: tuple[str, ...]
     began_ns: int
     done_ns: int
 
@@ -294,19 +121,6 @@ class Streamed:
     there: DirectionRecord
     back: DirectionRecord
     events: tuple[Happening, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """End the lab. There is no answer but the end of the connection."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """The lab cannot answer: a part of it died, or the request was wrong. `log` is the end of the part's log."""
-
-    reason: str
-    log: str = ""
 
 
 # between the supervisor and its nodes and prober
@@ -418,14 +232,6 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refreshed:
-    """The sessions on which routes were asked for; `down` says of each other one with the neighbour why it is down."""
-
-    sessions: tuple[str, ...]
-    down: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Observe:
     """The prober's first message: the lab's plan. The namespaces' file descriptors come with it, in node order."""
 
@@ -456,3 +262,12 @@ Message = (
     | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
 )  # fmt: skip
 """Everything that crosses a channel."""
+
+KINDS: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+"""By their names on the wire."""
+
+IN_EVERY_LAB: tuple[type[Message], ...] = (
+    Build, Built, AwaitConvergence, Converged, ReadTables, Tables, Listening, Connect, NodeReport, BfdReport, Observe,
+    ReadFibs, Fibs, ReadRouterTables, RouterTablesRead, ReportChanges, ChangesReported,
+)  # fmt: skip
+"""What crosses the channels of every lab; the others are rare, and never within the time of a failover."""

@@ -57,7 +57,8 @@ class HeardSession:
     """What was heard of one session of a router: its Adj-RIBs, and its UPDATEs since it came up.
 
     `received_in_all` counts the UPDATEs of all its connections. `refreshes` counts how often the neighbour asked for
-    all routes (RFC 2918). `unreadable` says why its tables are not known, empty where they are.
+    all routes (RFC 2918). `unreadable` says why its tables are not known, empty where they are. `connection` is the one
+    that the session is on while it is up: another one's last words end nothing.
     """
 
     plan: SessionPlan
@@ -71,16 +72,18 @@ class HeardSession:
     received_in_all: int = 0
     refreshes: int = 0
     unreadable: str = ""
+    connection: object = None
 
-    def begin(self, peer_router_id: int) -> None:
+    def begin(self, connection: object, peer_router_id: int) -> None:
         """The session is up, with nothing said yet."""
         self.established, self.why_down, self.unreadable = True, "", ""
+        self.connection = connection
         self.peer_router_id = peer_router_id
         self._forget()
 
     def end(self, reason: str) -> None:
         """The session is down."""
-        self.established, self.why_down = False, reason
+        self.established, self.why_down, self.connection = False, reason, None
         self._forget()
 
     def _forget(self) -> None:
@@ -201,7 +204,7 @@ class _Stream:
             yield kind, body
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Connection:
     """One TCP connection of a session, and the sequence number of its first segment.
 
@@ -214,7 +217,10 @@ class _Connection:
     _streams: dict[bool, _Stream] = field(default_factory=lambda: {True: _Stream(), False: _Stream()})
     _opens: dict[bool, bytes] = field(default_factory=dict)
     _alive: set[bool] = field(default_factory=set)
-    _is_session: bool = False
+
+    @property
+    def _is_session(self) -> bool:
+        return self.session.connection is self
 
     def hear(self, segment: _Segment, *, outgoing: bool) -> bool:
         """Take a segment; whether it said anything."""
@@ -239,7 +245,6 @@ class _Connection:
     def _end(self, reason: str) -> bool:
         if not self._is_session:
             return False
-        self._is_session = False
         self.session.end(reason)
         return True
 
@@ -249,9 +254,8 @@ class _Connection:
         elif kind == _KEEPALIVE:
             self._alive.add(outgoing)
             if len(self._alive) == len(self._opens) == 2 and not self._is_session:
-                self._is_session = True
-                self.session.begin(int.from_bytes(self._opens[False][5:9]))
-        elif kind == _UPDATE:
+                self.session.begin(self, int.from_bytes(self._opens[False][5:9]))
+        elif kind == _UPDATE and self._is_session:
             self._update(body, outgoing=outgoing)
         elif kind == _NOTIFICATION:
             words = _notification(body)

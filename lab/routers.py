@@ -17,7 +17,6 @@ from lab.errors import LabBroken
 from lab.injection import SessionEnd
 from lab.logs import Logs
 from lab.messages import (
-    Broken,
     Configured,
     ConfigureRouter,
     Connect,
@@ -29,6 +28,7 @@ from lab.messages import (
 )
 from lab.plan import NodePlan, Plan
 from lab.processes import processes_of_group
+from lab.questions.control import Broken
 from lab.runtimes import netns
 
 ANSWER_DEADLINE_S = 10.0

@@ -14,18 +14,9 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.failover import EventKind, Happening, SteadyStream
 from lab.logs import Logs
-from lab.messages import (
-    AwaitQuiet,
-    Broken,
-    Message,
-    NodeReport,
-    SessionReport,
-    StartStream,
-    StopStream,
-    Streamed,
-    Streaming,
-)
+from lab.messages import AwaitQuiet, Message, NodeReport, SessionReport, StartStream, StopStream, Streamed, Streaming
 from lab.plan import Plan
+from lab.questions.control import Broken
 from lab.runtimes.namespaces import start_part
 
 

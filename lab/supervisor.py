@@ -25,51 +25,35 @@ from lab.failing import Failing, packets_entered
 from lab.failover import EventKind
 from lab.logs import Logs
 from lab.messages import (
-    Applied,
-    Apply,
-    AskAll,
-    AwaitConvergence,
     AwaitQuiet,
-    Broken,
-    Build,
-    Built,
     ChangesReported,
-    Converged,
     Counters,
-    Explain,
-    Explained,
     Fibs,
-    Heal,
     Inject,
-    Locate,
-    Located,
     Message,
     NodeReport,
     Observe,
-    Probe,
     ReadCounters,
     ReadFibs,
     ReadRouterTables,
     ReadSessions,
-    ReadStatus,
-    ReadTables,
     Refresh,
-    Refreshed,
     ReportChanges,
-    RequestRoutes,
     RouterTablesRead,
     SendStreams,
     Sessions,
     StartStream,
-    Status,
-    Stop,
     StopStream,
-    Tables,
 )
 from lab.node import daemons, marking, nat, packet_limits
 from lab.plan import NodePlan, Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
+from lab.questions.control import Broken, Heal, Locate, Located, ReadStatus, Refreshed, RequestRoutes, Stop
+from lab.questions.explanations import Explain, Explained
+from lab.questions.packets import AskAll, Probe
+from lab.questions.plans import Applied, Apply, Build, Built, Status
+from lab.questions.tables import AwaitConvergence, Converged, ReadTables, Tables
 from lab.routers import ANSWER_DEADLINE_S, Routers, await_end
 from lab.runtimes import impairing, netns, tagging
 from lab.streaming import Streams
@@ -117,9 +101,9 @@ class Supervisor:
         self._fidelity: tuple[str, ...] = ()
         self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
         self._drilled: dict[str, Channel] = {}
-        self._prober = Prober.start(logs)
-        self._parts = {self._prober.pid: "prober"}
         netns.warm_up()
+        self._prober = Prober.start(logs, asked_soon=control is None)
+        self._parts = {self._prober.pid: "prober"}
         self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)
         self._add_client(client)
         if control is not None:

@@ -22,9 +22,10 @@ from lab.bgp import Family
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
-from lab.messages import Broken, Message, StreamsSent
+from lab.messages import Message, StreamsSent
 from lab.plan import Plan
 from lab.processes import be_prompt, waited_ns
+from lab.questions.control import Broken
 from lab.runtimes.namespaces import enter_network_namespace, start_part
 from lab.runtimes.timer import Timer
 from lab.streams import Arrival, Stream, StreamLog, Trial, TrialResult, summarize

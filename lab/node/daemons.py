@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -61,9 +62,10 @@ def _found(name: str, directories: tuple[str, ...]) -> str | None:
 
 
 class Daemons:
-    """The daemons of one router."""
+    """The daemons of one router. `meanwhile` is done every few milliseconds while a command runs."""
 
-    def __init__(self, node: NodePlan, vendor: Vendor) -> None:
+    def __init__(self, node: NodePlan, vendor: Vendor, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
         self._name = node.name
         self._vendor = vendor
         self._keys = [one.md5.value for one in node.bgp.sessions if one.md5] if node.bgp else []
@@ -139,6 +141,7 @@ class Daemons:
             self.check_alive()
             if time.monotonic() > end_s:
                 raise LabBroken(f"waited {READY_DEADLINE_S:g} s for {what}")
+            self._meanwhile()
             time.sleep(_POLL_S)
 
     def check_alive(self) -> None:
@@ -166,18 +169,31 @@ class Daemons:
 
     def _run(self, command: Command) -> tuple[int, str]:
         program = _found(command[0], self._vendor.directories) or command[0]
+        with tempfile.TemporaryFile(dir=self.directory) as output:
+            try:
+                ran = subprocess.Popen(  # noqa: S603
+                    [program, *command[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.directory,
+                )
+            except OSError as problem:
+                raise LabBroken(f"{command[0]} cannot be run: {problem.strerror}") from None
+            end_s = time.monotonic() + ANSWER_DEADLINE_S
+            while (status := self._ended(ran)) is None:
+                self._meanwhile()
+                if time.monotonic() > end_s:
+                    ran.kill()
+                    ran.wait()
+                    raise LabBroken(f"{command[0]} did not answer within {ANSWER_DEADLINE_S:g} s")
+            output.seek(0)
+            return status, output.read().decode(errors="replace")
+
+    @staticmethod
+    def _ended(process: subprocess.Popen[bytes]) -> int | None:
+        """The status of a process that ends within a few milliseconds; None where it does not."""
         try:
-            ran = subprocess.run(  # noqa: S603
-                [program, *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=ANSWER_DEADLINE_S,
-                check=False,
-                cwd=self.directory,
-            )
+            return process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
-            raise LabBroken(f"{command[0]} did not answer within {ANSWER_DEADLINE_S:g} s") from None
-        except OSError as problem:
-            raise LabBroken(f"{command[0]} cannot be run: {problem.strerror}") from None
-        return ran.returncode, ran.stdout.decode(errors="replace")
+            return None

@@ -35,19 +35,15 @@ from lab.events import (
 )
 from lab.messages import (
     BfdReport,
-    Broken,
     ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
-    Explain,
-    Explained,
     Listening,
     Message,
     NodeReport,
     ReadRouterTables,
     Refresh,
-    Refreshed,
     ReportChanges,
     ResetSession,
     RouterTablesRead,
@@ -59,6 +55,8 @@ from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speak
 from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.processes import be_prompt
+from lab.questions.control import Broken, Refreshed
+from lab.questions.explanations import Explain, Explained
 from lab.router import Router
 from lab.wire import UpdateError
 

@@ -7,7 +7,9 @@ import os
 import socket
 from dataclasses import dataclass, replace
 
-from lab.channel import Channel, compile_messages
+from lab.channel import Channel
+from lab.codec import compile_codec
+from lab.messages import IN_EVERY_LAB
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
 from lab.node.router import be_router
@@ -41,7 +43,8 @@ def warm_up() -> None:
 
     del program
     speaker.warm_up()
-    compile_messages()
+    for kind in IN_EVERY_LAB:
+        compile_codec(kind)
     gc.collect()
     gc.freeze()
 

@@ -13,22 +13,19 @@ from lab.plan.of_topology import plan
 from lab.vendors.gobgp.configuration import configuration
 from topology_text import IPV4_ONLY, TopologyText
 
-BOTH = TopologyText(
-    edges="speakers: {ce1: gobgp, ce2: gobgp}",
+DROPS = TopologyText(
+    edges="speakers: {ce1: gobgp}",
     policies_of="{ce1: {import: nothing, export: own}, ce2: {import: accept-azure, export: own-prepended}}",
     expect=(
         "route: {at: ce1, prefix: 10.100.0.0/16, next_hop: msee1}",  # the control: its import policy drops it
         "session: ce1 - msee1",
-        "session: ce2 - msee2",
         "session: ce1 - ce2",
         "route: {at: ce1, prefix: 10.100.0.0/16, table: adj_rib_in, neighbor: msee1}",
         "route: {at: ce1, prefix: 10.100.0.0/16, next_hop: ce2, local_pref: 100}",
-        'route: {at: msee2, prefix: "2001:db8:10::/48", as_path: "65010 65010 65010 65010"}',
-        "no_route: {at: ce2, prefix: 10.100.0.0/16, table: adj_rib_out, neighbor: msee2}",
         "reachable: {from: hq, to: hub, via: [ce1, ce2, msee2]}",
     ),
 )
-"""Two edges that wait for each other, as GoBGP does, and one that takes nothing from Microsoft."""
+"""An edge that takes nothing from Microsoft."""
 ONE = replace(
     IPV4_ONLY,
     edges="speakers: {ce1: {kind: gobgp, config: ce1.toml}}",
@@ -37,21 +34,20 @@ ONE = replace(
 """One edge with a configuration of the user's own."""
 
 
-def test_two_edges_hold_what_they_should(erlab: Erlab, tmp_path: Path) -> None:
-    """The one expectation fails that a policy is against; nothing but BGP listens; a lost route leaves the kernel."""
-    file = BOTH.write(tmp_path, erlab.name)
-    erlab.does("up", file, "--timeout", "30")
+def test_a_policy_that_drops_a_route_fails_what_asks_for_it(erlab: Erlab, tmp_path: Path) -> None:
+    """That one expectation fails; nothing but BGP listens on the wires; a route that is lost leaves the kernel."""
+    erlab.does("up", file := DROPS.write(tmp_path, erlab.name))
 
     report = erlab.run("test", file, "--lab", erlab.name, "--format", "json").document
     assert report["model"]["differences"] == []
-    assert [one["outcome"] for one in report["verdicts"]] == ["failed", *["passed"] * (len(BOTH.expect) - 1)]
+    assert [one["outcome"] for one in report["verdicts"]] == ["failed", *["passed"] * (len(DROPS.expect) - 1)]
 
     listening = erlab.shell("ce1", "ss", "--tcp", "--listening", "--numeric", "--no-header").split("\n")
     assert {line.split()[3].rpartition(":")[2] for line in listening if line} == {"179"}
 
-    assert "10.100.0.0/16" in erlab.does("show", "fib", "ce2").out
-    erlab.run("fail", "session_reset", "ce2 - msee2", "--timeout", "0.5")
-    assert "10.100.0.0/16" not in erlab.does("show", "fib", "ce2").out
+    assert "10.100.0.0/16" in erlab.does("show", "fib", "ce1").out
+    erlab.run("fail", "session_reset", "ce1 - ce2", "--timeout", "0.5")
+    assert "10.100.0.0/16" not in erlab.does("show", "fib", "ce1").out
 
 
 def own_config(directory: Path, *changes: tuple[str, str]) -> Path:
@@ -74,7 +70,7 @@ def test_a_configuration_of_its_own_is_used_as_it_is(erlab: Erlab, tmp_path: Pat
     file = replace(ONE, expect=(set_there, "reachable: {from: hq, to: hub, via: [ce1, msee1]}")).write(
         tmp_path, erlab.name
     )
-    report = erlab.does("test", file, "--timeout", "30", "--format", "json").document
+    report = erlab.does("test", file, "--format", "json").document
     assert [one["outcome"] for one in report["verdicts"]] == ["passed", "passed"]
     assert "ce1.toml" in report["model"]["not_compared"]
 
