@@ -97,9 +97,13 @@ def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
 
 def labs_up() -> list[str]:
     """The names of the labs of this user that are up."""
-    root = _root()
+    return sorted(one.name for one in _directories(_root()) if _is_up(one))
+
+
+def _directories(root: Path) -> list[Path]:
+    """What is in the directory of all labs."""
     try:
-        return sorted(one.name for one in root.iterdir() if _is_up(one))
+        return list(root.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as problem:
@@ -151,22 +155,26 @@ def end_lab(name: str | None) -> str:
 def _remove_remains(name: str | None) -> str:
     """Remove what is left of a dead lab whose routers were containers, or of all; the names of the labs, if any."""
     root = _root()
-    dead = [one.parent for one in root.glob(f"{name or '*'}/{_CONTAINERS}") if not _is_up(one.parent)]
-    if not dead and (name is not None or not _may_have_containers()):
-        return ""
-    from lab.runtimes.containers import LAB, remove_remains
+    directories = [one for one in _directories(root) if name in (None, one.name) and (one / _CONTAINERS).exists()]
+    dead = [one for one in directories if not _is_up(one)]
+    removed = []
+    if dead or (name is None and _may_have_containers()):
+        from lab.runtimes.containers import LAB, remove_remains
 
-    removed = remove_remains(root, name)
+        try:
+            removed = [one.labels[LAB] for one in remove_remains(root, name, in_flight=bool(dead))]
+        except LabBroken:  # no engine answers, so nothing of a temporary lab can be found
+            if dead:
+                raise
     for directory in dead:
         lock = _take(directory)
         if lock is not None:  # and nobody has just started one of that name
             _remove_directory(directory, lock)
-    names = dict.fromkeys([*(one.name for one in dead), *(one.labels[LAB] for one in removed)])
-    return ", ".join(names)
+    return ", ".join(dict.fromkeys([*(one.name for one in dead), *removed]))
 
 
 def _may_have_containers() -> bool:
-    """Whether labs without a directory may have left containers behind: only root's have some."""
+    """Whether a lab without a directory may have left containers behind: only root's have some."""
     from lab.runtimes.engine import DEFAULT_SOCKET
 
     return os.geteuid() == 0 and Path(DEFAULT_SOCKET).exists()

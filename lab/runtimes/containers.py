@@ -120,8 +120,7 @@ class ContainerRuntime:
 
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """Start the containers of all routers at once, and make a namespace for each other node."""
-        if sweep(self._reached(), self._proc, self._owner.state):
-            sweep_until_quiet(self._reached(), self._proc, self._owner.state)
+        sweep_until_quiet(self._reached(), self._proc, self._owner.state)
         self._made = True
         labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
         started = _each(plan.routers, lambda node: self._start_container(node, labels))
@@ -281,28 +280,30 @@ def container_name(owner: Owner, node: str, supervisor: str) -> str:
     return f"erlab-{owner.name}{apart}-{node}"
 
 
-def remove_remains(state: Path, lab: str | None = None) -> list[Owned]:
-    """Remove what is left of a user's dead labs, or of one of them; which containers."""
+def remove_remains(state: Path, lab: str | None = None, *, in_flight: bool) -> list[Owned]:
+    """Remove what is left of a user's dead labs, or of one of them; which containers.
+
+    `in_flight` is whether the engine may still be making some, for a supervisor that was killed.
+    """
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return sweep_until_quiet(Engine(), proc, state, lab)
+        return sweep_until_quiet(Engine(), proc, state, lab, in_flight=in_flight)
     finally:
         os.close(proc)
 
 
-def sweep_until_quiet(engine: Engine, proc: int, state: Path, lab: str | None = None) -> list[Owned]:
-    """The same, and what the engine may still be making for a supervisor that was killed.
-
-    `proc` is a `/proc` that shows the processes of all labs.
-    """
-    removed = list[Owned]()
-    end_s = time.monotonic() + _IN_FLIGHT_S
+def sweep_until_quiet(
+    engine: Engine, proc: int, state: Path, lab: str | None = None, *, in_flight: bool = False
+) -> list[Owned]:
+    """The same with a `/proc` that shows the processes of all labs. Where there are any, more may be in the making."""
+    removed = sweep(engine, proc, state, lab)
+    end_s = time.monotonic() + (_IN_FLIGHT_S if removed or in_flight else 0)
     while time.monotonic() < end_s:
+        select.select((), (), (), 10 * _POLL_S)
         found = sweep(engine, proc, state, lab)
-        removed += found
         if found:
             end_s = time.monotonic() + _IN_FLIGHT_S
-        select.select((), (), (), 10 * _POLL_S)
+        removed += found
     return removed
 
 

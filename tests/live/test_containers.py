@@ -29,8 +29,8 @@ CAPABILITIES = 1 << 10 | 1 << 12 | 1 << 13
 """CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_NET_RAW (linux/capability.h)."""
 ROUTERS = {"ce1", "msee1", "msee2", "gw"}
 NOTICED_S = 2.0
-FIRST_STEPS = {Moment.ASKED: 1, Moment.DONE: 5}
-"""What the engine has done of the first four requests, all of them questions, is nothing."""
+FIRST_STEPS = {Moment.ASKED: 4, Moment.DONE: 5}
+"""The first four requests are questions, of which nothing is left: who the engine is, the image, and what is there."""
 MOST_STEPS = 40
 
 
@@ -50,11 +50,19 @@ def small(erlab: Erlab, tmp_path: Path, more: str = "") -> Path:
     return file
 
 
+@pytest.fixture
+def api() -> Iterator[docker.APIClient]:
+    """The engine's own words."""
+    client = docker.APIClient()
+    yield client
+    client.close()
+
+
 class Containers:
     """The containers of a lab that is up, as the engine has them."""
 
-    def __init__(self, erlab: Erlab) -> None:
-        self.api = docker.APIClient()
+    def __init__(self, api: docker.APIClient, erlab: Erlab) -> None:
+        self.api = api
         self.ids = {one.labels["erlab.node"]: one.id for one in containers_of(erlab.state)}
 
     def inspect(self, node: str) -> Any:  # noqa: ANN401  # JSON has no narrower type
@@ -68,13 +76,13 @@ class Containers:
         return int(self.api.exec_inspect(started)["ExitCode"]), said
 
 
-def test_a_router_may_do_what_it_needs_and_no_more(erlab: Erlab, tmp_path: Path) -> None:
+def test_a_router_may_do_what_it_needs_and_no_more(erlab: Erlab, api: docker.APIClient, tmp_path: Path) -> None:
     """A container is an ordinary user with three capabilities, nothing of the host in it, limits, labels and a check.
 
     The key of a session is in nothing that the engine tells or keeps.
     """
     erlab.does("up", small(erlab, tmp_path, f"containers: {{memory: 192 MiB, cpus: {CPUS}}}"), "--timeout", "30")
-    containers = Containers(erlab)
+    containers = Containers(api, erlab)
     assert containers.ids.keys() == ROUTERS
     for node in ROUTERS:
         seen = containers.inspect(node)
@@ -104,10 +112,10 @@ def test_a_router_may_do_what_it_needs_and_no_more(erlab: Erlab, tmp_path: Path)
     assert containers.runs("ce1", *check)[0] == 0
 
 
-def test_a_container_that_dies_is_named_at_once(erlab: Erlab, tmp_path: Path) -> None:
+def test_a_container_that_dies_is_named_at_once(erlab: Erlab, api: docker.APIClient, tmp_path: Path) -> None:
     """Within two seconds every question is answered with its name, how it ended, and what it said last."""
     erlab.does("up", small(erlab, tmp_path), "--timeout", "30")
-    containers = Containers(erlab)
+    containers = Containers(api, erlab)
     assert erlab.run("status").code == 0
     stopped_s = time.monotonic()
     containers.api.kill(containers.ids["gw"], "SIGTERM")
