@@ -162,7 +162,7 @@ def test_what_gobgp_has_no_words_for_is_refused(term: str) -> None:
     """It is told with the policy, the term, and the place of the policy."""
     (found,) = GOBGP.cannot(node_of(importing("{match: {neighbor: b}, then: reject}", term)))
     assert REFUSED_TERMS[term] in found.what
-    assert found.what.startswith("policy asked, term 2: ")
+    assert found.what.startswith("policy 'asked': term 2: GoBGP has no words for ")
     assert found.where.endswith(".yaml:3")
     assert found.meant
 
