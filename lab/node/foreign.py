@@ -264,12 +264,15 @@ class _Program:
         self._happened()
 
     def _refresh(self, neighbor: str) -> Refreshed:
-        """Ask on each session with a neighbour that is established."""
+        """Ask on each session with a neighbour that is established, where the daemon can."""
         down, asked = self._state.down(), []
         of_neighbor = [session for session in self._bgp.sessions if session.neighbor == neighbor]
         for session in of_neighbor:
-            if session.name not in down:
-                self._daemons.ask(self._router.commands(AskAgain(session=session)) or ())
+            commands = self._router.commands(AskAgain(session=session))
+            if commands is None:
+                down.setdefault(session.name, f"{self._vendor.name} asks nobody again for routes that it keeps")
+            elif session.name not in down:
+                self._daemons.ask(commands)
                 asked.append(session.name)
         self._happened()
         return Refreshed(

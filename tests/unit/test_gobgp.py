@@ -310,7 +310,7 @@ def test_tables_have_sessions_and_paths() -> None:
     rib = json.dumps({"10.100.0.0/16": [PATH], "10.1.0.0/16": [own]})
     told = json.dumps([neighbor("198.51.100.2", 6, received=1), neighbor("198.51.100.6", 3)])
     found = tables(node_of(A, B), told, (rib, "{}"))
-    assert [(one.session, one.established, one.received, one.why_down) for one in found.sessions] == [
+    assert [(one.session, one.established, one.received_count, one.why_down) for one in found.sessions] == [
         ("a/ipv4", True, 1, ""),
         ("b/ipv4", False, 0, "gobgpd is in the state Active (RFC 4271 §8.2.2)"),
     ]
