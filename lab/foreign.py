@@ -103,9 +103,10 @@ class ForeignState:
             ("taken in what", told.received, heard.adj_rib_in),
             ("sent all that it says to", told.advertised, heard.adj_rib_out),
         ):
-            there = len(table) if isinstance(listed, int) else set(table)
-            if heard.established and listed is not None and listed != there:
+            if heard.established and listed is not None and listed != set(table):
                 yield f"{self.daemon} has not {words} {name}{' sent' if table is heard.adj_rib_in else ''}"
+        if heard.established and told.received_count not in (None, len(heard.adj_rib_in)):
+            yield f"{self.daemon} has not taken in what {name} sent"
 
     # what others are told
 

@@ -69,10 +69,10 @@ class Step:
 class ForeignSession:
     """One session of the plan, as the daemon tells of it. `why_down` is empty where it is up.
 
-    `received` are the prefixes of its Adj-RIB-In before policy, or how many they are, `advertised` those of its
-    Adj-RIB-Out; None where it does not list them, as without soft reconfiguration. Their attributes are not asked of
-    it: no two daemons print all of them, nor the ones that are on the wire, so that the node program reads them there
-    (`lab.overheard`).
+    `received` are the prefixes of its Adj-RIB-In before policy, or `received_count` says how many they are, and
+    `advertised` those of its Adj-RIB-Out; None where it does not tell them, as without soft reconfiguration. Their
+    attributes are not asked of it: no two daemons print all of them, nor the ones that are on the wire, so that the
+    node program reads them there (`lab.overheard`).
     `updates_received` counts the UPDATEs that it has worked through since it runs, over all connections with this
     peer; None where it does not count messages.
     """
@@ -80,7 +80,8 @@ class ForeignSession:
     session: str
     established: bool
     why_down: str = ""
-    received: frozenset[Prefix] | int | None = None
+    received: frozenset[Prefix] | None = None
+    received_count: int | None = None
     advertised: frozenset[Prefix] | None = None
     updates_received: int | None = None
     bfd: BfdStatus | None = None

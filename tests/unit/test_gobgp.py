@@ -162,7 +162,7 @@ def test_what_gobgp_has_no_words_for_is_refused(term: str) -> None:
     """It is told with the policy, the term, and the place of the policy."""
     (found,) = GOBGP.cannot(node_of(importing("{match: {neighbor: b}, then: reject}", term)))
     assert REFUSED_TERMS[term] in found.what
-    assert found.what.startswith("policy asked, term 2: ")
+    assert found.what.startswith("policy 'asked': term 2: GoBGP has no words for ")
     assert found.where.endswith(".yaml:3")
     assert found.meant
 
@@ -310,7 +310,7 @@ def test_tables_have_sessions_and_paths() -> None:
     rib = json.dumps({"10.100.0.0/16": [PATH], "10.1.0.0/16": [own]})
     told = json.dumps([neighbor("198.51.100.2", 6, received=1), neighbor("198.51.100.6", 3)])
     found = tables(node_of(A, B), told, (rib, "{}"))
-    assert [(one.session, one.established, one.received, one.why_down) for one in found.sessions] == [
+    assert [(one.session, one.established, one.received_count, one.why_down) for one in found.sessions] == [
         ("a/ipv4", True, 1, ""),
         ("b/ipv4", False, 0, "gobgpd is in the state Active (RFC 4271 §8.2.2)"),
     ]

@@ -105,7 +105,7 @@ def _session(plan: SessionPlan, told: Object | None) -> ForeignSession:
         session=plan.name,
         established=established,
         why_down="" if established else _why_down(state),
-        received=sum(one.get("state", {}).get("received", 0) for one in told.get("afi_safis", ())),
+        received_count=sum(one.get("state", {}).get("received", 0) for one in told.get("afi_safis", ())),
     )
 
 

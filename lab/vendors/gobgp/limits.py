@@ -80,5 +80,7 @@ def _of_policies(session: SessionPlan) -> Iterator[Cannot]:
     for exports in (False, True):
         policies = session.rules.export_policies if exports else session.rules.import_policies
         for problem in unsaid_of(policies, Direction(session=session, exports=exports)):
-            what = f"policy {problem.policy.name}, term {problem.number}: {problem}: GoBGP has no words for it"
+            name = problem.policy.terms[problem.number - 1].name
+            term = f"term {problem.number}{f' ({name})' if name else ''}"
+            what = f"policy '{problem.policy.name}': {term}: GoBGP has no words for {problem}"
             yield Cannot(what=what, meant=problem.meant, where=problem.policy.source)
