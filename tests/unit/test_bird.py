@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -265,7 +266,7 @@ def router(own: str = "") -> BirdRouter:
 def test_sessions_are_read() -> None:
     """Whether one is up, why it is not, what it lists, and BFD; one that BIRD does not know is down."""
     a, b, i = router().tables((printed(),)).sessions
-    assert (a.established, a.why_down, a.received, a.advertised) == (True, "", {P1}, None)
+    assert (a.established, a.why_down, a.received, a.advertised) == (True, "", frozenset({P1}), None)
     assert a.bfd == BfdStatus(state=State.UP, transmit_interval_ms=500, detection_time_ms=1500)
     assert (b.established, b.why_down) == (False, "Automatic shutdown: Route limit exceeded")
     assert (i.established, i.why_down) == (False, "BIRD has no protocol for the neighbour 192.0.2.2")
@@ -290,7 +291,7 @@ def test_routes_are_read_with_every_attribute() -> None:
             )
         ),
         atomic_aggregate=True,
-        aggregator=Aggregator(Asn(65099), B.local_address.__class__("10.9.9.9")),
+        aggregator=Aggregator(Asn(65099), IPv4Address("10.9.9.9")),
         unknown=(UnknownAttribute(0x63, "0102"),),
         weight=7,
     )
