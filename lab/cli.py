@@ -35,6 +35,12 @@ def _positive(text: str) -> float:
     return value
 
 
+def _runtime(text: str) -> str:
+    if text not in ("netns", "docker"):
+        raise argparse.ArgumentTypeError(f"{text} is no runtime: they are netns and docker")
+    return text
+
+
 def _count(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 500:
@@ -82,7 +88,18 @@ def parser() -> argparse.ArgumentParser:
         )
         return one
 
-    test = waits(live(command("test", "Run a topology file's lab to one verdict.")))
+    def makes(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        one.add_argument(
+            "--runtime",
+            type=_runtime,
+            default=os.environ.get("ERLAB_RUNTIME") or "netns",
+            metavar="{netns,docker}",
+            help="what routers live in: network namespaces (default), or Docker containers, which takes root; "
+            "the environment variable ERLAB_RUNTIME is taken where it is left out",
+        )
+        return one
+
+    test = makes(waits(live(command("test", "Run a topology file's lab to one verdict."))))
     test.add_argument("file", metavar="FILE", help="a topology file")
     test.add_argument("--plots", metavar="DIR", help="draw what failovers and losses measured, as SVG and PNG")
     test.set_defaults(run=_test)
@@ -110,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
 
     _policy_commands(commands.add_parser("policy", help="Test, compare and try policies."))
 
-    up = waits(command("up", "Start a topology file's lab and leave it running."))
+    up = makes(waits(command("up", "Start a topology file's lab and leave it running.")))
     up.add_argument("file", metavar="FILE", help="a topology file")
     up.set_defaults(run=_live("up"))
 

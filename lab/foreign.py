@@ -12,7 +12,7 @@ from dataclasses import replace
 from lab.bfd import BfdStatus
 from lab.bgp import Nlri, Prefix, Route, RouteSource, family_of, nlri_order, prefix_of
 from lab.explanation import Candidate, Explanation, Export
-from lab.messages import SessionReport
+from lab.node_messages import SessionReport
 from lab.overheard import HeardSession, Overheard
 from lab.plan import NodePlan
 from lab.rib import Because, Decision, Lost, Path

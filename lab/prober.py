@@ -19,8 +19,8 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import Message, Observe
+from lab.processes import start_part
 from lab.questions.control import Broken
-from lab.runtimes.namespaces import start_part
 
 Answer = TypeVar("Answer")
 

@@ -23,7 +23,9 @@ from lab.plan import Plan
 from lab.predict import predict
 from lab.questions.packets import Probe, Probed
 from lab.questions.plans import Applied, Apply, Build, Built
+from lab.runtimes.runtime import Kind
 
+KIND = Kind(os.environ.get("ERLAB_RUNTIME", "netns"))
 SETTLE_S = 20.0
 PROBE_S = 2.0
 _LOADED_BY_LABS = ("lab.supervisor", "lab.node.program", "lab.node.exabgp_parts", "lab.probes", "scapy.layers.inet6")
@@ -32,7 +34,7 @@ _LOADED_BY_LABS = ("lab.supervisor", "lab.node.program", "lab.node.exabgp_parts"
 def leave_up(name: str) -> None:
     """Build the one plan, and leave its lab running."""
     (step,) = json.load(sys.stdin)
-    with start_lab(name) as lab:
+    with start_lab(name, KIND) as lab:
         lab.channel.ask(Build(plan=typed(Plan, step)), Built, deadline_s=BUILD_DEADLINE_S)
 
 
@@ -66,7 +68,7 @@ def seen(asked: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """What was seen after each step."""
     found = []
     flows = tuple(typed(Flow, flow) for flow in asked["flows"])
-    with temporary_lab("plan") as lab:
+    with temporary_lab("plan", KIND) as lab:
         for number, step in enumerate(asked["steps"]):
             plan = typed(Plan, step)
             if number:

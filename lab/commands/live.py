@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ANSWER_DEADLINE_S = 15.0
 TIMEOUT_S, FOREIGN_TIMEOUT_S = 5.0, 30.0
 """How long a lab may take to settle: one of the lab's own routers alone, and one with other vendors' daemons."""
-BUILD_DEADLINE_S = 30.0
+BUILD_DEADLINE_S = 60.0
 MOST_CHANGES_NAMED = 6
 
 
@@ -74,10 +74,11 @@ def up(arguments: argparse.Namespace) -> int:
     from lab.commands.offline import load
     from lab.neighbors import NeighborWatch
     from lab.questions.plans import Build, Built
+    from lab.runtimes.runtime import Kind
 
     topology, plan = load(arguments.file)
     neighbors = NeighborWatch()
-    with start_lab(topology.name) as lab, Progress() as progress:
+    with start_lab(topology.name, Kind(arguments.runtime)) as lab, Progress() as progress:
         progress.says(f"building {len(plan.nodes)} nodes")
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)

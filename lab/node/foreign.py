@@ -18,13 +18,17 @@ from lab import packet_filter
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.foreign import ForeignState
-from lab.messages import (
+from lab.messages import Message
+from lab.netlink import RTPROT_STATIC, LinkMonitor, Netlink
+from lab.node import interfaces, marking, program
+from lab.node.daemons import Daemons
+from lab.node.ring import Ring
+from lab.node_messages import (
     ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
     Listening,
-    Message,
     NodeReport,
     ReadRouterTables,
     Refresh,
@@ -34,10 +38,6 @@ from lab.messages import (
     SessionReport,
     SessionReset,
 )
-from lab.netlink import RTPROT_STATIC, LinkMonitor, Netlink
-from lab.node import interfaces, marking, program
-from lab.node.daemons import Daemons
-from lab.node.ring import Ring
 from lab.overheard import BGP_PORT
 from lab.plan import NodePlan
 from lab.questions.control import Broken, Refreshed

@@ -28,6 +28,7 @@ from lab.bgp import (
     family_name,
     family_of,
 )
+from lab.limits import Limits
 from lab.marking import MarkingRule, Remark
 from lab.plan.packet_limits import PacketLimit
 from lab.plan.sources import SourceFilter, SourceNat
@@ -311,7 +312,8 @@ class Overlay:
 class Plan:
     """All nodes and wires of one lab. `fidelity` says what stands in for the real thing, one sentence each.
 
-    A node is one routing instance: a router with several VRFs is several nodes.
+    A node is one routing instance: a router with several VRFs is several nodes. `limits` are those of each router that
+    is a container.
     """
 
     name: str
@@ -320,6 +322,7 @@ class Plan:
     cross_connects: tuple[CrossConnect, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     fidelity: tuple[str, ...] = ()
+    limits: Limits | None = None
 
     def node(self, name: str) -> NodePlan:
         """The node of that name. Raises KeyError."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from lab.checks import Finding, Outcome, Report, Verdict, key_of
 from lab.errors import InputError, LabError, Mistake
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
+from lab.limits import Limits
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
@@ -109,8 +110,13 @@ def plan(planned: Plan) -> str:
             for one in planned.cross_connects
         ],
         overlays=[_overlay(one) for one in planned.overlays],
+        limits=_limits(planned.limits),
         fidelity=list(planned.fidelity),
     )
+
+
+def _limits(limits: Limits | None) -> Object | None:
+    return None if limits is None else {"memory_bytes": limits.memory_bytes, "cpus": limits.cpus}
 
 
 def _overlay(overlay: Overlay) -> Object:
