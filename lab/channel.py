@@ -11,7 +11,7 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from lab.errors import LabBroken
@@ -50,10 +50,13 @@ class NotAMessage(LabBroken):
 
 
 class Channel:
-    """One end of a channel. It blocks on sending only; receiving tells what is there."""
+    """One end of a channel. It blocks on sending only; receiving tells what is there.
 
-    def __init__(self, connection: socket.socket, far_end: str) -> None:
-        self._socket = connection
+    `kinds` are the messages that may arrive, by name: all where they are left out.
+    """
+
+    def __init__(self, connection: socket.socket, far_end: str, kinds: Mapping[str, type] | None = None) -> None:
+        self._socket, self._kinds = connection, kinds
         self._far_end = far_end
         self._received = bytearray()
         self.fds: list[int] = []
@@ -114,10 +117,20 @@ class Channel:
 
         try:
             content = json.loads(line)
-            message: Message = typed(_kind(content["kind"], expected), content["body"])
+            message: Message = typed(self._kind(content["kind"], expected), content["body"])
         except Exception as problem:  # whatever the far end wrote, and no fault of this one
             raise NotAMessage(f"{self._far_end} sent what is no message: {problem!r}") from problem
         return message
+
+    def _kind(self, name: str, expected: Iterable[type]) -> type:
+        for kind in expected:
+            if kind.__name__ == name:
+                return kind
+        if self._kinds is not None:
+            return self._kinds[name]
+        from lab.messages import KINDS
+
+        return KINDS[name]
 
     def wait(self, timeout_s: float) -> bool:
         """Whether something can be received within the time."""
@@ -141,12 +154,3 @@ class Channel:
                     raise LabBroken(one.reason + (f"\n{one.log}" if one.log else ""))
                 if isinstance(one, answer):
                     return one
-
-
-def _kind(name: str, expected: Iterable[type]) -> type:
-    for kind in expected:
-        if kind.__name__ == name:
-            return kind
-    from lab.messages import KINDS
-
-    return KINDS[name]

@@ -16,7 +16,8 @@ from typing import NoReturn
 
 from lab.errors import InputError, LabError
 
-DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_TIMEOUT = "5, and 30 with other vendors' routers"
+"""What `lab.commands.live.settle_s` makes of no timeout, in words: it is not imported to say so."""
 HEALING_TIMEOUT_S = 30.0
 """An end that heard nothing of a failure holds its old session until TCP gets through to it again."""
 
@@ -35,6 +36,12 @@ def _positive(text: str) -> float:
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from above 0 to 3600")
     return value
+
+
+def _runtime(text: str) -> str:
+    if text not in ("netns", "docker"):
+        raise argparse.ArgumentTypeError(f"{text} is no runtime: they are netns and docker")
+    return text
 
 
 def _count(text: str) -> int:
@@ -86,17 +93,29 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--lab", metavar="NAME", help="the running lab; not needed where only one is up")
         return one
 
-    def waits(one: argparse.ArgumentParser, default_s: float = DEFAULT_TIMEOUT_S) -> argparse.ArgumentParser:
+    def waits(one: argparse.ArgumentParser, default_s: float | None = None) -> argparse.ArgumentParser:
+        default = DEFAULT_TIMEOUT if default_s is None else f"{default_s:g}"
         one.add_argument(
             "--timeout",
             type=_positive,
             default=default_s,
             metavar="SECONDS",
-            help=f"how long sessions and routes may take to settle (default {default_s:g})",
+            help=f"how long sessions and routes may take to settle (default {default})",
         )
         return one
 
-    test = waits(live(command("test", "Run a topology file's lab to one verdict.")))
+    def makes(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        one.add_argument(
+            "--runtime",
+            type=_runtime,
+            default=os.environ.get("ERLAB_RUNTIME") or "netns",
+            metavar="{netns,docker}",
+            help="what routers live in: network namespaces (default), or Docker containers, which takes root; "
+            "the environment variable ERLAB_RUNTIME is taken where it is left out",
+        )
+        return one
+
+    test = makes(waits(live(command("test", "Run a topology file's lab to one verdict."))))
     test.add_argument("file", metavar="FILE", help="a topology file")
     test.add_argument("--plots", metavar="DIR", help="draw what failovers and losses measured, as SVG and PNG")
     test.set_defaults(run=_test)
@@ -126,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
 
     _policy_commands(commands.add_parser("policy", help="Test, compare and try policies."))
 
-    up = waits(command("up", "Start a topology file's lab and leave it running."))
+    up = makes(waits(command("up", "Start a topology file's lab and leave it running.")))
     up.add_argument("file", metavar="FILE", help="a topology file")
     up.set_defaults(run=_live("up"))
 

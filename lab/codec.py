@@ -21,6 +21,8 @@ from cattrs import Converter
 from lab.bgp import Address, AnyCommunity, Nlri, Prefix, parse_nlri
 
 Value = TypeVar("Value")
+Source = Address | Prefix
+"""The very type of `lab.forwarding`, which is not loaded for it."""
 
 
 _address = lru_cache(maxsize=1 << 16)(ip_address)

@@ -14,53 +14,6 @@ _IPV4, _IPV6 = b"\x08\0", b"\x86\xdd"
 _FRAGMENT = 44
 _REFUSALS = {ICMP: (3, 11, 12), ICMPV6: (1, 2, 3, 4)}  # RFC 792, RFC 4443 §3
 _FRAGMENTATION_NEEDED, _PACKET_TOO_BIG = (3, 4), (2, 0)  # RFC 1191 §4, RFC 4443 §3.2
-_WORDS: dict[tuple[int, int], tuple[str, tuple[str, ...]]] = {
-    (ICMP, 3): (
-        "dest-unreach",
-        (
-            "network-unreachable",
-            "host-unreachable",
-            "protocol-unreachable",
-            "port-unreachable",
-            "fragmentation-needed",
-            "source-route-failed",
-            "network-unknown",
-            "host-unknown",
-            "",
-            "network-prohibited",
-            "host-prohibited",
-            "TOS-network-unreachable",
-            "TOS-host-unreachable",
-            "communication-prohibited",
-            "host-precedence-violation",
-            "precedence-cutoff",
-        ),
-    ),
-    (ICMP, 11): ("time-exceeded", ("ttl-zero-during-transit", "ttl-zero-during-reassembly")),
-    (ICMP, 12): ("parameter-problem", ("ip-header-bad", "required-option-missing")),
-    (ICMPV6, 1): (
-        "Destination unreachable",
-        (
-            "No route to destination",
-            "Communication with destination administratively prohibited",
-            "Beyond scope of source address",
-            "Address unreachable",
-            "Port unreachable",
-        ),
-    ),
-    (ICMPV6, 2): ("Packet too big", ()),
-    (ICMPV6, 3): ("Time exceeded", ("hop limit exceeded in transit", "fragment reassembly time exceeded")),
-    (ICMPV6, 4): (
-        "Parameter problem",
-        (
-            "erroneous header field encountered",
-            "unrecognized Next Header type encountered",
-            "unrecognized IPv6 option encountered",
-            "first fragment has incomplete header chain",
-        ),
-    ),
-}
-"""The types of ICMP errors (RFC 792, RFC 4443 §3) and the codes of each, in scapy's words and in order; "" has none."""
 
 
 class Headers(NamedTuple):
@@ -80,12 +33,6 @@ class Headers(NamedTuple):
     def is_refusal(self, frame: bytes) -> bool:
         """Whether it is an ICMP error: it tells of a packet that was dropped, and quotes it."""
         return self.protocol in _REFUSALS and self.message(frame) in _REFUSALS[self.protocol]
-
-    def says(self, frame: bytes) -> str:
-        """An ICMP error in words: its type, and its code, or that one's number where it has no name."""
-        code = frame[self.payload_at + 1]
-        what, why = _WORDS[self.protocol, self.message(frame)]
-        return f"{what}: {(why[code] if code < len(why) else '') or code}"
 
     def largest_bytes(self, frame: bytes) -> int | None:
         """The largest packet that goes on, where an ICMP error says that one did not fit."""

@@ -1,4 +1,4 @@
-"""What the lab's processes say to one another: the command to the supervisor, the supervisor to nodes and prober."""
+"""What the lab's processes say to one another: the command to the supervisor, the supervisor to the prober."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from lab.bfd import BfdStatus, Changed
 from lab.failover import DirectionRecord, Happening, SteadyStream
 from lab.injection import Injection
-from lab.marking import MarkingRule
-from lab.plan import BgpPlan, Endpoint, Plan
-from lab.questions.control import Broken, Heal, Healed, Locate, Located, ReadStatus, Refreshed, RequestRoutes, Stop
-from lab.questions.explanations import Explain, Explained
+from lab.node_messages import (
+    BfdReport,
+    ChangesReported,
+    Connect,
+    Listening,
+    NodeMessage,
+    NodeReport,
+    ReadRouterTables,
+    ReportChanges,
+    RouterTablesRead,
+    SessionReport,
+)
+from lab.plan import Endpoint, Plan
+from lab.questions.control import Heal, Healed, Locate, Located, ReadStatus, RequestRoutes, Stop
 from lab.questions.packets import AskAll, AskedAll, Probe, Probed
 from lab.questions.plans import Applied, Apply, Build, Built, Status
 from lab.questions.tables import AwaitConvergence, Converged, ReadTables, Tables
 from lab.streams import Trial, TrialResult
-from lab.tables import RouterFib, RouterTables
+from lab.tables import RouterFib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,110 +132,7 @@ class Streamed:
     events: tuple[Happening, ...]
 
 
-# between the supervisor and its nodes and prober
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listening:
-    """A node's speaker listens, and waits for Connect."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connect:
-    """Every speaker of the lab listens: sessions may be opened."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionReport:
-    """One session at one end: the fingerprints of its Adj-RIBs, and its UPDATEs since it came up.
-
-    `routes_in` and `routes_out` count the routes of its Adj-RIB-In and Adj-RIB-Out.
-    """
-
-    session: str
-    established: bool
-    adj_rib_in: int
-    adj_rib_out: int
-    updates_sent: int
-    updates_received: int
-    why_down: str
-    bfd: BfdStatus | None
-    routes_in: int = 0
-    routes_out: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeReport:
-    """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses.
-
-    `since_ns` is when it took the first event that it tells of (CLOCK_MONOTONIC).
-    """
-
-    sessions: tuple[SessionReport, ...]
-    refused: tuple[str, ...]
-    since_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BfdReport:
-    """BFD of a session has changed; a node's BFD process says so to the node."""
-
-    session: str
-    changed: Changed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRouterTables:
-    """Answered by RouterTables."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouterTablesRead:
-    """One router's tables; the FIB is the one that it asked the kernel for."""
-
-    tables: RouterTables
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportChanges:
-    """Answered by ChangesReported, behind a NodeReport of all that has changed and was not told yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangesReported:
-    """All has been told that the node knew of when it was asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigureRouter:
-    """Take the policies, rules, networks and marking of a plan. Answered by Configured when they are in force."""
-
-    bgp: BgpPlan
-    marking: tuple[MarkingRule, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configured:
-    """The router has them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResetSession:
-    """Close a session by an administrative reset (RFC 4486 §4). Answered by SessionReset when it is on its way."""
-
-    session: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionReset:
-    """The router closes the session, which may come up again at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refresh:
-    """Ask a neighbour for all its routes again. Answered by Refreshed when the request is on its way."""
-
-    neighbor: str
+# between the supervisor and the prober
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,15 +155,11 @@ class Fibs:
 
 
 Message = (
-    Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Explain | Explained
-    | Probe | Probed | AskAll | AskedAll
-    | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop | Broken
-    | Listening | Connect | NodeReport | BfdReport | ReadRouterTables | RouterTablesRead
-    | ReportChanges | ChangesReported
-    | SendStreams | StreamsSent
-    | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
-    | Inject | Injected | Heal | Healed | ResetSession | SessionReset | ReadCounters | Counters
-    | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
+    NodeMessage
+    | Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | AskAll | AskedAll
+    | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop
+    | SendStreams | StreamsSent | Observe | ReadFibs | Fibs | Inject | Injected | Heal | Healed
+    | ReadCounters | Counters | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
 )  # fmt: skip
 """Everything that crosses a channel."""
 

@@ -14,10 +14,11 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.failover import EventKind, Happening, SteadyStream
 from lab.logs import Logs
-from lab.messages import AwaitQuiet, Message, NodeReport, SessionReport, StartStream, StopStream, Streamed, Streaming
+from lab.messages import AwaitQuiet, Message, StartStream, StopStream, Streamed, Streaming
+from lab.node_messages import NodeReport, SessionReport
 from lab.plan import Plan
+from lab.processes import start_part
 from lab.questions.control import Broken
-from lab.runtimes.namespaces import start_part
 
 
 class Chronicle:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.bgp import Prefix, Route, SegmentKind, extended_community_octets, parse_prefix, prefix_of
-from lab.load.frr_routes import frr_routes
 from lab.plan import StaticRoute
+from lab.vendors.frr.routes import frr_routes
 from lab.wire import DecodedUpdate, decode_update
 from lab_processes import await_
 from raw_speaker import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, message, messages, open_body

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
-BUILD_DEADLINE_S = 30.0
+TIMEOUT_S, FOREIGN_TIMEOUT_S = 5.0, 30.0
+"""How long a lab may take to settle: one of the lab's own routers alone, and one with other vendors' daemons."""
+BUILD_DEADLINE_S = 60.0
 MOST_CHANGES_NAMED = 6
 
 
@@ -49,6 +51,14 @@ def read_settled(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) 
             return settled, seen
 
 
+def settle_s(arguments: argparse.Namespace, plan: Plan) -> float:
+    """How long a lab may take to settle, where the call does not say it: other vendors' daemons take their time."""
+    given: float | None = arguments.timeout
+    if given is not None:
+        return given
+    return FOREIGN_TIMEOUT_S if any(node.speaker for node in plan.nodes) else TIMEOUT_S
+
+
 def closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
     """The sessions that the model has closed; none where its routes never settle, as those of the lab will not."""
     from lab.predict import predict
@@ -64,21 +74,22 @@ def up(arguments: argparse.Namespace) -> int:
     from lab.commands.offline import load
     from lab.neighbors import NeighborWatch
     from lab.questions.plans import Build, Built
+    from lab.runtimes.runtime import Kind
 
     topology, plan = load(arguments.file)
     neighbors = NeighborWatch()
-    with start_lab(topology.name) as lab, Progress() as progress:
+    with start_lab(topology.name, Kind(arguments.runtime)) as lab, Progress() as progress:
         progress.says(f"building {len(plan.nodes)} nodes")
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
-            settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
+            settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
         except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
         status = ask_status(lab)
     _print_status([status], arguments.format)
-    _say_what_is_pending(settled, arguments.timeout)
+    _say_what_is_pending(settled, settle_s(arguments, plan))
     say_what_overflowed(neighbors)
     return LabBroken.exit_code if settled.pending else 0
 
@@ -98,7 +109,7 @@ def apply(arguments: argparse.Namespace) -> int:
         progress.says("changing the routers")
         lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
+        settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
     if arguments.format == "json":
         from lab.report import as_json
 
@@ -107,7 +118,7 @@ def apply(arguments: argparse.Namespace) -> int:
         from lab.report import plan_text
 
         print(plan_text.plan_difference(running, plan))
-    _say_what_is_pending(settled, arguments.timeout)
+    _say_what_is_pending(settled, settle_s(arguments, plan))
     return LabBroken.exit_code if settled.pending else 0
 
 
@@ -234,12 +245,21 @@ def _predicted(arguments: argparse.Namespace) -> bool:
     return bool(arguments.file)
 
 
+def _modelled(file: str) -> Plan:
+    """The plan of a file. Raises LabBroken where the model knows too little of it to say anything."""
+    from lab.commands.offline import load
+    from lab.predict import refuse_unmodelled
+
+    _, plan = load(file)
+    refuse_unmodelled(plan)
+    return plan
+
+
 def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
     if _predicted(arguments):
-        from lab.commands.offline import load
         from lab.predict import predict
 
-        _, plan = load(arguments.file)
+        plan = _modelled(arguments.file)
         return plan, predict(plan).tables
     from lab.questions.tables import ReadTables, Tables
 
@@ -269,10 +289,9 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def _explanation(arguments: argparse.Namespace, prefix: Nlri) -> tuple[Plan, Explanation]:
     if _predicted(arguments):
-        from lab.commands.offline import load
         from lab.predict import predict
 
-        _, plan = load(arguments.file)
+        plan = _modelled(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
     from lab.questions.explanations import Explain, Explained
 

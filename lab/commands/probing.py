@@ -190,9 +190,10 @@ def _sweep(arguments: argparse.Namespace, plan: Plan) -> Sweep:
 def _predicted(plan: Plan, sweep: Sweep) -> dict[Flow, FlowResult]:
     """What the model says; nothing where its routes never settle, which is said."""
     from lab.matrix import predicted_flows
-    from lab.predict import predict
+    from lab.predict import predict, refuse_unmodelled
 
     try:
+        refuse_unmodelled(plan)
         return predicted_flows(plan, predict(plan).tables, sweep)
     except LabBroken as problem:
         sys.stderr.write(f"erlab: the model says nothing of these packets: {problem}\n")

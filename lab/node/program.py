@@ -33,14 +33,17 @@ from lab.events import (
     SessionUp,
     Withdraw,
 )
-from lab.messages import (
+from lab.netlink import LinkEvent, LinkMonitor, Netlink
+from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
+from lab.node.outbox import Outbox
+from lab.node.reports import session_reports
+from lab.node_messages import (
     BfdReport,
     ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
     Listening,
-    Message,
     NodeReport,
     ReadRouterTables,
     Refresh,
@@ -50,9 +53,6 @@ from lab.messages import (
     SessionReport,
     SessionReset,
 )
-from lab.netlink import LinkEvent, LinkMonitor, Netlink
-from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
-from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.processes import be_prompt
 from lab.questions.control import Broken, Refreshed
@@ -74,21 +74,26 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
     With `again` an earlier process has been it, and the kernel still has what that one configured.
     """
     try:
-        if again:
-            interfaces.start_again(node)
-            packet_limits.start_again(node)
-        else:
-            interfaces.configure(node)
-            nat.configure(node)
-            marking.configure(node)
-            queues.configure(node)
-            packet_limits.configure(node)
+        configure(node, again=again)
         _speak(node, supervisor)
     except ChannelClosed:
         return
     except LabBroken as problem:
         supervisor.send(Broken(reason=f"{node.name}: {problem}"))
         raise
+
+
+def configure(node: NodePlan, *, again: bool) -> None:
+    """Make the kernel of the caller's network namespace what the plan says; `again` is that of `run`."""
+    if again:
+        interfaces.start_again(node)
+        packet_limits.start_again(node)
+        return
+    interfaces.configure(node)
+    nat.configure(node)
+    marking.configure(node)
+    queues.configure(node)
+    packet_limits.configure(node)
 
 
 def _speak(node: NodePlan, supervisor: Channel) -> None:
@@ -118,7 +123,7 @@ def _stopping() -> Iterator[None]:
         raise _Stop(problem) from problem
 
 
-class _Carriers:
+class Carriers:
     """Which interfaces with addresses can carry packets.
 
     A sub-interface cannot while its port does not: it is not waited for until the kernel says so of it, too.
@@ -158,7 +163,7 @@ class _Program:
         self._netlink = Netlink()
         self._flushed_s = 0.0
         self._links = LinkMonitor()
-        self._carriers = _Carriers(node)
+        self._carriers = Carriers(node)
         self._outbox = Outbox()
         self._more_arrived, self._waits_since_s = False, 0.0
         self._commands: list[str] = []
@@ -282,7 +287,7 @@ class _Program:
 
     # the router
 
-    def _answer(self, message: Message) -> None:
+    def _answer(self, message: object) -> None:
         match message:
             case ReadRouterTables():
                 self._report_changes()  # first: the supervisor must not take the tables for those of its last report
@@ -393,24 +398,10 @@ class _Program:
             self._report()
 
     def _report(self) -> None:
-        reports, counts = [], self._router.route_counts()
-        for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
-            sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
-            report = SessionReport(
-                session=name,
-                established=established,
-                adj_rib_in=adj_rib_in,
-                adj_rib_out=adj_rib_out,
-                updates_sent=sent,
-                updates_received=received,
-                why_down=why_down,
-                bfd=self._router.bfd(name),
-                routes_in=counts[name][0],
-                routes_out=counts[name][1],
-            )
-            if report != self._told.get(name):
-                self._told[name] = report
-                reports.append(report)
+        by_peer = {name: str(session.peer_address) for name, session in self._sessions.items()}
+        updates = {name: self._updates.get(peer, (0, 0)) for name, peer in by_peer.items()}
+        reports = [one for one in session_reports(self._router, updates) if one != self._told.get(one.session)]
+        self._told |= {one.session: one for one in reports}
         refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
         since_ns = self._changed_ns or time.monotonic_ns()
         self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused, since_ns=since_ns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lab.bgp import Prefix
 from lab.errors import InputError
@@ -51,7 +52,7 @@ def unshaped_plan(topology: Topology) -> Plan:
     plan_private(draft, topology)
     plan_public(draft, topology)
     plan_marking(draft, topology)
-    planned = draft.plan(topology.name, _fidelity(topology))
+    planned = replace(draft.plan(topology.name, _fidelity(topology)), limits=topology.limits)
     found = faults(planned)
     if found:
         more = f"; and {len(found) - _MOST_FAULTS} more" if len(found) > _MOST_FAULTS else ""
@@ -100,8 +101,21 @@ def _fidelity(topology: Topology) -> Iterator[str]:
     if topology.azure.gateway_instances == 1 and topology.azure.vnets:
         yield "gateway: one instance; a real one has two"
     yield from of_unknown_reach(topology)
+    yield from _speakers(topology)
     yield from _stand_ins(topology)
     yield from that_mattered(topology)
+
+
+def _speakers(topology: Topology) -> Iterator[str]:
+    """Who else is a router, and where what is said of its tables comes from."""
+    for customer in (topology.customer, *topology.other_customers):
+        for site in customer.sites:
+            for edge, speaker in site.speakers:
+                config = f", configured by {speaker.config.file}" if speaker.config else ""
+                yield (
+                    f"{edge}: {speaker.kind.value}{config}; its RIBs are what it tells, the Adj-RIBs as its UPDATEs "
+                    "were seen on the wire"
+                )
 
 
 def _stand_ins(topology: Topology) -> Iterator[str]:

@@ -164,7 +164,7 @@ class Book:
                 return
             asked = self._by_sequence.get(quoted.sequence(frame.octets))
         if asked is not None:
-            says = headers.says(frame.octets)
+            says = _what_an_error_says(frame.octets)
             largest_bytes = headers.largest_bytes(frame.octets)
             asked.see(_sighting(frame, headers, Kind.ERROR)._replace(says=says, largest_bytes=largest_bytes))
 
@@ -203,6 +203,16 @@ def _sighting(frame: Frame, headers: Headers, kind: Kind) -> Sighting:
         source=headers.source,
         target=headers.target,
     )
+
+
+def _what_an_error_says(octets: bytes) -> str:
+    from scapy.layers.inet import ICMP as IPV4_ERROR
+    from scapy.layers.inet import IP
+    from scapy.layers.l2 import Ether
+
+    packet = Ether(octets)
+    error = packet[IPV4_ERROR] if IP in packet and IPV4_ERROR in packet else packet.payload.payload
+    return f"{error.sprintf('%type%')}: {error.sprintf('%code%')}"
 
 
 # what became of a flow

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from lab.checks import Finding, Outcome, Report, Verdict, key_of
 from lab.errors import InputError, LabError, Mistake
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
+from lab.limits import Limits
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
@@ -22,6 +23,7 @@ from lab.report.qos_json import marking, queues, remark, wire
 from lab.report.streams_json import trial_object
 from lab.report.tables_json import TABLES, owned_route
 from lab.rib import Because, Decision, Path
+from lab.speakers import ForeignSpeaker
 from lab.tables import Difference, LabTables
 
 # tests
@@ -37,6 +39,7 @@ def report(report: Report) -> str:
         verdicts=[_verdict(one) for one in report.verdicts],
         model={
             "routes_compared": report.routes_compared,
+            "not_compared": report.not_compared or None,
             "differences": [_difference(one) for one in report.differences],
             "contradicts": [one.expectation.where for one in report.contradicted],
         },
@@ -112,9 +115,10 @@ def file_difference(file: str, exit_code: int, difference: str) -> str:
 def _prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict]) -> Object:
     return {
         "topology": plan.name,
+        "unknown": plan.unmodelled or None,
         "routers": [
             {"router": one.router, **{what.replace("-", "_"): read(one, plan) for what, read in TABLES.items()}}
-            for one in tables.routers
+            for one in (() if plan.unmodelled else tables.routers)
         ],
         "verdicts": [_verdict(one) for one in verdicts],
     }
@@ -136,8 +140,13 @@ def plan(planned: Plan) -> str:
             for one in planned.cross_connects
         ],
         overlays=[_overlay(one) for one in planned.overlays],
+        limits=_limits(planned.limits),
         fidelity=list(planned.fidelity),
     )
+
+
+def _limits(limits: Limits | None) -> Object | None:
+    return None if limits is None else {"memory_bytes": limits.memory_bytes, "cpus": limits.cpus}
 
 
 def _overlay(overlay: Overlay) -> Object:
@@ -152,6 +161,10 @@ def _overlay(overlay: Overlay) -> Object:
 
 def _tagged(place: Tagged) -> Object:
     return {"port": str(place.port), "tags": list(place.tags), "outer_ethertype": place.outer_ethertype}
+
+
+def _speaker(speaker: ForeignSpeaker) -> Object:
+    return {"kind": speaker.kind.value, "config": speaker.config.file if speaker.config else None}
 
 
 def _node(node: NodePlan) -> Object:
@@ -182,6 +195,7 @@ def _node(node: NodePlan) -> Object:
         "marking": marking(node.marking),
         "queues": [queues(one) for one in node.queues],
         "packet_limit": None if node.packet_limit is None else _packet_limit(node.packet_limit),
+        "speaker": None if node.speaker is None else _speaker(node.speaker),
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 

@@ -12,7 +12,9 @@ from lab.tables import LabTables
 def prediction(plan: Plan, tables: LabTables, verdicts: tuple[Verdict, ...] = ()) -> str:
     """The Loc-RIBs of all routers, the sessions that are not up, and the expectations that the model contradicts."""
     lines: list[str] = []
-    for router in tables.routers:
+    if plan.unmodelled:
+        lines += [*hanging("unknown: ", plan.unmodelled), ""]
+    for router in () if plan.unmodelled else tables.routers:
         lines += [router.router]
         for session in (s for s in router.sessions if not s.established):
             lines += hanging(f"session {session.session} is down: ", session.why_down, indent="  ")
@@ -21,7 +23,8 @@ def prediction(plan: Plan, tables: LabTables, verdicts: tuple[Verdict, ...] = ()
         lines += [""]
     up = sum(session.established for router in tables.routers for session in router.sessions)
     ends = sum(len(router.sessions) for router in tables.routers)
-    lines += [f"{counted(len(tables.routers), 'router')}, {up // 2} of {counted(ends // 2, 'session')} established"]
+    if not plan.unmodelled:
+        lines += [f"{counted(len(tables.routers), 'router')}, {up // 2} of {counted(ends // 2, 'session')} established"]
     for verdict in verdicts:
         if verdict.outcome is not Outcome.PASSED:
             says = "contradicts" if verdict.outcome is Outcome.FAILED else "cannot tell"

@@ -344,7 +344,7 @@ class Session:
         """What the session is sent for a prefix. `suppressed_by` is the aggregate that stands for it."""
         plan, rules = self.plan, self.plan.rules
         if rules.default_originate and prefix == DEFAULT_ROUTE[plan.family]:
-            return self._default(DEFAULT_ROUTE[plan.family])
+            return self._default(DEFAULT_ROUTE[plan.family], speaker)
         if decision is None or decision.best is None:
             return Exported(refused=f"{prefix} has no best path here")
         best = decision.best
@@ -369,7 +369,7 @@ class Session:
             self._stay_in_the_as(journey, best, speaker)
         return Exported(route=journey.route, outcome=journey.outcome, applied=tuple(journey.applied))
 
-    def _default(self, prefix: Prefix) -> Exported:
+    def _default(self, prefix: Prefix, speaker: Speaker) -> Exported:
         plan = self.plan
         route = Route(
             prefix=prefix,
@@ -377,7 +377,8 @@ class Session:
             as_path=AsPath.of(plan.local_asn) if plan.ebgp else AsPath(),
             local_pref=None if plan.ebgp else DEFAULT_LOCAL_PREF,
         )
-        return Exported(route=route, applied=(AppliedRule(rule="default_originate makes it", changes=(), chosen=True),))
+        made = AppliedRule(rule="default_originate makes it", changes=(), chosen=True)
+        return Exported(route=speaker.originated(route), applied=(made,))
 
     def _withheld(self, best: Path) -> str:
         """Why the session never sees this path, whatever its policy; empty where the policy has the say."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.errors import LabBroken, NotPermitted
+from lab.errors import NotPermitted
 from lab.processes import die_with_parent, name_process
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x20000, 0x10000000, 0x20000000, 0x40000000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_MS_BIND = 4096
+_PRIVATE, _FRR_GROUP, _FRR_GID = "/var/tmp", "frrvty", 0  # noqa: S108  # the lab mounts a file system of its own there
+_room_made: list[str] = []
 _libc = ctypes.CDLL(None, use_errno=True)
 
 HOW_TO_ALLOW = """\
@@ -96,26 +98,20 @@ def _unshare_and_wait(
         os._exit(status)
 
 
-def start_part(name: str, log: int, body: Callable[[], None]) -> int:
-    """Run `body` in a process that dies with this one and writes to the file `log`; returns its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        die_with_parent()
-        name_process(f"erlab-{name}")
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        body()
-        status = 0
-    except LabBroken as problem:
-        sys.stderr.write(f"{name}: {problem}\n")
-    except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
+def make_room_for_daemons() -> None:
+    """Give the lab's mount namespace, once, what daemons of other vendors ask of a host.
+
+    That is a /var/tmp which goes with the lab, and root in the group that FRR asks for.
+    """
+    if _room_made:
+        return
+    _room_made.append(_PRIVATE)
+    _call("mount", b"none", _PRIVATE.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=1777")
+    groups = Path("/etc/group")
+    own = Path(_PRIVATE, "group")
+    others = [line for line in groups.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{_FRR_GROUP}:")]
+    own.write_text("\n".join([*others, f"{_FRR_GROUP}:x:{_FRR_GID}:root", ""]), encoding="utf-8")
+    _call("mount", bytes(own), bytes(groups), None, _MS_BIND, None)
 
 
 def new_network_namespace() -> int:

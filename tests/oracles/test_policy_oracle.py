@@ -1,7 +1,7 @@
 """Policies beside FRR's route maps: the same routes come out, attribute by attribute.
 
 bgpd has every route from a neighbour outside and from one inside, and runs a route map on them as they come in. The
-pairs in `pairs/` were written side by side; others are made at random and rendered by `frr_rendering`. Where a pair
+pairs in `pairs/` were written side by side; others are made at random and rendered by `lab.vendors.frr`. Where a pair
 means something else to FRR, `DIFFERENCES` says why, and in how many routes it shows.
 """
 
@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from frr import ROUTER, Frr, body_of, running_frr
-from frr_rendering import Rendering
 from lab.bgp import (
     Aggregator,
     Asn,
     AsPath,
     Community,
     ExtendedCommunity,
+    Family,
     LargeCommunity,
     Origin,
     Route,
@@ -31,12 +31,14 @@ from lab.bgp import (
     parse_prefix,
 )
 from lab.policy import Context, Policy, compiled, evaluate
+from lab.vendors.frr.route_maps import RouteMap, Where
 from lab_processes import await_
 from networks import policies
 from random_policies import random_policy
 
 OWN_ASN = Asn(65010)
 OUTSIDE, INSIDE = "192.0.2.2", "192.0.2.3"
+IMPORTING = Where(neighbor="outside", peer_address=None, family=Family.IPV4, importing=True)
 ASNS = {OUTSIDE: 65001, INSIDE: OWN_ASN}
 
 
@@ -280,7 +282,7 @@ def test_every_difference_is_of_a_pair() -> None:
 def test_a_random_policy_does_the_same_as_its_route_map(oracle: Oracle, seed: int) -> None:
     """A policy that is made at random, with calls, and its rendering let the same routes out, changed alike."""
     policy = random_policy(random.Random(seed))  # noqa: S311  # the same policies each time
-    text = Rendering(policy).text
+    text = RouteMap(policy.name, (policy,), IMPORTING).text
     assert apart(_comparable(oracle.answers(text)), _comparable(by_us(policy))) == {}, text
 
 
