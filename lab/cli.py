@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ DEFAULT_TIMEOUT = "5, and 30 with other vendors' routers"
 """What `lab.commands.live.settle_s` makes of no timeout, in words: it is not imported to say so."""
 HEALING_TIMEOUT_S = 30.0
 """An end that heard nothing of a failure holds its old session until TCP gets through to it again."""
+
+_DASK_ADDRESS = re.compile(r"((tcp|tls|ws|wss)://)?(\[[0-9a-fA-F:.%]+\]|[^\s:/@\[\]]+):[0-9]{1,5}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,6 +63,19 @@ def _frames(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
+
+
+def _scheduler(text: str) -> str:
+    kind, colon, rest = text.partition(":")
+    if kind == "dask" and not _DASK_ADDRESS.fullmatch(rest):
+        raise argparse.ArgumentTypeError(
+            f"dask takes the address of a scheduler, not {rest!r}: dask:HOST:PORT, dask:[IPV6]:PORT or with tcp:// or tls://"
+        )
+    if kind in ("processes", "threads") and colon and (not rest.isdecimal() or not 1 <= int(rest) <= 500):
+        raise argparse.ArgumentTypeError(f"{kind} takes a number from 1 to 500, not {rest!r}")
+    if kind not in ("serial", "processes", "threads", "dask") or (kind == "serial" and colon):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of serial, processes[:N], threads[:N] and dask:ADDRESS")
+    return text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,11 +121,13 @@ def parser() -> argparse.ArgumentParser:
     test.set_defaults(run=_test)
 
     check = command("check", "Find every mistake in topology and policy files; needs no privileges.")
-    check.add_argument("files", metavar="FILE", nargs="+", help="topology and policy files")
+    check.add_argument("files", metavar="FILE", nargs="+", help="topology and policy files, or directories of them")
+    _scheduled(check)
     check.set_defaults(run=_offline("check"))
 
     predict = command("predict", "Show what the model expects of a topology, without packets.")
-    predict.add_argument("file", metavar="FILE", help="a topology file")
+    predict.add_argument("files", metavar="FILE", nargs="+", help="topology files, or directories of them")
+    _scheduled(predict)
     predict.set_defaults(run=_offline("predict"))
 
     plan = command("plan", "Show every node, address, session and wire that a topology becomes.")
@@ -213,6 +231,17 @@ def parser() -> argparse.ArgumentParser:
     return main_parser
 
 
+def _scheduled(one: argparse.ArgumentParser) -> None:
+    """The argument of what works on many files."""
+    one.add_argument(
+        "--scheduler",
+        type=_scheduler,
+        default="serial",
+        metavar="WHICH",
+        help="who works on the files: serial (default), processes[:N], threads[:N] or dask:ADDRESS",
+    )
+
+
 def _packets(one: argparse.ArgumentParser, protocol: str | None = "icmp") -> None:
     """The arguments of what sends packets between two hosts."""
     one.add_argument("source", metavar="FROM", help="a host, or its address")
@@ -249,8 +278,9 @@ def _policy_commands(policy: argparse.ArgumentParser) -> None:
     test.add_argument("--require-coverage", action="store_true", help="fail where a term is not reached")
 
     diff = verb("diff", "Show the routes of which two versions of policies make something else.")
-    diff.add_argument("old", metavar="OLD", help="a policy file")
+    diff.add_argument("old", metavar="OLD", help="a policy file, or a directory of them")
     diff.add_argument("new", metavar="NEW", help="another version of it")
+    _scheduled(diff)
     diff.add_argument("--policy", action="append", metavar="NAME", help="only this policy; may be given again")
     diff.add_argument("--routes", metavar="FILE", help="compare on these routes too: YAML, JSON or an MRT dump")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from lab.errors import InputError, Mistake
 
 if TYPE_CHECKING:
     from lab.plan import Plan
@@ -16,77 +14,30 @@ if TYPE_CHECKING:
 
 def load(file: str) -> tuple[Topology, Plan]:
     """A topology file and its plan. Raises InputError with every mistake in the file."""
+    from lab.fleet.work import planned
     from lab.load import load_topology
 
     topology = load_topology(file)
-    return topology, _planned(topology, file)
-
-
-def _planned(topology: Topology, file: str) -> Plan:
-    """The plan of a file's topology. Raises InputError, which names the file, where there can be none."""
-    from lab.plan.of_topology import plan
-
-    try:
-        return plan(topology)
-    except InputError as problem:
-        raise InputError(f"{file}: {problem}") from problem
+    return topology, planned(topology, file)
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Report every mistake of every file at once, and the topologies without a plan."""
-    from lab.load import load_file
-    from lab.topology import Topology
+    from lab.commands import fleet
 
-    mistakes: list[Mistake] = []
-    problems: list[str] = []
-    for file in arguments.files:
-        try:
-            found = load_file(file)
-            if isinstance(found, Topology):
-                _planned(found, file)
-        except InputError as problem:
-            mistakes += problem.mistakes
-            if not problem.mistakes:
-                problems.append(str(problem))
-    if arguments.format == "json":
-        from lab.report import as_json
-
-        print(as_json.mistakes(arguments.files, mistakes, problems))
-    for one in dict.fromkeys(mistakes):
-        sys.stderr.write(f"{one}\n")
-    for words in problems:
-        sys.stderr.write(f"{words}\n")
-    wrong = len(set(mistakes)) + len(problems)
-    if wrong:
-        sys.stderr.write(f"{wrong} mistake{'s' if wrong > 1 else ''}\n")
-        return InputError.exit_code
-    sys.stderr.write(f"{len(arguments.files)} file{'s' if len(arguments.files) > 1 else ''}: no mistakes\n")
-    return 0
+    return fleet.check(arguments)
 
 
 def predict(arguments: argparse.Namespace) -> int:
     """Show the predicted tables, and each expectation that the model contradicts; 1 where there is one."""
-    from lab.causes import verdicts
-    from lab.checks import Outcome
-    from lab.predict import predict as run_model
-    from lab.predict import predicted_evidence
+    from lab.commands import fleet
+    from lab.fleet.work import prediction
 
-    topology, plan = load(arguments.file)
-    prediction = run_model(plan)
-    evidence = predicted_evidence(prediction, plan, topology.expectations)
-    answers = verdicts(topology.expectations, prediction, evidence, evidence)
-    if arguments.format == "json":
-        from lab.report import as_json
-
-        print(as_json.prediction(plan, prediction.tables, answers))
-    else:
-        from lab.report import as_text
-
-        print(as_text.prediction(plan, prediction.tables, answers))
-    outcomes = {one.outcome for one in answers}
-    if Outcome.FAILED in outcomes:
-        return 1
-    return 3 if Outcome.INCONCLUSIVE in outcomes else 0
+    if len(arguments.files) > 1 or Path(arguments.files[0]).is_dir():
+        return fleet.predict(arguments)
+    answer = prediction(*load(arguments.files[0]), arguments.format)
+    print(answer.report)
+    return answer.exit_code or 0
 
 
 def plan(arguments: argparse.Namespace) -> int:

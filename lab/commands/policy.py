@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from lab.bgp import Address, Asn, Family, family_of
 from lab.errors import InputError
 from lab.policy import NOWHERE, Context, ContextMissingError, Policy
 from lab.policy.boundary import Sample, sample
 from lab.policy.coverage import with_called
+
+if TYPE_CHECKING:
+    from lab.fleet.files import File, Pair
+    from lab.fleet.work import Answer
 
 Value = TypeVar("Value")
 
@@ -45,20 +51,62 @@ def test(arguments: argparse.Namespace) -> int:
 
 
 def diff(arguments: argparse.Namespace) -> int:
-    """Compare two versions of policies on boundary routes, and on those of a file."""
+    """Compare two versions of policies on boundary routes, and on those of a file; of a directory, file by file."""
+    old, new = arguments.old, arguments.new
+    if Path(old).is_dir() and Path(new).is_dir():
+        from lab.commands import fleet
+        from lab.fleet.files import pairs_of
+
+        given = {name: value for name, value in vars(arguments).items() if name not in ("run", "scheduler")}
+        given["routes_at"] = str(Path(arguments.routes).absolute()) if arguments.routes else None
+        work = partial(compare_pair, argparse.Namespace(**given))
+        return fleet.compare(arguments, work, pairs_of(old, new))
+    code, lines = _compared(arguments, (old, old), (new, new))
+    for line in lines:
+        print(line)
+    return code
+
+
+def compare_pair(arguments: argparse.Namespace, pair: Pair) -> Answer:
+    """What is different between two versions of a file: 1 where one of them is not there."""
+    from lab.fleet.work import Answer, answered
+    from lab.load import load_file
+    from lab.report import as_json
+
+    def is_of_policies(file: File) -> bool:
+        found = load_file(file.path, file.name)
+        return isinstance(found, tuple)
+
+    def compare(old: File, new: File) -> Answer:
+        if not is_of_policies(old) and not is_of_policies(new):
+            return Answer(exit_code=None, problem=f"{pair.name}: holds no policies")
+        code, lines = _compared(arguments, (old.path, old.name), (new.path, new.name))
+        report = "\n".join(lines)
+        if arguments.format == "json":
+            report = as_json.file_difference(pair.name, code, report)
+        return Answer(exit_code=code, report=report)
+
+    if pair.old is None or pair.new is None:
+        only = pair.new or pair.old
+        return Answer(exit_code=1, problem=f"{pair.name}: only {only.name if only else ''} is there")
+    return answered(pair.name, partial(compare, pair.old, pair.new))
+
+
+def _compared(arguments: argparse.Namespace, old: tuple[str, str], new: tuple[str, str]) -> tuple[int, Iterable[str]]:
+    """The exit code and the report of two files, each by its path and what reports call it."""
     from lab.load import load_policies
     from lab.policy.difference import DifferenceReport, compare, versions
 
-    old, new = load_policies(arguments.old), load_policies(arguments.new)
-    known = [one.name for one in (*new, *old)]
+    before, after = load_policies(*old), load_policies(*new)
+    known = [one.name for one in (*after, *before)]
     for name in arguments.policy or ():
-        _known(name, known, f"{arguments.old} and {arguments.new}")
-    wanted = versions(old, new, arguments.policy or ())
+        _known(name, known, f"{old[1]} and {new[1]}")
+    wanted = versions(before, after, arguments.policy or ())
     given = _Given(arguments)
     found = compare(wanted, (given.where.at(one, sample(one.route).context) for one in given))
     report = DifferenceReport(
-        old=arguments.old,
-        new=arguments.new,
+        old=old[1],
+        new=new[1],
         comparisons=found,
         given_routes=None if arguments.routes is None else given.count,
         notes=given.notes_for(policy for one in wanted for policy in one.policies),
@@ -66,13 +114,10 @@ def diff(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         from lab.report import policy_json
 
-        for line in policy_json.difference(report):
-            print(line)
-    else:
-        from lab.report import policy_text
+        return report.exit_code, policy_json.difference(report)
+    from lab.report import policy_text
 
-        print(policy_text.difference(report))
-    return report.exit_code
+    return report.exit_code, [policy_text.difference(report)]
 
 
 def eval(arguments: argparse.Namespace) -> int:  # noqa: A001  # the verb's name
@@ -179,7 +224,8 @@ class _Given:
 
         called: Sequence[str] = getattr(arguments, "route", None) or ()
         self._called = [Sample(route=route_of(words), context=NOWHERE) for words in called]
-        self._read = None if arguments.routes is None else read_routes(arguments.routes)
+        at = getattr(arguments, "routes_at", None) or arguments.routes
+        self._read = None if at is None else read_routes(at, arguments.routes)
         self._nameless = 0
         self._file: str = arguments.routes or ""
         self.where = _where(arguments)

@@ -33,26 +33,29 @@ __all__ = ["load_file", "load_policies", "load_topology"]
 FilePath = str | PathLike[str]
 
 
-def load_topology(path: FilePath) -> Topology:
-    """The topology of a file and of the policy files that it names. Raises InputError with all mistakes of them all."""
-    return _topology(_read(path))
+def load_topology(path: FilePath, name: str = "") -> Topology:
+    """The topology of a file and of the policy files that it names. Raises InputError with all mistakes of them all.
+
+    `name` is what mistakes call the file, where that is not its path.
+    """
+    return _topology(_read(path, name))
 
 
-def load_policies(path: FilePath) -> tuple[Policy, ...]:
+def load_policies(path: FilePath, name: str = "") -> tuple[Policy, ...]:
     """The policies of a file. Raises InputError with every mistake."""
-    return _policies(_read(path))
+    return _policies(_read(path, name))
 
 
-def load_file(path: FilePath) -> Topology | tuple[Policy, ...] | CasesFile:
+def load_file(path: FilePath, name: str = "") -> Topology | tuple[Policy, ...] | CasesFile:
     """Whatever a file holds. Raises InputError with every mistake."""
-    source = _read(path)
+    source = _read(path, name)
     if isinstance(source.data, dict) and "cases" in source.data:
         return cases_of(source)
     return _policies(source) if _is_policy_file(source) else _topology(source)
 
 
-def _read(path: FilePath) -> SourceFile:
-    return read(Path(path), os.fspath(path))
+def _read(path: FilePath, name: str) -> SourceFile:
+    return read(Path(path), name or os.fspath(path))
 
 
 def _is_policy_file(source: SourceFile) -> bool:

@@ -28,7 +28,7 @@ class Library:
         self.mistakes: list[Mistake] = []
         self._where: dict[str, str] = {}
         self._unread = False
-        directory = Path(naming.source.name).parent
+        directory, named = naming.source.directory, Path(naming.source.name).parent
         seen: set[str] = set()
         for index in range(naming.count("policies")):
             at = ("policies", index)
@@ -36,7 +36,7 @@ class Library:
             if written is None:
                 self._unread = True
                 continue
-            file = os.path.normpath(directory / written)
+            file = os.path.normpath(named / written)
             if file in seen:
                 self.mistakes.append(naming.source.mistake(at, f"{written} is here twice"))
                 continue

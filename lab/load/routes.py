@@ -52,9 +52,10 @@ class GivenRoutes:
     notes: list[str] = field(default_factory=list)
 
 
-def read_routes(path: str) -> GivenRoutes:
-    """The routes of a file of any of the forms. Raises InputError."""
-    content = _content(path)
+def read_routes(file: str, name: str = "") -> GivenRoutes:
+    """The routes of a file of any of the forms. Raises InputError, which calls it by `name` where that is given."""
+    path = name or file
+    content = _content(path, file)
     if _is_binary(content):
         notes: list[str] = []
         return GivenRoutes(routes=_mrt(content, path, notes), notes=notes)
@@ -85,9 +86,9 @@ def _parsed(text: str, path: str) -> SourceFile:
 # octets
 
 
-def _content(path: str) -> bytes:
+def _content(path: str, file: str) -> bytes:
     try:
-        content = _read(path)
+        content = _read(file)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -103,9 +104,9 @@ def _content(path: str) -> bytes:
     return content
 
 
-def _read(path: str) -> bytes:
-    with Path(path).open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
+def _read(file: str) -> bytes:
+    with Path(file).open("rb") as opened:
+        content = opened.read(MAX_BYTES + 1)
     if content.startswith(_GZIP):
         with gzip.open(BytesIO(content)) as unpacked:
             return unpacked.read(MAX_BYTES + 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -45,11 +45,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A file that was read, and the mistakes that its form alone shows. `name` is what the user calls it."""
+    """A file that was read, and the mistakes that its form alone shows. `name` is what the user calls it.
+
+    `directory` is where it lies: whatever it names is looked for beside it.
+    """
 
     name: str
     root: Node
     mistakes: tuple[Mistake, ...]
+    directory: Path = Path()
 
     @property
     def data(self) -> Data:
@@ -128,7 +132,7 @@ class _Stop(Exception):  # noqa: N818  # it ends the reading and is never seen o
 
 def read(path: Path, name: str) -> SourceFile:
     """A YAML file. Raises InputError where it cannot be read at all."""
-    return parse(_text(path, name), name)
+    return replace(parse(_text(path, name), name), directory=path.parent)
 
 
 def parse(text: str, name: str) -> SourceFile:

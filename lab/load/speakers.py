@@ -24,7 +24,7 @@ class OwnConfigs:
     def __init__(self, reading: TopologyReading) -> None:
         self.mistakes: list[Mistake] = []
         self._texts: dict[str, OwnConfig] = {}
-        directory = Path(reading.source.name).parent
+        directory, named = reading.source.directory, Path(reading.source.name).parent
         for site in (*site_places(reading), *other_site_places(reading)):
             for edge in reading.keys(*site.path, "speakers") or ():
                 at = (*site.path, "speakers", edge)
@@ -38,7 +38,7 @@ class OwnConfigs:
                     )
                     continue
                 self.mistakes += _without_effect(reading, (*site.path, "bgp", edge), edge)
-                file = os.path.normpath(directory / written)
+                file = os.path.normpath(named / written)
                 try:
                     self._texts[written] = OwnConfig(file=file, text=Secret(_read(directory / written)))
                 except (OSError, ValueError) as problem:

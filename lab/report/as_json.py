@@ -5,6 +5,7 @@ Keys of sessions are never in a document; `md5` only says whether there is one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from lab.checks import Finding, Outcome, Report, Verdict, key_of
@@ -15,7 +16,7 @@ from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tag
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
 from lab.report.failover_json import failover_object
-from lab.report.json_parts import Object, change_object, document, outcome_object
+from lab.report.json_parts import Object, change_object, document, document_line, outcome_object
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
 from lab.report.qos_json import marking, queues, remark, wire
@@ -82,16 +83,45 @@ def _difference(difference: Difference) -> Object:
 
 def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) -> str:
     """All tables of all routers, and what the model says of each expectation."""
-    return document(
-        "prediction",
-        topology=plan.name,
-        unknown=plan.unmodelled or None,
-        routers=[
+    return document("prediction", **_prediction(plan, tables, verdicts))
+
+
+def file_prediction(file: str, exit_code: int, plan: Plan, tables: LabTables, verdicts: Iterable[Verdict]) -> str:
+    """The same of one of many files, on one line."""
+    return document_line(
+        "file",
+        file=file,
+        exit_code=exit_code,
+        problem=None,
+        mistakes=[],
+        prediction=_prediction(plan, tables, verdicts),
+    )
+
+
+def file_problem(file: str, exit_code: int, problem: str, found: Iterable[Mistake]) -> str:
+    """Why there is nothing to show of one of many files, on one line."""
+    return document_line(
+        "file", file=file, exit_code=exit_code, problem=problem or None, mistakes=[_mistake(one) for one in found]
+    )
+
+
+def file_difference(file: str, exit_code: int, difference: str) -> str:
+    """The document of two versions of one of many policy files, on one line."""
+    return document_line(
+        "file", file=file, exit_code=exit_code, problem=None, mistakes=[], difference=json.loads(difference)
+    )
+
+
+def _prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict]) -> Object:
+    return {
+        "topology": plan.name,
+        "unknown": plan.unmodelled or None,
+        "routers": [
             {"router": one.router, **{what.replace("-", "_"): read(one, plan) for what, read in TABLES.items()}}
             for one in (() if plan.unmodelled else tables.routers)
         ],
-        verdicts=[_verdict(one) for one in verdicts],
-    )
+        "verdicts": [_verdict(one) for one in verdicts],
+    }
 
 
 # plans
@@ -349,9 +379,17 @@ def applied(old: Plan, new: Plan, pending: Iterable[str]) -> str:
     return document("applied", changes=[_change(one) for one in changes(old, new)], pending=list(pending))
 
 
-def mistakes(files: Iterable[str], found: Iterable[Mistake], problems: Iterable[str]) -> str:
-    """Every mistake of the files that were checked, and what else is wrong with them."""
-    return document("check", files=list(files), mistakes=[_mistake(m) for m in found], problems=list(problems))
+def mistakes(
+    files: Iterable[str], found: Iterable[Mistake], problems: Iterable[str], unknown: Iterable[str] = ()
+) -> str:
+    """Every mistake of the files that were checked, what else is wrong with them, and of which nothing is known."""
+    return document(
+        "check",
+        files=list(files),
+        mistakes=[_mistake(one) for one in found],
+        problems=list(problems),
+        unknown=list(unknown),
+    )
 
 
 def error(problem: LabError) -> str:
