@@ -106,6 +106,11 @@ def set_defaults() -> None:
     _write({name.format("default"): value for name, value in _INTERFACE_SETTINGS.items()})
 
 
+def allow_ipv6() -> None:
+    """Have all present and later interfaces of this network namespace speak IPv6."""
+    _write({f"ipv6/conf/{scope}/disable_ipv6": 0 for scope in ("all", "default")})
+
+
 def silence(interface: str = "all") -> None:
     """Have an interface of this network namespace, or all present and later ones, send nothing by itself."""
     _write({f"ipv6/conf/{interface}/disable_ipv6": 1})
