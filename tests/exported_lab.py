@@ -1,4 +1,4 @@
-"""An exported lab started by hand: `exported_lab.py namespaces|containers FILE.clab.yml FROM TO STOPPED...`.
+"""An exported lab started by hand: `exported_lab.py namespaces|containers FILE.clab.yml FROM TO SHOWN STOPPED...`.
 
 It does what containerlab does: start every node of the file with its image's program, then join them, each end of a link
 moved into its node's network namespace, renamed and started. In namespaces a node is the program itself, and the image
@@ -22,16 +22,30 @@ from typing import Any
 
 import yaml
 
+from lab.alone.__main__ import main as alone
+from lab.alone.asking import pending
 from lab.bgp import Family
 from lab.device_file import from_text
+from lab.errors import LabBroken
 from lab.netlink import LinkEnd, Netlink
 from lab.plan.devices import Device
-from lab.runtimes.namespaces import enter_network_namespace, new_network_namespace, this_network_namespace
+from lab.runtimes.namespaces import (
+    enter_network_namespace,
+    new_network_namespace,
+    start_part,
+    this_network_namespace,
+)
+from lab.runtimes.netns import warm_up
 
 _DEADLINE_S = 90.0
 _CLOSED_PORT = 7
 _ANSWER_S = 1.0
-_PYTHON = "python3"
+_PYTHON = "python"
+_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_ADMIN")
+_RIGHTS = (
+    *("--cap-drop", "ALL", *(word for one in _CAPABILITIES for word in ("--cap-add", one))),
+    *("--security-opt", "systempaths=unconfined"),  # so that /proc/sys/net can be written
+)
 
 
 class Node:
@@ -51,8 +65,12 @@ class Node:
         """End its program, and with it what it carries."""
         raise NotImplementedError
 
+    def healthy(self) -> bool:
+        """Whether its sessions are up."""
+        return self.run("healthy").returncode == 0
+
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run another program of its image in it."""
+        """Ask it with the program of its image."""
         raise NotImplementedError
 
     @property
@@ -77,14 +95,27 @@ class InNamespace(Node):
         return self._namespace
 
     def start(self) -> None:
-        log = (self._scratch / f"{self.name}.log").open("wb")
-        words = [*self._program(), str(self.plan), "--socket", str(self._socket), "--wait", str(_DEADLINE_S)]
-        with inside(self._namespace):
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+        """Its program runs in a fork, so that ten of them do not import the same for ten times."""
+        log = os.open(self._scratch / f"{self.name}.log", os.O_CREAT | os.O_WRONLY, 0o600)
+        words = [str(self.plan), "--socket", str(self._socket), "--wait", str(_DEADLINE_S)]
+
+        def be_the_device() -> None:
+            enter_network_namespace(self._namespace)
+            os._exit(alone(words))
+
+        self._pid = start_part(self.name, log, be_the_device)
+        os.close(log)
+
+    def healthy(self) -> bool:
+        try:
+            return not pending(self._socket)
+        except LabBroken:
+            return False
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(_DEADLINE_S) == 0, self.name
+        os.kill(self._pid, signal.SIGTERM)
+        _, status = os.waitpid(self._pid, 0)
+        assert status == 0, (self.name, (self._scratch / f"{self.name}.log").read_text(encoding="utf-8"))
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         argv = [*self._program(), *words, "--socket", str(self._socket)]
@@ -98,13 +129,16 @@ class InNamespace(Node):
 
 
 class InContainer(Node):
-    """A container of the file's image, as containerlab's Docker runtime makes it (privileged, no network of Docker's)."""
+    """A container of the file's image, without a network of Docker's.
+
+    containerlab makes privileged ones; these have what a device takes and no more, which not every machine has to spare.
+    """
 
     def start(self) -> None:
-        about, name = self.about, f"erlab-test-{os.getpid()}-{self.name}"
+        about, name = self.about, f"erlab-exported-{os.getpid()}-{self.name}"
         entrypoint, *words = about["entrypoint"].split()
         self._container = _docker(
-            *("run", "--detach", "--privileged", "--network", about["network-mode"], "--user", about["user"]),
+            *("run", "--detach", *_RIGHTS, "--network", about["network-mode"], "--user", about["user"]),
             *("--name", name, "--label", "erlab.test=exported", "--volume", f"{self.plan}:{about['cmd']}:ro"),
             *("--entrypoint", entrypoint, about["image"], *words, about["cmd"]),
         )
@@ -192,11 +226,12 @@ def await_(condition: Callable[[], bool], what: Callable[[], str]) -> None:
         time.sleep(0.05)
 
 
-def main(kind: str, file: str, source: str, destination: str, *stopped: str) -> None:
+def main(kind: str, file: str, source: str, destination: str, shown: str, *stopped: str) -> None:
     """Start, join, look, stop some, look again, and end all."""
     document = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     made = {"namespaces": InNamespace, "containers": InContainer}[kind]
     directory = Path(file).parent
+    warm_up()
     with tempfile.TemporaryDirectory() as scratch:
         nodes: dict[str, Node] = {
             name: made(name, about, directory, Path(scratch)) for name, about in document["topology"]["nodes"].items()
@@ -207,19 +242,19 @@ def main(kind: str, file: str, source: str, destination: str, *stopped: str) -> 
                 node.start()
                 started.append(node)
             join(document["topology"]["links"], nodes)
-            print(json.dumps(_seen(nodes, source, destination, stopped, started)))
+            print(json.dumps(_seen(nodes, source, destination, shown, stopped, started)))
         finally:
             for node in started:
                 node.stop()
 
 
-def _seen(
-    nodes: dict[str, Node], source: str, destination: str, stopped: tuple[str, ...], started: list[Node]
+def _seen(  # noqa: PLR0913, PLR0917
+    nodes: dict[str, Node], source: str, destination: str, shown: str, stopped: tuple[str, ...], started: list[Node]
 ) -> dict[str, Any]:
     waiting = dict(nodes)
 
     def all_healthy() -> bool:
-        for name in [name for name, node in waiting.items() if node.run("healthy").returncode == 0]:
+        for name in [name for name, node in waiting.items() if node.healthy()]:
             del waiting[name]
         return not waiting
 
@@ -231,7 +266,7 @@ def _seen(
     families = (Family.IPV4, Family.IPV6)
     for family in families:
         await_(lambda family=family: reached(*hosts, family), lambda: f"{source} does not reach {destination}")  # type: ignore[misc]
-    tables = {name: node.run("tables").stdout for name, node in nodes.items() if node.device.plan.routers}
+    tables = nodes[shown].run("tables").stdout
     for name in stopped:
         nodes[name].stop()
         started.remove(nodes[name])

@@ -8,19 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
-from lab.errors import InputError, LabBroken, LabError
-
-if TYPE_CHECKING:
-    from lab.channel import Channel
+from lab.alone.asking import ANSWER_DEADLINE_S, connected, pending
+from lab.errors import InputError, LabError
 
 TABLES, HEALTHY = "tables", "healthy"
 SOCKET = Path("/run/erlab/device.sock")
 """Where a device tells of itself."""
 INTERFACES_DEADLINE_S = 600.0
 """A vendor's image at the other end may be fetched, and a virtual machine be started, before a wire is there."""
-_ANSWER_DEADLINE_S = 20.0
 
 
 def main(argv: list[str]) -> int:
@@ -41,14 +38,14 @@ def main(argv: list[str]) -> int:
             return _tables(arguments.socket)
         if arguments.what == HEALTHY:
             return _healthy(arguments.socket)
-        return _run(Path(arguments.what), arguments.socket, arguments.wait)
+        _run(Path(arguments.what), arguments.socket, arguments.wait)
     except LabError as problem:
         sys.stderr.write(f"erlab: {problem}\n")
         return problem.exit_code
 
 
-def _run(file: Path, control: Path, wait_s: float) -> int:
-    from lab.alone import run
+def _run(file: Path, control: Path, wait_s: float) -> NoReturn:
+    from lab.alone.device import run
     from lab.device_file import from_text
 
     try:
@@ -60,38 +57,24 @@ def _run(file: Path, control: Path, wait_s: float) -> int:
 
 def _healthy(control: Path) -> int:
     """Whether every session is up; a line for each that is not."""
-    from lab.messages import ReadStatus, Status
-
-    pending = _ask(control).ask(ReadStatus(), Status, deadline_s=_ANSWER_DEADLINE_S).pending
-    for words in pending:
+    missing = pending(control)
+    for words in missing:
         print(words)
-    return 1 if pending else 0
+    return 1 if missing else 0
 
 
 def _tables(control: Path) -> int:
     """Show the sessions, routes and kernel's routes of each of the device's routers."""
+    from lab.channel import Channel
     from lab.messages import ReadStatus, ReadTables, Status, Tables
     from lab.report.tables_text import table
 
-    channel = _ask(control)
-    plan = channel.ask(ReadStatus(), Status, deadline_s=_ANSWER_DEADLINE_S).plan
-    for router in channel.ask(ReadTables(), Tables, deadline_s=_ANSWER_DEADLINE_S).tables.routers:
+    channel = Channel(connected(control), "the device")
+    plan = channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan
+    for router in channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables.routers:
         for what in ("sessions", "routes", "fib"):
             print(f"{router.router}: {what}\n{table(plan, router, what)}\n")
     return 0
-
-
-def _ask(control: Path) -> Channel:
-    import socket
-
-    from lab.channel import Channel
-
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.connect(str(control))
-    except OSError as problem:
-        raise LabBroken(f"no device answers at {control}: {problem.strerror}; it is not ready, or it ended") from None
-    return Channel(connection, "the device")
 
 
 if __name__ == "__main__":

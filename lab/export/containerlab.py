@@ -12,7 +12,7 @@ from lab.plan.devices import Device
 FIRST_LINE = "# Made by `erlab export`; it is written anew when the topology is exported again."
 PLAN = "/erlab/plan.json"
 """Where a device's file is in its container."""
-PROGRAM = "python3 -m lab.alone"
+PROGRAM = "python -m lab.alone"
 _HEALTH = OneLine(
     {
         "test": ["CMD", *PROGRAM.split(), "healthy"],
