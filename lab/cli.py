@@ -81,7 +81,16 @@ def parser() -> argparse.ArgumentParser:
         )
         return one
 
-    test = waits(live(command("test", "Run a topology file's lab to one verdict.")))
+    def makes(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        one.add_argument(
+            "--runtime",
+            choices=("netns", "docker"),
+            default="netns",
+            help="what routers live in: network namespaces (default), or Docker containers, which takes root",
+        )
+        return one
+
+    test = makes(waits(live(command("test", "Run a topology file's lab to one verdict."))))
     test.add_argument("file", metavar="FILE", help="a topology file")
     test.add_argument("--plots", metavar="DIR", help="draw what failovers and losses measured, as SVG and PNG")
     test.set_defaults(run=_test)
@@ -111,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
 
     _policy_commands(commands.add_parser("policy", help="Test, compare and try policies."))
 
-    up = waits(command("up", "Start a topology file's lab and leave it running."))
+    up = makes(waits(command("up", "Start a topology file's lab and leave it running.")))
     up.add_argument("file", metavar="FILE", help="a topology file")
     up.set_defaults(run=_live("up"))
 

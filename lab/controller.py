@@ -25,10 +25,12 @@ from lab.logs import Logs
 from lab.messages import Broken, Stop
 from lab.processes import name_process
 from lab.runtimes.namespaces import start_first_process
+from lab.runtimes.runtime import Kind, Runtime
 
 END_DEADLINE_S = 10.0
 _POLL_S = 0.005
-_SOCKET, _LOCK = "socket", "lock"
+_SOCKET, _LOCK, _CONTAINERS = "socket", "lock", "containers"
+"""The last is in the directory of a lab whose routers are containers, which do not end with its lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +49,15 @@ class Lab:
 
 
 @contextmanager
-def temporary_lab(name: str) -> Iterator[Lab]:
+def temporary_lab(name: str, kind: Kind = Kind.NETNS) -> Iterator[Lab]:
     """A lab that ends with the block, and with this process. It warms up while the caller goes on.
 
     It has no directory and no file: its logs are in memory.
     """
-    channel, pid = _start(name, Logs(None), directory=None)
+    logs = Logs(None)
+    # a lab of containers hears that its command is gone, and removes them: killed with it, it could not
+    outlives = kind is Kind.DOCKER
+    channel, pid = _start(name, logs, _runtime(kind, name, logs, shared=True), None, outlives_parent=outlives)
     try:
         yield Lab(name=name, channel=channel)
     finally:
@@ -69,9 +74,11 @@ def _bury(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def start_lab(name: str) -> Lab:
+def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
     """Start a lab that outlives this command. Raises InputError where a lab of that name is up."""
     directory = _root() / name
+    logs = Logs(directory)
+    runtime = _runtime(kind, name, logs, shared=_root() != _ROOT_OF_ROOT)
     try:
         while (lock := _take(directory)) is None:
             if _is_up(directory):  # and not only looked at by another command
@@ -79,10 +86,11 @@ def start_lab(name: str) -> Lab:
         os.truncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())  # what a full disk refuses, instead of the logs later on
         _remove_files(directory)
-        logs = Logs(directory)
+        if kind is Kind.DOCKER:
+            (directory / _CONTAINERS).touch()
     except OSError as problem:
         raise LabBroken(f"cannot keep the lab's files in {directory}: {problem.strerror}") from problem
-    channel, _ = _start(name, logs, directory=directory)
+    channel, _ = _start(name, logs, runtime, directory, outlives_parent=True)
     os.close(lock)
     return Lab(name=name, channel=channel)
 
@@ -125,6 +133,9 @@ def end_lab(name: str | None) -> str:
 
     Raises InputError where there is no such lab, and LabBroken where it does not end.
     """
+    up = labs_up()
+    if (not up if name is None else name not in up) and (remains := _remove_remains(name)):
+        return remains
     with find_lab(name) as lab:
         lab.channel.send(Stop())
     directory = _root() / lab.name
@@ -133,17 +144,59 @@ def end_lab(name: str | None) -> str:
         if time.monotonic() > end:
             raise LabBroken(f"{lab.name} did not end within {END_DEADLINE_S:g} s (process {lab.supervisor_pid})")
         select.select((), (), (), _POLL_S)
+    _remove_directory(directory, lock)
+    return lab.name
+
+
+def _remove_remains(name: str | None) -> str:
+    """Remove what is left of a dead lab whose routers were containers, or of all; the names of the labs, if any."""
+    root = _root()
+    dead = [one.parent for one in root.glob(f"{name or '*'}/{_CONTAINERS}") if not _is_up(one.parent)]
+    if not dead and (name is not None or not _may_have_containers()):
+        return ""
+    from lab.runtimes.containers import LAB, remove_remains
+
+    removed = remove_remains(root, name)
+    for directory in dead:
+        lock = _take(directory)
+        if lock is not None:  # and nobody has just started one of that name
+            _remove_directory(directory, lock)
+    names = dict.fromkeys([*(one.name for one in dead), *(one.labels[LAB] for one in removed)])
+    return ", ".join(names)
+
+
+def _may_have_containers() -> bool:
+    """Whether labs without a directory may have left containers behind: only root's have some."""
+    from lab.runtimes.engine import DEFAULT_SOCKET
+
+    return os.geteuid() == 0 and Path(DEFAULT_SOCKET).exists()
+
+
+def _remove_directory(directory: Path, lock: int) -> None:
+    """Remove the directory of a lab that has ended."""
     _remove_files(directory)
     (directory / _LOCK).unlink()
     directory.rmdir()
     os.close(lock)
-    return lab.name
 
 
 # starting
 
 
-def _start(name: str, logs: Logs, directory: Path | None) -> tuple[Channel, int]:
+def _runtime(kind: Kind, name: str, logs: Logs, *, shared: bool) -> Runtime:
+    """What a lab's nodes are made by. Raises NotPermitted where this user may not use it."""
+    if kind is Kind.DOCKER:
+        from lab.runtimes.containers import ContainerRuntime, Owner
+
+        return ContainerRuntime(Owner(name=name, state=_root(), shared=shared))
+    from lab.runtimes.netns import NamespaceRuntime
+
+    return NamespaceRuntime(logs)
+
+
+def _start(
+    name: str, logs: Logs, runtime: Runtime, directory: Path | None, *, outlives_parent: bool
+) -> tuple[Channel, int]:
     """Start a lab's first process; returns a channel to it and the pid to wait for."""
     ours, theirs = socket.socketpair()
     channel = Channel(theirs, "the command")
@@ -158,7 +211,7 @@ def _start(name: str, logs: Logs, directory: Path | None) -> tuple[Channel, int]
             _detach(logs)
             if directory is not None:
                 control = _listen(directory)
-            Supervisor(channel, logs, control).serve()
+            Supervisor(channel, logs, runtime, control).serve()
         except OSError as problem:
             channel.send(Broken(reason=f"the supervisor of {name}: {problem}", log=logs.tail("supervisor")))
             return 1
@@ -167,7 +220,7 @@ def _start(name: str, logs: Logs, directory: Path | None) -> tuple[Channel, int]
     def refused(problem: NotPermitted) -> None:
         channel.send(Broken(reason=str(problem)))
 
-    pid = start_first_process(supervise, refused, outlives_parent=directory is not None)
+    pid = start_first_process(supervise, refused, outlives_parent=outlives_parent)
     theirs.close()
     return Channel(ours, f"the supervisor of {name}"), pid
 
@@ -193,13 +246,16 @@ def _listen(directory: Path) -> socket.socket:
 # directories and locks
 
 
+_ROOT_OF_ROOT = Path("/run/erlab")
+
+
 def _root() -> Path:
     """Where the directories of this user's labs are."""
     chosen = os.environ.get("ERLAB_STATE_DIR")
     if chosen:
         return Path(chosen).absolute()  # the lab works in another directory
     if os.geteuid() == 0:
-        return Path("/run/erlab")
+        return _ROOT_OF_ROOT
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return Path(runtime, "erlab") if runtime else Path.home() / ".local" / "state" / "erlab"
 
@@ -226,7 +282,7 @@ def _remove_files(directory: Path) -> None:
     """Remove what an earlier lab left, its lock excepted. Raises InputError where anything else is there."""
     old = [one for one in directory.iterdir() if one.name != _LOCK]
     for one in old:
-        if one.suffix != ".log" and one.name != _SOCKET:
+        if one.suffix != ".log" and one.name not in (_SOCKET, _CONTAINERS):
             raise InputError(
                 f"{directory} is no lab's directory: {one.name} is not erlab's; set ERLAB_STATE_DIR elsewhere"
             )

@@ -11,7 +11,7 @@ from lab.failover import DirectionRecord, Happening, SteadyStream
 from lab.forwarding import Flow, FlowResult, Sweep, SweepResult
 from lab.injection import Injection
 from lab.marking import MarkingRule
-from lab.plan import BgpPlan, Endpoint, Plan
+from lab.plan import BgpPlan, Endpoint, NodePlan, Plan
 from lab.streams import Trial, TrialResult
 from lab.tables import ClosedSession, LabTables, RouterFib, RouterTables
 
@@ -423,6 +423,55 @@ class Refreshed:
     down: dict[str, str]
 
 
+# between the supervisor and process 1 of a router's container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRouter:
+    """Start the node program; the file descriptor of its channel comes with it. There is no answer but on that.
+
+    With `again` an earlier node program has been the router in this network namespace.
+    """
+
+    plan: NodePlan
+    again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeRouter:
+    """Let the node program do nothing more. Answered by RouterFrozen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterFrozen:
+    """It does nothing more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillRouter:
+    """Kill the node program. Answered by RouterKilled when it has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterKilled:
+    """It has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadMemory:
+    """Answered by MemoryRead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRead:
+    """The proportional memory of all processes in the container."""
+
+    kib: int
+
+
+# between the supervisor and the prober
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observe:
     """The prober's first message: the lab's plan. The namespaces' file descriptors come with it, in node order."""
@@ -451,6 +500,7 @@ Message = (
     | SendStreams | StreamsSent
     | ConfigureRouter | Configured | Refresh | Refreshed | Observe | ReadFibs | Fibs
     | Inject | Injected | Heal | Healed | ResetSession | SessionReset | ReadCounters | Counters
+    | StartRouter | FreezeRouter | RouterFrozen | KillRouter | RouterKilled | ReadMemory | MemoryRead
     | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
 )  # fmt: skip
 """Everything that crosses a channel."""

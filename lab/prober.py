@@ -19,7 +19,7 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import Broken, Message, Observe
-from lab.runtimes.namespaces import start_part
+from lab.processes import start_part
 
 Answer = TypeVar("Answer")
 

@@ -6,7 +6,12 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+
+from lab.errors import LabBroken
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_TIMERSLACK = 1, 15, 29
 _SLACK_NS, _NICENESS = 1000, -10
@@ -21,6 +26,28 @@ def die_with_parent() -> None:
 def name_process(name: str) -> None:
     """Name this process in process lists; at most 15 bytes."""
     _libc.prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def start_part(name: str, log: int, body: Callable[[], None]) -> int:
+    """Run `body` in a process that dies with this one and writes to the file `log`; returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        die_with_parent()
+        name_process(f"erlab-{name}")
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        body()
+        status = 0
+    except LabBroken as problem:
+        sys.stderr.write(f"{name}: {problem}\n")
+    except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def be_prompt() -> None:

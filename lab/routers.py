@@ -1,21 +1,17 @@
-"""The processes of a lab's routers, seen from the supervisor: start them, ask them, end them on purpose."""
+"""A lab's routers, seen from the supervisor: start them, ask them, end them on purpose. A runtime makes them."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from selectors import EVENT_READ, BaseSelector
 from typing import Protocol, TypeVar
 
 from lab.channel import Channel, ChannelClosed, readable
 from lab.errors import LabBroken
 from lab.injection import SessionEnd
-from lab.logs import Logs
 from lab.messages import (
     Broken,
     Configured,
@@ -28,10 +24,9 @@ from lab.messages import (
     SessionReset,
 )
 from lab.plan import NodePlan, Plan
-from lab.runtimes import netns
+from lab.runtimes.runtime import RunningNode, Runtime
 
 ANSWER_DEADLINE_S = 10.0
-_END_S = 1.0
 
 Answer = TypeVar("Answer")
 
@@ -49,8 +44,8 @@ class Supervising(Protocol):
     def has_answered(self) -> None:
         """Take note that a router answered."""
 
-    def has_ended(self, router: str) -> None:
-        """Take note that a router's process is gone, and nobody wanted it to."""
+    def has_ended(self, router: str, how: str) -> None:
+        """Take note that a router is gone, and nobody wanted it to."""
 
     def breaks(self, reason: str, part: str) -> None:
         """Take note that a part of the lab cannot go on."""
@@ -58,7 +53,7 @@ class Supervising(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class _Router:
-    running: netns.RunningNode
+    running: RunningNode
     again: bool
     """Whether an earlier process was the router: the others speak already."""
     listening: bool = False
@@ -69,21 +64,19 @@ class _Router:
 
 
 class Routers:
-    """The routers that have a process."""
+    """The routers that run."""
 
-    def __init__(self, supervisor: Supervising, logs: Logs, selector: BaseSelector) -> None:
-        self._supervisor, self._logs, self._selector = supervisor, logs, selector
-        self._namespaces: Mapping[str, int] = {}
+    def __init__(self, supervisor: Supervising, runtime: Runtime, selector: BaseSelector) -> None:
+        self._supervisor, self._runtime, self._selector = supervisor, runtime, selector
         self._routers: dict[str, _Router] = {}
 
-    def start(self, nodes: Iterable[NodePlan], namespaces: Mapping[str, int]) -> None:
-        """Start the routers of a lab in their namespaces."""
-        self._namespaces = namespaces
+    def start(self, nodes: Iterable[NodePlan]) -> None:
+        """Start the routers of a lab, whose namespaces are made."""
         for node in nodes:
             self._start(node, again=False)
 
     def _start(self, node: NodePlan, *, again: bool) -> None:
-        running = netns.start_router(node, self._namespaces[node.name], self._logs.open(node.name), again=again)
+        running = self._runtime.start(node, again=again)
         self._routers[node.name] = _Router(running=running, again=again)
         self._selector.register(running.channel, EVENT_READ, _bind(self._hear, node.name))
 
@@ -102,8 +95,13 @@ class Routers:
         return next((name for name, router in self._routers.items() if router.running.pid == pid), None)
 
     def memory_kib(self) -> dict[str, int]:
-        """The proportional memory of each process."""
-        return {name: _pss_kib(router.running.pid) for name, router in self._routers.items()}
+        """The proportional memory of each, where anybody can tell."""
+        found = {name: router.running.memory_kib() for name, router in self._routers.items()}
+        return {name: kib for name, kib in found.items() if kib is not None}
+
+    def last_words(self, router: str) -> str:
+        """The end of a router's log."""
+        return self._routers[router].running.last_words()
 
     # what they say
 
@@ -126,7 +124,7 @@ class Routers:
                         self._supervisor.has_answered()
         except ChannelClosed:
             self._take_leave_of(router)
-            self._supervisor.has_ended(name)
+            self._supervisor.has_ended(name, router.running.how_it_ended())
 
     def _listens(self, router: _Router) -> None:
         """Let all connect when all listen; one that was dead finds the others listening."""
@@ -138,10 +136,9 @@ class Routers:
                 _tell(one.running.channel, Connect())
 
     def _take_leave_of(self, router: _Router) -> None:
-        """Await the end of a router's process, from which nothing more will be heard."""
+        """Listen no more to a router, from which nothing will be heard."""
         router.gone = True
         self._selector.unregister(router.running.channel)
-        await_end(router.running.pid)
 
     # what they are asked
 
@@ -194,33 +191,23 @@ class Routers:
 
     def freeze(self, router: str) -> None:
         """Let a router do nothing more, so that it says no farewell."""
-        os.kill(self._routers[router].running.pid, signal.SIGSTOP)
+        self._routers[router].running.freeze()
 
     def kill(self, router: str) -> None:
-        """End a router's process, and take that for no fault of the lab."""
+        """End a router, and take that for no fault of the lab."""
         dead = self._routers.pop(router)
-        os.kill(dead.running.pid, signal.SIGKILL)
         self._take_leave_of(dead)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(dead.running.pid, 0)
+        dead.running.kill()
         dead.running.channel.close()
         self._supervisor.hear(router, None)
 
     def start_again(self, node: NodePlan) -> None:
-        """Be a killed router again, by a new process."""
+        """Be a killed router again."""
         self._start(node, again=True)
 
     def reset(self, end: SessionEnd) -> None:
         """Have a router close a session, which may come up again at once."""
         self.ask({end.router: ResetSession(session=end.session)}, SessionReset)
-
-
-def await_end(pid: int) -> None:
-    """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
-    with contextlib.suppress(ProcessLookupError):  # it was waited for already
-        file = os.pidfd_open(pid)
-        readable([file], _END_S)
-        os.close(file)
 
 
 def _tell(far_end: Channel, message: Message) -> None:
@@ -231,9 +218,3 @@ def _tell(far_end: Channel, message: Message) -> None:
 
 def _bind(handler: Callable[[str], None], name: str) -> Callable[[], None]:
     return lambda: handler(name)
-
-
-def _pss_kib(pid: int) -> int:
-    """The proportional memory of a process."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -26,7 +26,7 @@ from lab.messages import (
     Streaming,
 )
 from lab.plan import Plan
-from lab.runtimes.namespaces import start_part
+from lab.processes import start_part
 
 
 class Chronicle:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import selectors
 import signal
 import socket
 import time
 import traceback
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from lab.channel import Channel, ChannelClosed, NotAMessage
@@ -66,12 +64,14 @@ from lab.messages import (
     StopStream,
     Tables,
 )
-from lab.node import marking, nat, packet_limits
+from lab.node import marking
 from lab.plan import NodePlan, Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
-from lab.routers import ANSWER_DEADLINE_S, Routers, await_end
-from lab.runtimes import impairing, netns, tagging
+from lab.routers import ANSWER_DEADLINE_S, Routers
+from lab.runtimes import impairing, links, tagging
+from lab.runtimes.netns import await_end
+from lab.runtimes.runtime import Runtime
 from lab.streaming import Streams
 from lab.tables import ClosedSession, LabTables, RouterTables, SessionTables
 from lab.traffic import Traffic
@@ -95,8 +95,8 @@ class _Ended(Exception):  # noqa: N818  # it is no error
 class Supervisor:
     """One lab. `client` is the command that started it; with `control` it outlives that command and serves others."""
 
-    def __init__(self, client: Channel, logs: Logs, control: socket.socket | None = None) -> None:
-        self._logs = logs
+    def __init__(self, client: Channel, logs: Logs, runtime: Runtime, control: socket.socket | None = None) -> None:
+        self._logs, self._runtime = logs, runtime
         self._starter = client
         self._control = control
         self._selector = selectors.DefaultSelector()
@@ -106,7 +106,7 @@ class Supervisor:
         self._convergence: Convergence | None = None
         self._news = False
         self._namespaces: dict[str, int] = {}
-        self._routers = Routers(self, logs, self._selector)
+        self._routers = Routers(self, runtime, self._selector)
         self._waits: list[_Wait] = []
         self._closed: tuple[ClosedSession, ...] = ()
         self._changes = 0
@@ -119,7 +119,7 @@ class Supervisor:
         self._drilled: dict[str, Channel] = {}
         self._prober = Prober.start(logs)
         self._parts = {self._prober.pid: "prober"}
-        netns.warm_up()
+        runtime.warm_up()
         self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)
         self._add_client(client)
         if control is not None:
@@ -127,7 +127,7 @@ class Supervisor:
 
     def serve(self) -> None:
         """Answer until the lab ends."""
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        signal.signal(signal.SIGTERM, _end)
         woken, wakes = socket.socketpair()
         wakes.settimeout(0)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -139,6 +139,8 @@ class Supervisor:
                 self._settle_waits()
         except _Ended:
             return
+        finally:
+            self._runtime.close()
 
     # the loop
 
@@ -225,11 +227,11 @@ class Supervisor:
         """Take note that a router answered."""
         self._news = True
 
-    def has_ended(self, router: str) -> None:
-        """Take note that a router's process is gone, and nobody wanted it to."""
+    def has_ended(self, router: str, how: str) -> None:
+        """Take note that a router is gone, and nobody wanted it to."""
         self._reap()
         if self._broken is None:
-            self.breaks(f"the router process of {router} closed its channel", router)
+            self.breaks(how, router)
 
     def _from_prober(self) -> None:
         if not self._prober.channel.wait(0):
@@ -262,7 +264,8 @@ class Supervisor:
         """Take note that a part of the lab died: from now on every question is answered with the reason."""
         if self._broken is None:
             remedy = "; end the lab with `erlab down`" if self._control is not None else ""
-            self._broken = Broken(reason=f"{reason}{remedy}", log=self._logs.tail(part))
+            log = self._routers.last_words(part) if part in self._routers.names else self._logs.tail(part)
+            self._broken = Broken(reason=f"{reason}{remedy}", log=log)
         for client in (*(wait.client for wait in self._waits), *self._prober.waiting()):
             _tell(client, self._broken)
         self._waits.clear()
@@ -352,22 +355,21 @@ class Supervisor:
                 return Counters(packets=packets_entered(interfaces, self._namespaces), at_ns=at_ns)
 
     def _build(self, plan: Plan) -> None:
-        nat.check_program(plan.nodes)
-        marking.check_program(plan.nodes)
+        fidelity = self._runtime.check(plan)
         self._plan, self._built_at = plan, time.monotonic()
         self._convergence = Convergence(plan)
-        self._namespaces = netns.make_namespaces(plan)
+        self._namespaces = self._runtime.make_nodes(plan)
+        links.join(plan, self._namespaces)
         self._failing = Failing(plan, self._namespaces, self._routers)
         self._streams = Streams(self._namespaces, self._logs, self._selector)
         self._traffic = Traffic(self._namespaces, self._logs, self._selector)
-        not_in_force = (*packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes))
-        self._fidelity = (_runtime_fidelity(), *not_in_force)
-        self._carry_tags(plan, self._impair_wires(plan, netns.free_index(plan)))
+        self._fidelity = fidelity
+        self._carry_tags(plan, self._impair_wires(plan, links.free_index(plan)))
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
-        netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
-        self._routers.start(plan.routers, self._namespaces)
+        links.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self._namespaces)
+        self._routers.start(plan.routers)
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
-        netns.configure_here(others, self._namespaces)
+        links.configure_here(others, self._namespaces)
         visible = [node for node in plan.nodes if not node.is_switch]
         self._prober.observe(Observe(plan=plan), [self._namespaces[node.name] for node in visible])
 
@@ -474,7 +476,5 @@ def _tell(far_end: Channel, message: Message) -> None:
         far_end.send(message)
 
 
-def _runtime_fidelity() -> str:
-    mapped_users = int(Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2])
-    who = "root" if mapped_users > 1 else "an ordinary user"
-    return f"runtime: network namespaces of Linux {platform.release()}, started by {who}"
+def _end(*_: object) -> None:
+    raise _Ended

@@ -24,8 +24,8 @@ from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import Broken, Message, StreamsSent
 from lab.plan import Plan
-from lab.processes import be_prompt, waited_ns
-from lab.runtimes.namespaces import enter_network_namespace, start_part
+from lab.processes import be_prompt, start_part, waited_ns
+from lab.runtimes.namespaces import enter_network_namespace
 from lab.runtimes.timer import Timer
 from lab.streams import Arrival, Stream, StreamLog, Trial, TrialResult, summarize
 

@@ -27,15 +27,12 @@ from lab.alone.asking import pending
 from lab.bgp import Family
 from lab.device_file import from_text
 from lab.errors import LabBroken
+from lab.logs import OneLog
 from lab.netlink import LinkEnd, Netlink
 from lab.plan.devices import Device
-from lab.runtimes.namespaces import (
-    enter_network_namespace,
-    new_network_namespace,
-    start_part,
-    this_network_namespace,
-)
-from lab.runtimes.netns import warm_up
+from lab.processes import start_part
+from lab.runtimes.namespaces import enter_network_namespace, new_network_namespace, this_network_namespace
+from lab.runtimes.netns import NamespaceRuntime
 
 _DEADLINE_S = 90.0
 _CLOSED_PORT = 7
@@ -231,7 +228,7 @@ def main(kind: str, file: str, source: str, destination: str, shown: str, *stopp
     document = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     made = {"namespaces": InNamespace, "containers": InContainer}[kind]
     directory = Path(file).parent
-    warm_up()
+    NamespaceRuntime(OneLog()).warm_up()
     with tempfile.TemporaryDirectory() as scratch:
         nodes: dict[str, Node] = {
             name: made(name, about, directory, Path(scratch)) for name, about in document["topology"]["nodes"].items()

@@ -18,17 +18,14 @@ from lab.channel import readable
 from lab.errors import LabBroken, NotPermitted
 from lab.logs import Logs
 from lab.netlink import LinkEnd, LinkMonitor, Netlink, started_interfaces
-from lab.node import interfaces, marking, nat, packet_limits
-from lab.plan import Role
-from lab.plan.devices import Attachment, Device
+from lab.node import interfaces
+from lab.plan import Plan, Role
+from lab.plan.devices import Device
+from lab.processes import start_part
 from lab.routers import Routers
-from lab.runtimes import impairing, netns, tagging
-from lab.runtimes.namespaces import (
-    enter_network_namespace,
-    new_network_namespace,
-    start_part,
-    this_network_namespace,
-)
+from lab.runtimes import impairing, links, tagging
+from lab.runtimes.namespaces import enter_network_namespace, this_network_namespace
+from lab.runtimes.netns import NamespaceRuntime
 from lab.runtimes.passage import Passage
 from lab.runtimes.wires import Wires
 
@@ -41,11 +38,22 @@ FIDELITY = "runtime: a device that configures itself; whoever joined its interfa
 WIRE_FIDELITY = "impaired wire: a device of its own; an end that loses its carrier does not take it from the other one"
 
 
+class DeviceRuntime(NamespaceRuntime):
+    """Routers are children of the calling process; the first node of the plan lives in the namespace that it is in."""
+
+    def make_nodes(self, plan: Plan) -> dict[str, int]:
+        """The namespace of the calling thread, and a new one for each further node."""
+        main, *others = (node.name for node in plan.nodes)
+        self._namespaces = {main: this_network_namespace(), **links.new_namespaces(others)}
+        return dict(self._namespaces)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """A device, ready for its routers to start. `parts` are the processes that it has already."""
 
     device: Device
+    runtime: DeviceRuntime
     namespaces: dict[str, int]
     parts: dict[int, str]
     fidelity: tuple[str, ...]
@@ -54,10 +62,10 @@ class Built:
         """Configure all nodes, and start those that speak BGP."""
         plan = self.device.plan
         # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
-        netns.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self.namespaces)
-        routers.start(plan.routers, self.namespaces)
+        links.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self.namespaces)
+        routers.start(plan.routers)
         others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
-        netns.configure_here(others, self.namespaces)
+        links.configure_here(others, self.namespaces)
 
 
 def build(device: Device, logs: Logs, deadline_s: float) -> Built:
@@ -65,15 +73,13 @@ def build(device: Device, logs: Logs, deadline_s: float) -> Built:
 
     Raises LabBroken where they are not there in time, a program is missing, or the kernel refuses something.
     """
-    nodes = device.plan.nodes
-    nat.check_program(nodes)
-    marking.check_program(nodes)
-    packet_limits.check_program(nodes)
+    runtime = DeviceRuntime(logs)
+    fidelity = FIDELITY, *runtime.check(device.plan)
     if device.plan.routers:
-        netns.warm_up()  # while the interfaces are on their way
+        runtime.warm_up()  # while the interfaces are on their way
     _await_interfaces(device, deadline_s)
     try:
-        return _wire(device, logs) if device.wire is not None else _nodes(device, logs)
+        return _wire(device, runtime, fidelity, logs) if device.wire else _nodes(device, runtime, fidelity, logs)
     except NotPermitted:
         raise
     except OSError as problem:
@@ -113,34 +119,30 @@ def _await_interfaces(device: Device, deadline_s: float) -> None:
     monitor.close()
 
 
-def _nodes(device: Device, logs: Logs) -> Built:
-    plan, here = device.plan, this_network_namespace()
-    namespaces = {plan.nodes[0].name: here}
-    interfaces.allow_ipv6()  # Docker's containers start without
-    for node in plan.nodes[1:]:
-        namespaces[node.name] = new_network_namespace()
-    enter_network_namespace(here)
+def _nodes(device: Device, runtime: DeviceRuntime, fidelity: tuple[str, ...], logs: Logs) -> Built:
+    plan = device.plan
+    namespaces = runtime.make_nodes(plan)
     trunks = tagging.trunk_ports(plan)
     netlink = Netlink()
-    for one in sorted(device.attachments, key=lambda one: namespaces[one.end.node] == here):  # so no name is in the way
-        netlink.adopt(one.name, netns.attached_end(plan, one, namespaces, trunks))
+    # Those of the main node last: a name that they get here may be that of another one until it is moved.
+    for one in sorted(device.attachments, key=lambda one: one.end.node == device.name):
+        netlink.adopt(one.name, links.attached_end(plan, one, namespaces, trunks))
         netlink.commit()
     index = _free_index(namespaces)
     for wire in plan.wires:
-        one, other = (netns.link_end(plan, end, namespaces, trunks) for end in wire.ends)
-        netlink.veth(one, other, index)
+        one_end, other_end = (links.link_end(plan, end, namespaces, trunks) for end in wire.ends)
+        netlink.veth(one_end, other_end, index)
         index += 2
     netlink.commit()
     netlink.close()
-    netns.make_tunnels(plan, device.tunnels, namespaces, index)
+    links.make_tunnels(plan, device.tunnels, namespaces, index)
     carrying = tagging.carry_tags(plan, namespaces, index + len(device.tunnels), logs)
-    fidelity = [FIDELITY, *packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes)]
-    parts = {}
+    parts: dict[int, str] = {}
     if carrying is not None:
-        fidelity.append(carrying.fidelity)
+        fidelity += (carrying.fidelity,)
         if carrying.tagger_pid is not None:
             parts[carrying.tagger_pid] = tagging.TAGGER
-    return Built(device=device, namespaces=namespaces, parts=parts, fidelity=tuple(fidelity))
+    return Built(device=device, runtime=runtime, namespaces=namespaces, parts=parts, fidelity=fidelity)
 
 
 def _free_index(namespaces: dict[str, int]) -> int:
@@ -152,31 +154,28 @@ def _free_index(namespaces: dict[str, int]) -> int:
     return highest + _FREE_INDICES
 
 
-def _wire(device: Device, logs: Logs) -> Built:
+def _wire(device: Device, runtime: DeviceRuntime, fidelity: tuple[str, ...], logs: Logs) -> Built:
     """Carry frames from one of two interfaces to the other as the wire's impairments say."""
     wire = device.wire
     if wire is None:
         raise ValueError(f"{device.name} is no wire")
     interfaces.silence()
-    here = this_network_namespace()
-    wires, netlink = Wires(), Netlink()
-    by_end = {one.end: one for one in device.attachments}
-    names = []
-    for number, end in enumerate(wire.ends, start=1):
-        mtu_bytes = tagging.PACKET_BYTES + 2 * tagging.TAGS_BYTES
-        names.append(f"wire{number}")
-        netlink.adopt(by_end[end].name, LinkEnd(name=names[-1], namespace=here, mtu_bytes=mtu_bytes))
+    here, wires, netlink = this_network_namespace(), Wires(), Netlink()
+    outside = {one.end: one.name for one in device.attachments}
+    names = {end: f"wire{number}" for number, end in enumerate(wire.ends, start=1)}
+    mtu_bytes = tagging.PACKET_BYTES + 2 * tagging.TAGS_BYTES
+    for end, name in names.items():
+        netlink.adopt(outside[end], LinkEnd(name=name, namespace=here, mtu_bytes=mtu_bytes))
     netlink.commit()
-    one, other = (wires.open(name) for name in names)
+    one, other = map(wires.open, names.values())
     wires.join(one, other, Passage(wire.impairments[0], random.random))
     wires.join(other, one, Passage(wire.impairments[1], random.random))
-    for name in names:
+    for name in names.values():
         netlink.up(name)
     netlink.commit()
     netlink.close()
+    os.close(here)
     pid = start_part(impairing.WIRES, logs.open(impairing.WIRES), wires.run)
     wires.close()
-    os.close(here)
-    return Built(
-        device=device, namespaces={}, parts={pid: impairing.WIRES}, fidelity=(FIDELITY, impairing.FIDELITY, WIRE_FIDELITY)
-    )
+    fidelity += (impairing.FIDELITY, WIRE_FIDELITY)
+    return Built(device=device, runtime=runtime, namespaces={}, parts={pid: impairing.WIRES}, fidelity=fidelity)

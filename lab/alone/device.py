@@ -50,10 +50,9 @@ def run(device: Device, control: Path, deadline_s: float) -> NoReturn:
     Its interfaces have `deadline_s` to come.
     """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    logs = OneLog()
-    built = build(device, logs, deadline_s)
+    built = build(device, OneLog(), deadline_s)
     with _listening(control) as listening:
-        _Serving(built, logs, listening).serve()
+        _Serving(built, listening).serve()
 
 
 def _listening(control: Path) -> socket.socket:
@@ -70,10 +69,10 @@ def _listening(control: Path) -> socket.socket:
 class _Serving:
     """The loop over what the routers say and what is asked: `lab.routers.Supervising`."""
 
-    def __init__(self, built: Built, logs: OneLog, listening: socket.socket) -> None:
+    def __init__(self, built: Built, listening: socket.socket) -> None:
         self._built, self._listening = built, listening
         self._selector = selectors.DefaultSelector()
-        self._routers = Routers(self, logs, self._selector)
+        self._routers = Routers(self, built.runtime, self._selector)
         self._told: dict[str, dict[str, SessionReport]] = {}
         self._since_s = time.monotonic()
         self._broken: Broken | None = None
@@ -127,10 +126,10 @@ class _Serving:
     def has_answered(self) -> None:
         """Nothing waits for answers but who asked."""
 
-    def has_ended(self, router: str) -> None:
+    def has_ended(self, router: str, how: str) -> None:
         """Take note that a router's process is gone."""
         self._reap()
-        self.breaks(f"the router process of {router} closed its channel", router)
+        self.breaks(how, router)
 
     def breaks(self, reason: str, part: str) -> None:
         """Take note that a part of the device died: it ends, and whoever runs it sees that it did."""

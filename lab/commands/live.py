@@ -36,6 +36,7 @@ from lab.messages import (
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
 from lab.predict import predict
+from lab.runtimes.runtime import Kind
 
 if TYPE_CHECKING:
     from lab.explanation import Explanation
@@ -74,7 +75,7 @@ def up(arguments: argparse.Namespace) -> int:
     """Start a lab and leave it running; 3 where it did not settle in time."""
     topology, plan = load(arguments.file)
     neighbors = NeighborWatch()
-    with start_lab(topology.name) as lab, Progress() as progress:
+    with start_lab(topology.name, Kind(arguments.runtime)) as lab, Progress() as progress:
         progress.says(f"building {len(plan.nodes)} nodes")
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)

@@ -19,6 +19,7 @@ from lab.errors import LabBroken
 from lab.messages import Build, Built, ReadStatus, Status
 from lab.neighbors import NeighborWatch
 from lab.plan import Plan
+from lab.runtimes.runtime import Kind
 from lab.topology import Topology
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def test(arguments: argparse.Namespace) -> int:
         from lab.plots import prepare
 
         prepare(Path(arguments.plots))
-    with _lab(arguments.lab) as lab, Progress() as progress:
+    with _lab(arguments.lab, Kind(arguments.runtime)) as lab, Progress() as progress:
         # imported while the lab's own processes warm up
         from lab.causes import verdicts
         from lab.checks import Report
@@ -143,9 +144,9 @@ def _refuse_what_takes_nft(topology: Topology, plan: Plan) -> None:
 
 
 @contextmanager
-def _lab(name: str | None) -> Iterator[Lab]:
+def _lab(name: str | None, kind: Kind) -> Iterator[Lab]:
     if name is None:
-        with temporary_lab("test") as lab:
+        with temporary_lab("test", kind) as lab:
             yield lab
     else:
         with find_lab(name) as lab:

@@ -14,6 +14,7 @@ _NODE_SETTINGS = {
     "ipv4/fib_multipath_hash_policy": 1,  # load is shared per flow of addresses and ports, as Azure does
     "ipv4/tcp_syn_retries": 1,  # a connect that a dead link swallowed ends after 3 s, and is tried again
     "ipv4/icmp_ratelimit": 0,  # every probe that a router drops is told of
+    "ipv6/conf/all/disable_ipv6": 0,  # a container engine sets it where it has no IPv6 network itself
     "ipv6/conf/all/keep_addr_on_down": 1,
     "ipv6/fib_multipath_hash_policy": 1,
     "ipv6/icmp/ratelimit": 0,
@@ -41,7 +42,7 @@ BRIDGE = "bridge"
 def configure(node: NodePlan) -> None:
     """Bring a node's interfaces up with their addresses and static routes. The caller is in the node's namespace."""
     routes = node.bgp is not None
-    _write(_settings(node))
+    write_settings(node)
     netlink = Netlink()
     netlink.up("lo")
     if node.role is Role.SWITCH:
@@ -67,6 +68,11 @@ def configure(node: NodePlan) -> None:
         netlink.route(prefix, next_hops, protocol=RTPROT_STATIC)
     netlink.commit()
     netlink.close()
+
+
+def write_settings(node: NodePlan) -> None:
+    """Set the kernel as the node needs it. A container is set from outside, and finds all as it would set it itself."""
+    _write(_settings(node))
 
 
 def start_again(node: NodePlan) -> None:
@@ -106,11 +112,6 @@ def set_defaults() -> None:
     _write({name.format("default"): value for name, value in _INTERFACE_SETTINGS.items()})
 
 
-def allow_ipv6() -> None:
-    """Have all present and later interfaces of this network namespace speak IPv6."""
-    _write({f"ipv6/conf/{scope}/disable_ipv6": 0 for scope in ("all", "default")})
-
-
 def silence(interface: str = "all") -> None:
     """Have an interface of this network namespace, or all present and later ones, send nothing by itself."""
     _write({f"ipv6/conf/{interface}/disable_ipv6": 1})
@@ -128,4 +129,6 @@ def _start_sub_interfaces(node: NodePlan, netlink: Netlink) -> None:
 
 def _write(settings: dict[str, int]) -> None:
     for name, value in settings.items():
-        Path("/proc/sys/net", name).write_text(str(value), encoding="ascii")
+        setting = Path("/proc/sys/net", name)
+        if setting.read_text(encoding="ascii").strip() != str(value):
+            setting.write_text(str(value), encoding="ascii")

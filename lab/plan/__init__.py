@@ -337,6 +337,17 @@ class Overlay:
     ends: tuple[OverlayEnd, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What each router may take of the computer where it is a container; None is as much as there is.
+
+    A router that takes more memory is killed by the kernel; one that would take more of the processors waits.
+    """
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """All nodes and wires of one lab. `fidelity` says what stands in for the real thing, one sentence each.
@@ -350,6 +361,7 @@ class Plan:
     cross_connects: tuple[CrossConnect, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     fidelity: tuple[str, ...] = ()
+    limits: Limits | None = None
 
     def node(self, name: str) -> NodePlan:
         """The node of that name. Raises KeyError."""

@@ -10,13 +10,13 @@ from lab.logs import Logs
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
 from lab.plan import Plan, Wire
+from lab.processes import start_part
+from lab.runtimes.links import link_end
 from lab.runtimes.namespaces import (
     enter_network_namespace,
     new_network_namespace,
-    start_part,
     this_network_namespace,
 )
-from lab.runtimes.netns import link_end
 from lab.runtimes.passage import Passage
 from lab.runtimes.tagging import TAGS_BYTES, trunk_ports
 from lab.runtimes.wires import Wires

@@ -9,12 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.errors import LabBroken, NotPermitted
+from lab.errors import NotPermitted
 from lab.processes import die_with_parent, name_process
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x20000, 0x10000000, 0x20000000, 0x40000000
@@ -93,28 +92,6 @@ def _unshare_and_wait(
     except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
         traceback.print_exc()
     finally:
-        os._exit(status)
-
-
-def start_part(name: str, log: int, body: Callable[[], None]) -> int:
-    """Run `body` in a process that dies with this one and writes to the file `log`; returns its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        die_with_parent()
-        name_process(f"erlab-{name}")
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        body()
-        status = 0
-    except LabBroken as problem:
-        sys.stderr.write(f"{name}: {problem}\n")
-    except Exception:  # noqa: BLE001  # the process ends here, and its log must say why
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
         os._exit(status)
 
 

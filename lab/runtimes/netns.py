@@ -1,156 +1,132 @@
-"""The default runtime: one network namespace per node, veth wires, and a forked node program per router."""
+"""The default runtime: one network namespace per node, and a forked node program per router. It needs no root."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import platform
+import signal
 import socket
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from lab.channel import Channel, compile_messages
-from lab.netlink import LinkEnd, Netlink
-from lab.node import interfaces
-from lab.plan import Endpoint, NodePlan, Plan
-from lab.plan.devices import Attachment
-from lab.plan.tunnels import TunnelEnd, tunnel_ends
-from lab.runtimes.namespaces import (
-    enter_network_namespace,
-    new_network_namespace,
-    start_part,
-    this_network_namespace,
-)
-from lab.runtimes.tagging import TAGS_BYTES, trunk_ports
+from lab.channel import Channel, compile_messages, readable
+from lab.logs import Logs
+from lab.node import marking, nat, packet_limits
+from lab.plan import NodePlan, Plan
+from lab.processes import how_it_ended, start_part
+from lab.runtimes import links
+from lab.runtimes.namespaces import enter_network_namespace
 
-_FIRST_INDEX = 10
-"""Below are the loopback and the bridges; each interface of a lab has an index of its own."""
+_END_S = 1.0
+LIMITS_NOT_IN_FORCE = "limits of memory and processors: not in force: routers are processes here, not containers"
+
+
+class NamespaceRuntime:
+    """Routers are children of the calling process, forked from it in their namespaces; so they end with it."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._namespaces: Mapping[str, int] = {}
+
+    def warm_up(self) -> None:
+        """Do once what every node would do at its start, so that a fork is ready at once and shares the memory."""
+        from lab.node import program, speaker
+
+        del program
+        speaker.warm_up()
+        compile_messages()
+        gc.collect()
+        gc.freeze()
+
+    def check(self, plan: Plan) -> tuple[str, ...]:
+        """What stands in for something; raises LabBroken where the program nft is missing that the plan takes."""
+        nat.check_program(plan.nodes)
+        marking.check_program(plan.nodes)
+        limits = () if plan.limits is None else (LIMITS_NOT_IN_FORCE,)
+        return (_fidelity(), *packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes), *limits)
+
+    def make_nodes(self, plan: Plan) -> dict[str, int]:
+        """A network namespace for each node."""
+        self._namespaces = links.new_namespaces(node.name for node in plan.nodes)
+        return dict(self._namespaces)
+
+    def start(self, node: NodePlan, *, again: bool) -> RunningProcess:
+        """Fork the node program of a router into its namespace."""
+        ours, theirs = socket.socketpair()
+        namespace = self._namespaces[node.name]
+
+        def run_router() -> None:
+            ours.close()
+            enter_network_namespace(namespace)
+            from lab.node.program import run
+
+            run(node, Channel(theirs, "the supervisor"), again=again)
+
+        pid = start_part(node.name, self._logs.open(node.name), run_router)
+        theirs.close()
+        return RunningProcess(
+            name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"), logs=self._logs
+        )
+
+    def close(self) -> None:
+        """Nothing outlives the calling process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunningNode:
-    """A router's process and the channel to it."""
+class RunningProcess:
+    """A router's process. Whoever waits for any child of this process may have buried it."""
 
     name: str
     pid: int
     channel: Channel
+    logs: Logs
+
+    def freeze(self) -> None:
+        """Stop the process."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """Kill the process and bury it."""
+        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+    def how_it_ended(self) -> str:
+        """How it ended, where nobody has buried it yet."""
+        await_end(self.pid)
+        how = "closed its channel"
+        with contextlib.suppress(ChildProcessError):
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            how = how_it_ended(status) if pid else how
+        return f"{self.what} {how}"
+
+    @property
+    def what(self) -> str:
+        """What it is called where its end is told of."""
+        return f"the router process of {self.name}"
+
+    def memory_kib(self) -> int:
+        """The proportional memory of the process."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text(encoding="ascii")
+        return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self.logs.tail(self.name)
 
 
-def warm_up() -> None:
-    """Do once what every node would do at its start, so that a fork is ready at once and shares the memory."""
-    from lab.node import program, speaker
-
-    del program
-    speaker.warm_up()
-    compile_messages()
-    gc.collect()
-    gc.freeze()
+def await_end(pid: int) -> None:
+    """Wait for a child that closed its channel, and so is about to end, to have an exit status."""
+    with contextlib.suppress(ProcessLookupError):  # it was waited for already
+        file = os.pidfd_open(pid)
+        readable([file], _END_S)
+        os.close(file)
 
 
-def make_namespaces(plan: Plan) -> dict[str, int]:
-    """A network namespace for each node, as open files, joined by the plan's wires and tunnels. No wire is up yet.
-
-    The wires that are impaired are left out.
-    """
-    home = this_network_namespace()
-    namespaces = {}
-    try:
-        for node in plan.nodes:
-            namespaces[node.name] = new_network_namespace()
-    finally:
-        enter_network_namespace(home)
-        os.close(home)
-    netlink = Netlink()
-    trunks = trunk_ports(plan)
-    for number, wire in enumerate(plan.wires):
-        if wire.impaired:
-            continue
-        measured = any(plan.node(end.node).packet_limit is not None for end in wire.ends)
-        one, other = (replace(link_end(plan, end, namespaces, trunks), one_by_one=measured) for end in wire.ends)
-        netlink.veth(one, other, _FIRST_INDEX + 2 * number)
-    netlink.commit()
-    netlink.close()
-    make_tunnels(plan, tunnel_ends(plan), namespaces, _first_of_overlays(plan))
-    return namespaces
-
-
-def link_end(plan: Plan, end: Endpoint, namespaces: Mapping[str, int], trunks: set[Endpoint]) -> LinkEnd:
-    """The end of a wire as its node's plan has it, with room for tags where it is one of `trunks`."""
-    interface = plan.node(end.node).interface(end.interface)
-    return LinkEnd(
-        name=end.interface,
-        namespace=namespaces[end.node],
-        mtu_bytes=interface.mtu_bytes + (TAGS_BYTES if end in trunks else 0),
-        hardware_address=interface.hardware_address,
-    )
-
-
-def attached_end(plan: Plan, one: Attachment, namespaces: Mapping[str, int], trunks: set[Endpoint]) -> LinkEnd:
-    """The same of an interface that somebody else made."""
-    return replace(link_end(plan, one.end, namespaces, trunks), one_by_one=one.one_by_one)
-
-
-def free_index(plan: Plan) -> int:
-    """The first interface index that nothing has which `make_namespaces` makes."""
-    return _first_of_overlays(plan) + sum(len(overlay.ends) for overlay in plan.overlays)
-
-
-def _first_of_overlays(plan: Plan) -> int:
-    return _FIRST_INDEX + 2 * len(plan.wires)
-
-
-def make_tunnels(plan: Plan, tunnels: Iterable[TunnelEnd], namespaces: Mapping[str, int], index: int) -> None:
-    """Ends of VPN tunnels: VXLAN with the label for its VNI, from the namespace of a VRF through that of the core.
-
-    Where the frames to each other end go is written down, so that nothing has to be flooded. Interfaces get indices
-    from `index` on.
-    """
-    home = this_network_namespace()
-    try:
-        for number, tunnel in enumerate(tunnels):
-            end = tunnel.end
-            there = link_end(plan, end.vrf, namespaces, trunks=set())
-            enter_network_namespace(namespaces[end.core])
-            netlink = Netlink()
-            netlink.vxlan(there, index + number, vni=tunnel.label, local=end.core_address)
-            netlink.commit()
-            netlink.close()
-            enter_network_namespace(namespaces[end.vrf.node])
-            netlink = Netlink()
-            for way in tunnel.ways:
-                netlink.tunnel(end.vrf.interface, way.hardware_address, way.core_address)
-            netlink.commit()
-            netlink.close()
-    finally:
-        enter_network_namespace(home)
-        os.close(home)
-
-
-def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:
-    """Configure nodes that need no process: hosts and switches."""
-    home = this_network_namespace()
-    try:
-        for node in nodes:
-            enter_network_namespace(namespaces[node.name])
-            interfaces.configure(node)
-    finally:
-        enter_network_namespace(home)
-        os.close(home)
-
-
-def start_router(node: NodePlan, namespace: int, log: int, *, again: bool = False) -> RunningNode:
-    """Fork the node program of a router into its namespace, writing its log to the file `log`.
-
-    With `again` an earlier process has configured the namespace.
-    """
-    ours, theirs = socket.socketpair()
-
-    def run_router() -> None:
-        ours.close()
-        enter_network_namespace(namespace)
-        from lab.node.program import run
-
-        run(node, Channel(theirs, "the supervisor"), again=again)
-
-    pid = start_part(node.name, log, run_router)
-    theirs.close()
-    return RunningNode(name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"))
+def _fidelity() -> str:
+    mapped_users = int(Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2])
+    who = "root" if mapped_users > 1 else "an ordinary user"
+    return f"runtime: network namespaces of Linux {platform.release()}, started by {who}"

@@ -19,11 +19,11 @@ from lab.marking import Remark
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces, marking, nft
 from lab.plan import Endpoint, Plan, Tagged
+from lab.processes import start_part
 from lab.runtimes.frames import each_tag, tags_of
 from lab.runtimes.namespaces import (
     enter_network_namespace,
     new_network_namespace,
-    start_part,
     this_network_namespace,
 )
 from lab.runtimes.tagger import Tagger

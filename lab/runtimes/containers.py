@@ -1,0 +1,343 @@
+"""The Docker runtime: one container per router, of this project's image; hosts and switches are plain namespaces.
+
+A container has a network namespace of its own and nothing in it. Its process 1 connects to a socket that the supervisor
+has opened inside of that namespace, so that nothing of this computer is mounted into the container, and is told there
+what to be. When the supervisor goes, however it goes, the connections close and the containers end by themselves; what
+is left of them is found by its labels (docs/decisions/0026-containers.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from lab.channel import Channel, readable
+from lab.errors import LabBroken, NotPermitted
+from lab.logs import TAIL_LINES
+from lab.messages import (
+    FreezeRouter,
+    KillRouter,
+    MemoryRead,
+    ReadMemory,
+    RouterFrozen,
+    RouterKilled,
+    StartRouter,
+)
+from lab.node import interfaces
+from lab.node.supervised import ADDRESS
+from lab.plan import Limits, NodePlan, Plan
+from lab.runtimes import links
+from lab.runtimes.engine import Engine, Owned
+from lab.runtimes.namespaces import enter_network_namespace, this_network_namespace
+
+IMAGE = "erlab/node"
+"""The image of a router's container, unless the environment variable ERLAB_IMAGE names another one."""
+LAB, NODE, STATE, SUPERVISOR = "erlab.lab", "erlab.node", "erlab.state", "erlab.supervisor"
+"""The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with."""
+_AT_ONCE = 8
+_CONNECT_S, _ANSWER_S, _END_S, _POLL_S = 20.0, 5.0, 1.5, 0.01
+_IN_FLIGHT_S = 1.0
+"""What a killed supervisor had asked for is there after this time, or was never made."""
+TAKES_ROOT = (
+    "the Docker runtime takes root, for it puts the ends of wires into the containers' network namespaces: "
+    "run `sudo erlab ...`, or leave out `--runtime docker`, for namespaces need no root"
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose containers they are: a lab's name, and the directory where the state of its user's labs is.
+
+    `shared` is whether other labs of that name may be up on this computer.
+    """
+
+    name: str
+    state: Path
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Container:
+    """A container that was started, with the socket that its process 1 connects to."""
+
+    id: str
+    namespace: int
+    listening: socket.socket
+
+
+class ContainerRuntime:
+    """Routers are containers. It is made before the lab's first process, while `/proc` still shows all processes."""
+
+    def __init__(self, owner: Owner) -> None:
+        if os.geteuid():
+            raise NotPermitted(TAKES_ROOT)
+        self._owner = owner
+        self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._engine: Engine | None = None
+        self._unreachable = ""
+        self._limits: Limits | None = None
+        self._containers: dict[str, _Container] = {}
+        self._controls: dict[str, Channel] = {}
+        self._made = False
+
+    def warm_up(self) -> None:
+        """Connect to the engine. Why it cannot be reached is told when a plan comes."""
+        try:
+            self._engine = Engine()
+        except LabBroken as problem:
+            self._unreachable = str(problem)
+
+    def check(self, plan: Plan) -> tuple[str, ...]:
+        """What runs where. Raises LabBroken where the engine or the image is missing."""
+        engine = self._reached()
+        image = _image()
+        engine.image_id(image)
+        self._limits = plan.limits
+        routers = f"routers are Docker containers of the image {image} (engine {engine.release})"
+        return (f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}",)
+
+    def _reached(self) -> Engine:
+        if self._engine is None:
+            raise LabBroken(self._unreachable)
+        return self._engine
+
+    def make_nodes(self, plan: Plan) -> dict[str, int]:
+        """Start the containers of all routers at once, and make a namespace for each other node."""
+        if sweep(self._reached(), self._proc, self._owner.state):
+            sweep_until_quiet(self._reached(), self._proc, self._owner.state)
+        self._made = True
+        labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
+        started = _each([node.name for node in plan.routers], lambda name: self._start_container(name, labels))
+        self._containers = dict(started)
+        others = links.new_namespaces(node.name for node in plan.nodes if node.bgp is None)
+        made = {**{name: one.namespace for name, one in self._containers.items()}, **others}
+        return {node.name: made[node.name] for node in plan.nodes}
+
+    def _start_container(self, node: str, labels: dict[str, str]) -> tuple[str, _Container]:
+        """Called in a thread of its own, which may go from one namespace to another."""
+        engine = self._reached()
+        container = engine.create(
+            _image(), container_name(self._owner, node, labels[SUPERVISOR]), node, {**labels, NODE: node}, self._limits
+        )
+        engine.start(container)
+        namespace = self._namespace_of(container, engine.pid(container))
+        enter_network_namespace(namespace)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(ADDRESS)
+        listening.listen(1)
+        return node, _Container(id=container, namespace=namespace, listening=listening)
+
+    def _namespace_of(self, container: str, pid: int) -> int:
+        """The network namespace of a container's process, whose pid is the engine's word for it."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            process = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+            try:
+                namespace = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+                if container in _read(process, "cgroup"):
+                    return namespace
+                os.close(namespace)
+            finally:
+                os.close(process)
+        raise LabBroken(
+            f"a container has process {pid} by the engine, and here that is none of it: {self._why(container)}"
+        )
+
+    def _why(self, container: str) -> str:
+        end = self._reached().end(container)
+        if end is None:
+            return "erlab has to run in the engine's pid namespace"
+        return f"it {end}\n{self._reached().tail(container, TAIL_LINES)}"
+
+    def start(self, node: NodePlan, *, again: bool) -> RunningContainer:
+        """Have a container be a router."""
+        container = self._containers[node.name]
+        if node.name not in self._controls:
+            self._controls[node.name] = self._accept(node.name, container)
+        control = self._controls[node.name]
+        if not again:
+            _write_settings(node, container.namespace)
+        ours, theirs = socket.socketpair()
+        control.send(StartRouter(plan=node, again=again), [theirs.fileno()])
+        theirs.close()
+        return RunningContainer(
+            name=node.name,
+            container=container.id,
+            channel=Channel(ours, f"the router {node.name}"),
+            control=control,
+            engine=self._reached(),
+        )
+
+    def _accept(self, node: str, container: _Container) -> Channel:
+        """The connection of a container's process 1."""
+        end_s = time.monotonic() + _CONNECT_S
+        while not readable([container.listening], 0.2):
+            end = self._reached().end(container.id)
+            if end is not None:
+                raise LabBroken(f"the container of {node} {end}\n{self._reached().tail(container.id, TAIL_LINES)}")
+            if time.monotonic() > end_s:
+                raise LabBroken(f"the container of {node} said nothing within {_CONNECT_S:g} s")
+        connection, _ = container.listening.accept()
+        container.listening.close()
+        return Channel(connection, f"the container of {node}")
+
+    def close(self) -> None:
+        """Remove the lab's containers."""
+        for control in self._controls.values():
+            control.close()  # by which all of them end at the same time
+        if self._made and self._engine is not None:
+            mine = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
+            engine = self._engine
+            _each(engine.owned(mine), lambda one: engine.remove(one.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningContainer:
+    """A router's container, and the channels to its node program and to its process 1."""
+
+    name: str
+    container: str
+    channel: Channel
+    control: Channel
+    engine: Engine
+    pid: int | None = field(default=None)
+    """No process of it is a child of the calling one."""
+
+    def freeze(self) -> None:
+        """Have process 1 stop the node program."""
+        self.control.ask(FreezeRouter(), RouterFrozen, deadline_s=_ANSWER_S)
+
+    def kill(self) -> None:
+        """Have process 1 kill the node program. The container stays, with its namespace, for a router to come."""
+        self.control.ask(KillRouter(), RouterKilled, deadline_s=_ANSWER_S)
+
+    def how_it_ended(self) -> str:
+        """How the container ended, by the engine."""
+        end_s = time.monotonic() + _END_S
+        what = f"the container of {self.name}"
+        try:
+            while (end := self.engine.end(self.container)) is None:
+                if time.monotonic() > end_s:
+                    return f"{what} closed its channel"
+                select.select((), (), (), _POLL_S)
+        except LabBroken as problem:  # somebody has removed it
+            return f"{what} is gone: {problem}"
+        return f"{what} {end}"
+
+    def memory_kib(self) -> int | None:
+        """The proportional memory of all processes in it; None where it does not answer."""
+        try:
+            return self.control.ask(ReadMemory(), MemoryRead, deadline_s=_ANSWER_S).kib
+        except (LabBroken, OSError):
+            return None
+
+    def last_words(self) -> str:
+        """The end of what `docker logs` shows."""
+        try:
+            return self.engine.tail(self.container, TAIL_LINES)
+        except LabBroken:
+            return ""
+
+
+# containers and who owns them
+
+
+def _image() -> str:
+    return os.environ.get("ERLAB_IMAGE") or IMAGE
+
+
+def container_name(owner: Owner, node: str, supervisor: str) -> str:
+    """What `docker ps` shows. Labs of one name beside one another tell their containers apart by their process."""
+    apart = f"-{supervisor.partition(' ')[0]}" if owner.shared else ""
+    return f"erlab-{owner.name}{apart}-{node}"
+
+
+def remove_remains(state: Path, lab: str | None = None) -> list[Owned]:
+    """Remove what is left of a user's dead labs, or of one of them; which containers."""
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return sweep_until_quiet(Engine(), proc, state, lab)
+    finally:
+        os.close(proc)
+
+
+def sweep_until_quiet(engine: Engine, proc: int, state: Path, lab: str | None = None) -> list[Owned]:
+    """The same, and what the engine may still be making for a supervisor that was killed.
+
+    `proc` is a `/proc` that shows the processes of all labs.
+    """
+    removed = list[Owned]()
+    end_s = time.monotonic() + _IN_FLIGHT_S
+    while time.monotonic() < end_s:
+        found = sweep(engine, proc, state, lab)
+        removed += found
+        if found:
+            end_s = time.monotonic() + _IN_FLIGHT_S
+        select.select((), (), (), 10 * _POLL_S)
+    return removed
+
+
+def sweep(engine: Engine, proc: int, state: Path, lab: str | None = None) -> list[Owned]:
+    """Remove the containers of a user's labs, or of one of them, whose supervisors are gone; which they were."""
+    wanted = {STATE: str(state)} if lab is None else {STATE: str(state), LAB: lab}
+    dead = [one for one in engine.owned(wanted) if _is_dead(one, proc)]
+    _each(dead, lambda one: engine.remove(one.id))
+    return dead
+
+
+def _identity(proc: int) -> str:
+    """This process as the engine's pid namespace has it: its pid there, and when it started."""
+    pid = os.readlink("self", dir_fd=proc)
+    return f"{pid} {_started(proc, pid)}"
+
+
+def _is_dead(one: Owned, proc: int) -> bool:
+    pid, _, started = one.labels[SUPERVISOR].partition(" ")
+    try:
+        return _started(proc, pid) != started
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def _started(proc: int, pid: str) -> str:
+    """When a process started, in ticks since the computer did (proc(5), starttime); nothing where it has ended."""
+    process = os.open(pid, os.O_RDONLY | os.O_DIRECTORY, dir_fd=proc)
+    try:
+        state, *fields = _read(process, "stat").rpartition(")")[2].split()
+    finally:
+        os.close(process)
+    return "" if state in "ZX" else fields[18]
+
+
+def _read(directory: int, name: str) -> str:
+    file = os.open(name, os.O_RDONLY, dir_fd=directory)
+    with os.fdopen(file, encoding="utf-8", errors="replace") as reading:
+        return reading.read()
+
+
+def _write_settings(node: NodePlan, namespace: int) -> None:
+    """Set what a container may read of the kernel's settings, and not write."""
+    home = this_network_namespace()
+    try:
+        enter_network_namespace(namespace)
+        interfaces.write_settings(node)
+    finally:
+        enter_network_namespace(home)
+        os.close(home)
+
+
+def _each(items: Iterable[Item], work: Callable[[Item], Result]) -> Sequence[Result]:
+    """Do the same with each item, several at once; all are done, or have failed, when it returns or raises."""
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        running = [pool.submit(work, item) for item in items]
+    return [one.result() for one in running]
