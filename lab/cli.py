@@ -236,7 +236,9 @@ def _export_commands(export: argparse.ArgumentParser) -> None:
         one.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
         one.add_argument("file", metavar="FILE", help="a topology file")
         one.add_argument("-o", "--output", metavar="DIR", required=True, help="a directory, made where it is missing")
-        one.add_argument("--image", default=NODE_IMAGE, help=f"the image of this project's nodes (default {NODE_IMAGE})")
+        one.add_argument(
+            "--image", default=NODE_IMAGE, help=f"the image of this project's nodes (default {NODE_IMAGE})"
+        )
         one.add_argument(
             "--ce",
             action="append",

@@ -34,5 +34,7 @@ def from_text(text: str, name: str) -> Device:
         raise InputError(f"{name}: it is of the form {found!r}, and this is erlab of {FORMAT!r}: {_AGAIN}")
     try:
         return typed(Device, document["device"])
-    except Exception as problem:  # whatever else is wrong with it
-        raise InputError(f"{name}: the plan of the device cannot be read ({type(problem).__name__}): {_AGAIN}") from None
+    except Exception as problem:  # noqa: BLE001  # whatever else is wrong with it
+        raise InputError(
+            f"{name}: the plan of the device cannot be read ({type(problem).__name__}): {_AGAIN}"
+        ) from None

@@ -32,8 +32,8 @@ from lab.runtimes.wires import Wires
 _FREE_INDICES = 10
 """How far behind all that are there the indices of new interfaces begin."""
 RIGHTS = """\
-a device that runs alone configures its own network. Give its container CAP_NET_ADMIN and CAP_NET_RAW, where it has VRFs,
-tunnels or VLAN tags also CAP_SYS_ADMIN, and a /proc/sys/net that can be written; containerlab's are privileged"""
+a device that runs alone configures its own network. Give its container CAP_NET_ADMIN and CAP_NET_RAW, CAP_SYS_ADMIN too
+where it has VRFs, tunnels or VLAN tags, and a /proc/sys/net that can be written; those of containerlab have all that"""
 FIDELITY = "runtime: a device that configures itself; whoever joined its interfaces answers for the wires"
 WIRE_FIDELITY = "impaired wire: a device of its own; an end that loses its carrier does not take it from the other one"
 

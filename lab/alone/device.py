@@ -43,7 +43,6 @@ from lab.routers import Routers
 from lab.tables import LabTables
 
 
-
 def run(device: Device, control: Path, deadline_s: float) -> NoReturn:
     """Be a device until SIGTERM ends this process. Raises LabBroken where it cannot be one, or can no longer.
 

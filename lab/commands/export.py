@@ -133,7 +133,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _write_whole(one: _File) -> None:
-    """Write to another file first, which nobody else could read meanwhile, and then put it in the place of the old one."""
+    """Write to another file, which nobody else can read meanwhile, and then put it in the place of the old one."""
     new = one.path.with_name(f".{one.path.name}.new")
     new.unlink(missing_ok=True)
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _SECRET)

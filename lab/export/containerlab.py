@@ -87,11 +87,8 @@ def what_it_takes(device: Device) -> Iterator[str]:
 
 
 def _session(session: SessionPlan) -> str:
-    words = [
-        f"BGP {session.carries} from {session.local_address} to {session.peer_address} "
-        f"({session.neighbor}, AS {session.peer_asn})",
-        f"hold time {session.hold_time_s} s",
-    ]
+    neighbor = f"{session.peer_address} ({session.neighbor}, AS {session.peer_asn})"
+    words = [f"BGP {session.carries} from {session.local_address} to {neighbor}", f"hold time {session.hold_time_s} s"]
     if session.md5 is not None:
         words.append("the MD5 key of the topology file")
     if session.bfd is not None:

@@ -36,8 +36,8 @@ def api_for(lab: Exported, wanted: Api | None) -> Api:
         return Api.C9S if secret else Api.CLABERNETES
     if secret and wanted is Api.CLABERNETES:
         raise InputError(
-            f"--api {wanted.value} takes files from ConfigMaps only, which anybody who reads the namespace reads, and "
-            f"there are MD5 keys in the files of {', '.join(secret)}: take --api {Api.C9S.value}, or a topology without md5"
+            f"--api {wanted.value} takes files from ConfigMaps only, which are no place for the MD5 keys of "
+            f"{', '.join(secret)}: take --api {Api.C9S.value}, or a topology without md5"
         )
     return wanted
 
@@ -56,7 +56,9 @@ def resources(lab: Exported, files: Mapping[str, str], api: Api) -> tuple[str, s
         if size > _MOST_BYTES:
             raise InputError(f"the file of {device.name} has {size} bytes, and Kubernetes holds {_MOST_BYTES} at most")
         if device.has_secrets:
-            secrets.append(_document("v1", "Secret", name, lab, {"type": "Opaque", "stringData": {_KEY: files[device.name]}}))
+            secrets.append(
+                _document("v1", "Secret", name, lab, {"type": "Opaque", "stringData": {_KEY: files[device.name]}})
+            )
             mounted = {"filePath": PLAN, "secretName": name, "secretPath": _KEY, "mode": "read"}
             secret_files[device.name] = [OneLine(mounted)]
         else:
@@ -71,7 +73,9 @@ def resources(lab: Exported, files: Mapping[str, str], api: Api) -> tuple[str, s
     spec: dict[str, Value] = {"definition": {"containerlab": definition(lab)}, "deployment": deployment}
     documents.append(_document(api.value, "Topology", lab.name, lab, {"spec": spec}))
     head = [FIRST_LINE, "# It stands in for the real thing so:", *(f"# - {one}" for one in lab.stand_ins)]
-    return "\n".join(head) + "\n" + "---\n".join(documents), f"{FIRST_LINE}\n" + "---\n".join(secrets) if secrets else ""
+    return "\n".join(head) + "\n" + "---\n".join(documents), f"{FIRST_LINE}\n" + "---\n".join(
+        secrets
+    ) if secrets else ""
 
 
 def _ours(lab: Exported) -> list[Device]:
@@ -82,7 +86,7 @@ def _name(lab: Exported, device: Device) -> str:
     name = f"{lab.name}-{device.name}"
     if len(name) > _LONGEST_NAME or name.endswith("-") or lab.name.endswith("-"):
         raise InputError(
-            f"{name!r} is no name for Kubernetes, which takes {_LONGEST_NAME} characters at most and no dash at the end: "
+            f"{name!r} is no name for Kubernetes, which takes {_LONGEST_NAME} characters and no dash at the end: "
             "rename the topology or the node"
         )
     return name

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from lab.plan import Endpoint, NodePlan, Plan, Role, Wire
+from lab.plan import Endpoint, NodePlan, Plan, Wire
 from lab.plan.tunnels import TunnelEnd, tunnel_ends
 
 
@@ -81,7 +81,7 @@ def by_number(_device: str, _end: Endpoint, number: int) -> str:
 
 
 def devices_of(plan: Plan, naming: Naming = by_interface) -> Devices:
-    """The devices of a plan. Where `naming` would give a second interface of a device the same name, it has a short one."""
+    """The devices of a plan. A second interface of a device that `naming` gives the same name has a short one."""
     homes = _homes(plan)
     middles = _middles(plan, homes)
     outer = list(_outer_wires(plan, homes, middles))
@@ -95,9 +95,7 @@ def devices_of(plan: Plan, naming: Naming = by_interface) -> Devices:
         bare = Plan(name=plan.name, nodes=(), wires=())
         joined = tuple(Attachment(name=outside, end=end) for end, outside in named[name].items())
         made.append(Device(name=name, plan=bare, attachments=joined, wire=wire))
-    links = (
-        Wire(name=name, ends=(_outside(named, places[0]), _outside(named, places[1]))) for name, places in outer
-    )
+    links = (Wire(name=name, ends=(_outside(named, places[0]), _outside(named, places[1]))) for name, places in outer)
     return Devices(devices=tuple(made), links=tuple(links))
 
 
