@@ -41,7 +41,7 @@ MTU_BYTES = 9500
 """That of containerlab's links."""
 _CLOSED_PORT, _ANSWER_S, _POLL_S = 7, 1.0, 0.02
 _PYTHON = "python"
-_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_ADMIN")
+_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_ADMIN", "DAC_READ_SEARCH")
 _RIGHTS = (
     *("--cap-drop", "ALL", *(f"--cap-add={one}" for one in _CAPABILITIES)),
     *("--security-opt", "systempaths=unconfined"),  # so that /proc/sys/net can be written

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.errors import InputError
-from lab.plan import Endpoint, Plan, Role
+from lab.plan import Endpoint, Limits, Plan, Role
 from lab.plan.devices import Devices, Naming, by_interface, by_number, devices_of
 
 _EVERY_OTHER_KIND = "eth{}"
@@ -35,6 +35,7 @@ class Exported:
     vendors: Mapping[str, VendorsImage]
     image: str
     stand_ins: tuple[str, ...]
+    limits: Limits | None = None
 
 
 def exported(plan: Plan, image: str, vendors: Mapping[str, VendorsImage], *, short_names: bool = False) -> Exported:
@@ -60,5 +61,14 @@ def exported(plan: Plan, image: str, vendors: Mapping[str, VendorsImage], *, sho
     middles = [one.name for one in devices.devices if one.wire is not None]
     if middles:
         stand_ins.append(f"{', '.join(middles)}: impaired wires; the loss of a carrier at one end is not passed on")
+    if plan.limits is not None and not (plan.limits.cpus or 0.0).is_integer():
+        stand_ins.append(f"limits: not that of {plan.limits.cpus:g} processors, for containerlab takes whole ones")
     stand_ins.append("faults: `erlab fail` and `erlab probe` know only labs that erlab runs")
-    return Exported(name=plan.name, devices=devices, vendors=vendors, image=image, stand_ins=tuple(stand_ins))
+    return Exported(
+        name=plan.name,
+        devices=devices,
+        vendors=vendors,
+        image=image,
+        stand_ins=tuple(stand_ins),
+        limits=plan.limits,
+    )

@@ -41,7 +41,7 @@ def definition(lab: Exported, plans: str = "") -> str:
     for device in lab.devices.devices:
         vendor = lab.vendors.get(device.name)
         if vendor is None:
-            nodes[device.name] = _node(lab.image, f"{plans}/{device.name}.json" if plans else PLAN)
+            nodes[device.name] = _node(lab, device, f"{plans}/{device.name}.json" if plans else PLAN)
         else:
             nodes[device.name] = {"kind": vendor.kind, "image": vendor.image}
             comments[device.name] = list(what_it_takes(device))
@@ -49,19 +49,26 @@ def definition(lab: Exported, plans: str = "") -> str:
     return block({"name": lab.name, "topology": {"nodes": nodes, "links": links}}, comments)
 
 
-def _node(image: str, plan: str) -> Value:
+def _node(lab: Exported, device: Device, plan: str) -> Value:
     """A container of our image. Its only interfaces are those of its links: a management network would be a way out.
 
     containerlab's containers are privileged, and so is root in them; nobody else may read a file with MD5 keys.
     """
+    limits: dict[str, Value] = {}
+    if lab.limits is not None and device.plan.routers:
+        if lab.limits.memory_bytes is not None:
+            limits["memory"] = f"{lab.limits.memory_bytes}b"
+        if lab.limits.cpus is not None and lab.limits.cpus.is_integer():
+            limits["cpu"] = int(lab.limits.cpus)
     return {
         "kind": "linux",
-        "image": image,
+        "image": lab.image,
         "network-mode": "none",
         "user": "0",
         "entrypoint": PROGRAM,
         "cmd": PLAN,
         "binds": [f"{plan}:{PLAN}:ro"],
+        **limits,
         "healthcheck": _HEALTH,
     }
 
