@@ -7,18 +7,31 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol, TypeVar, get_args
 
 from lab.codec import compile_codec, plain, typed
 from lab.errors import LabBroken
-from lab.messages import Broken, Message
+from lab.node_messages import Broken, NodeMessage
 
-KINDS = {kind.__name__: kind for kind in get_args(Message)}
+if TYPE_CHECKING:
+    from lab.messages import Message
+
+NODE_KINDS = {kind.__name__: kind for kind in get_args(NodeMessage)}
+"""The messages of a router's channels, by name."""
 _MAXIMUM_FDS = 250
 _MAXIMUM_LINE_BYTES = 1 << 26
 
 Answer = TypeVar("Answer")
+
+
+@lru_cache
+def all_kinds() -> Mapping[str, type]:
+    """All messages, by name. A router needs few of them, and its container does not wait for the others to load."""
+    from lab.messages import Message  # noqa: PLC0415
+
+    return {kind.__name__: kind for kind in get_args(Message)}
 
 
 class _HasFileno(Protocol):
@@ -38,7 +51,7 @@ def readable(files: Iterable[File], timeout_s: float) -> list[File]:
 
 def compile_messages() -> None:
     """Make ready to send and receive every kind of message."""
-    for kind in KINDS.values():
+    for kind in all_kinds().values():
         compile_codec(kind)
 
 
@@ -51,10 +64,13 @@ class NotAMessage(LabBroken):
 
 
 class Channel:
-    """One end of a channel. It blocks on sending only; receiving tells what is there."""
+    """One end of a channel. It blocks on sending only; receiving tells what is there.
 
-    def __init__(self, connection: socket.socket, far_end: str) -> None:
-        self._socket = connection
+    `kinds` are the messages that may arrive, by name: all where they are left out.
+    """
+
+    def __init__(self, connection: socket.socket, far_end: str, kinds: Mapping[str, type] | None = None) -> None:
+        self._socket, self._kinds = connection, kinds
         self._far_end = far_end
         self._received = bytearray()
         self.fds: list[int] = []
@@ -107,7 +123,7 @@ class Channel:
     def read(self, line: bytes) -> Message:
         """The message of a line. Raises NotAMessage."""
         try:
-            return _message(line)
+            return _message(line, self._kinds or all_kinds())
         except Exception as problem:  # whatever the far end wrote, and no fault of this one
             raise NotAMessage(f"{self._far_end} sent what is no message: {problem!r}") from problem
 
@@ -134,8 +150,8 @@ class Channel:
                     return one
 
 
-def _message(line: bytes) -> Message:
+def _message(line: bytes, kinds: Mapping[str, type]) -> Message:
     content = json.loads(line)
-    kind = KINDS[content["kind"]]
+    kind = kinds[content["kind"]]
     message: Message = typed(kind, content["body"])
     return message

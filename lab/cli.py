@@ -35,6 +35,12 @@ def _positive(text: str) -> float:
     return value
 
 
+def _runtime(text: str) -> str:
+    if text not in ("netns", "docker"):
+        raise argparse.ArgumentTypeError(f"{text} is no runtime: they are netns and docker")
+    return text
+
+
 def _count(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 500:
@@ -84,9 +90,11 @@ def parser() -> argparse.ArgumentParser:
     def makes(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
         one.add_argument(
             "--runtime",
-            choices=("netns", "docker"),
-            default="netns",
-            help="what routers live in: network namespaces (default), or Docker containers, which takes root",
+            type=_runtime,
+            default=os.environ.get("ERLAB_RUNTIME") or "netns",
+            metavar="{netns,docker}",
+            help="what routers live in: network namespaces (default), or Docker containers, which takes root; "
+            "the environment variable ERLAB_RUNTIME is taken where it is left out",
         )
         return one
 

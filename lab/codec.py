@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from lab.bgp import Address, AnyCommunity, Nlri, Prefix, parse_nlri
-from lab.forwarding import Source
 from lab.plan import InterfaceAddress
 
 Value = TypeVar("Value")
+Source = Address | Prefix
+"""The very type of `lab.forwarding`, which is not loaded for it."""
 
 
 _address = lru_cache(maxsize=1 << 16)(ip_address)

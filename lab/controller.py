@@ -22,7 +22,8 @@ from typing import Self
 from lab.channel import Channel
 from lab.errors import InputError, LabBroken, NotPermitted
 from lab.logs import Logs
-from lab.messages import Broken, Stop
+from lab.messages import Stop
+from lab.node_messages import Broken
 from lab.processes import name_process
 from lab.runtimes.namespaces import start_first_process
 from lab.runtimes.runtime import Kind, Runtime

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from lab.bfd import BfdStatus, negotiated
-from lab.messages import NodeReport, SessionReport
+from lab.node_messages import NodeReport, SessionReport
 from lab.plan import Plan
 from lab.tables import ClosedSession
 

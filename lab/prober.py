@@ -18,7 +18,8 @@ from typing import Self, TypeVar
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
-from lab.messages import Broken, Message, Observe
+from lab.messages import Message, Observe
+from lab.node_messages import Broken
 from lab.processes import start_part
 
 Answer = TypeVar("Answer")

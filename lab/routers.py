@@ -12,13 +12,13 @@ from typing import Protocol, TypeVar
 from lab.channel import Channel, ChannelClosed, readable
 from lab.errors import LabBroken
 from lab.injection import SessionEnd
-from lab.messages import (
+from lab.messages import Message
+from lab.node_messages import (
     Broken,
     Configured,
     ConfigureRouter,
     Connect,
     Listening,
-    Message,
     NodeReport,
     ResetSession,
     SessionReset,

@@ -14,17 +14,8 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.failover import EventKind, Happening, SteadyStream
 from lab.logs import Logs
-from lab.messages import (
-    AwaitQuiet,
-    Broken,
-    Message,
-    NodeReport,
-    SessionReport,
-    StartStream,
-    StopStream,
-    Streamed,
-    Streaming,
-)
+from lab.messages import AwaitQuiet, Message, StartStream, StopStream, Streamed, Streaming
+from lab.node_messages import Broken, NodeReport, SessionReport
 from lab.plan import Plan
 from lab.processes import start_part
 

@@ -23,6 +23,7 @@ from lab.bgp import (
 from lab.expectations import Expectation
 from lab.marking import MarkingRule, Remark
 from lab.policy import NO_RULES, SessionRules
+from lab.secret import Secret
 from lab.shaping import Impairment, QueueClass
 
 
@@ -55,18 +56,6 @@ class Link(Enum):
 
     PRIMARY = "primary"
     SECONDARY = "secondary"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Secret:
-    """A text that no log, report or process list may show."""
-
-    value: str
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
 
 
 class Encapsulation(Enum):

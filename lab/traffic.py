@@ -22,7 +22,8 @@ from lab.bgp import Family
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
-from lab.messages import Broken, Message, StreamsSent
+from lab.messages import Message, StreamsSent
+from lab.node_messages import Broken
 from lab.plan import Plan
 from lab.processes import be_prompt, start_part, waited_ns
 from lab.runtimes.namespaces import enter_network_namespace

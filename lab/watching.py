@@ -13,7 +13,7 @@ from enum import Enum
 
 from lab.bgp import Address
 from lab.forwarding import Flow, FlowResult
-from lab.messages import SessionReport
+from lab.node_messages import SessionReport
 from lab.plan import Plan
 from lab.tables import FibChange
 

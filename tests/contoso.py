@@ -21,6 +21,7 @@ from lab.plan import NodePlan, Plan, SessionPlan
 from lab.plan.of_topology import plan
 from lab.policy import Asked, Change, Fate, Match, Policy, PrefixList, PrefixRange, SessionRules, Term
 from lab.predict import Prediction, predict
+from lab.secret import Secret
 from lab.tables import FibEntry, LabTables, RouterTables, SessionTables
 from lab.topology import (
     Azure,
@@ -33,7 +34,6 @@ from lab.topology import (
     LinkSubnet,
     Network,
     Peering,
-    Secret,
     Site,
     Sku,
     Topology,

@@ -86,7 +86,8 @@ class Erlab:
     @property
     def environment(self) -> dict[str, str]:
         """The environment, with the directories where Debian keeps `ip` and `nft`."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ERLAB_")}
+        chosen = ("ERLAB_RUNTIME", "ERLAB_IMAGE")  # by pytest's --runtime
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ERLAB_") or name in chosen}
         return {**kept, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "ERLAB_STATE_DIR": str(self.state)}
 
     def processes(self) -> tuple[Process, ...]:

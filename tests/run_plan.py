@@ -8,6 +8,7 @@ up under that name; it reads a list with that plan alone.
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from lab.codec import plain, typed
@@ -17,7 +18,9 @@ from lab.forwarding import Flow
 from lab.messages import Applied, Apply, Build, Built, Probe, Probed
 from lab.plan import Plan
 from lab.predict import predict
+from lab.runtimes.runtime import Kind
 
+KIND = Kind(os.environ.get("ERLAB_RUNTIME", "netns"))
 SETTLE_S = 20.0
 PROBE_S = 2.0
 
@@ -25,13 +28,13 @@ PROBE_S = 2.0
 def leave_up(name: str) -> None:
     """Build the one plan, and leave its lab running."""
     (step,) = json.load(sys.stdin)
-    with start_lab(name) as lab:
+    with start_lab(name, KIND) as lab:
         lab.channel.ask(Build(plan=typed(Plan, step)), Built, deadline_s=BUILD_DEADLINE_S)
 
 
 def main() -> None:
     """Read, run, write."""
-    with temporary_lab("plan") as lab:
+    with temporary_lab("plan", KIND) as lab:
         seen = []
         asked = json.load(sys.stdin)
         flows = tuple(typed(Flow, flow) for flow in asked["flows"])

@@ -22,18 +22,16 @@ from lab.messages import (
     Build,
     Built,
     Converged,
-    Explain,
-    Explained,
     Locate,
     Located,
     ReadStatus,
     ReadTables,
-    Refreshed,
     RequestRoutes,
     Status,
     Tables,
 )
 from lab.neighbors import NeighborWatch
+from lab.node_messages import Explain, Explained, Refreshed
 from lab.plan import Plan
 from lab.predict import predict
 from lab.runtimes.runtime import Kind
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
-BUILD_DEADLINE_S = 30.0
+BUILD_DEADLINE_S = 60.0
 MOST_CHANGES_NAMED = 6
 
 

@@ -21,7 +21,8 @@ from lab.load.forms import (
     under,
 )
 from lab.load.scalars import Wrong, choice, whole
-from lab.topology import PrefixState, Secret
+from lab.secret import Secret
+from lab.topology import PrefixState
 
 RemovePrivateName = Annotated[RemovePrivate, choice(RemovePrivate, "way to remove private ASes")]
 

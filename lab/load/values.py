@@ -42,7 +42,7 @@ from lab.load.scalars import (
 )
 from lab.packets import PortRange
 from lab.policy import PrefixRange
-from lab.topology import Secret
+from lab.secret import Secret
 
 if TYPE_CHECKING:
     from lab.bgp import Address, Asn

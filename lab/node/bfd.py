@@ -31,9 +31,9 @@ from lab.bfd import (
     Session,
 )
 from lab.bgp import Address
-from lab.channel import Channel, ChannelClosed
+from lab.channel import NODE_KINDS, Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.messages import BfdReport, Message
+from lab.node_messages import BfdReport
 from lab.plan import NodePlan, SessionPlan
 from lab.processes import die_with_parent, how_it_ended, name_process
 
@@ -61,7 +61,7 @@ class RunningBfd:
         return [_report(message) for message in messages]
 
 
-def _report(message: Message) -> BfdReport:
+def _report(message: object) -> BfdReport:
     if not isinstance(message, BfdReport):
         raise LabBroken(f"{type(message).__name__} is no message of a BFD process")
     return message
@@ -73,7 +73,7 @@ def start(node: NodePlan, supervisor: Channel) -> RunningBfd:
     pid = os.fork()
     if pid:
         theirs.close()
-        return RunningBfd(pid=pid, channel=Channel(ours, "the BFD process"))
+        return RunningBfd(pid=pid, channel=Channel(ours, "the BFD process", NODE_KINDS))
     status = 1
     try:
         die_with_parent()
@@ -83,7 +83,7 @@ def start(node: NodePlan, supervisor: Channel) -> RunningBfd:
         gc.disable()  # it makes no cycles, and must not pause
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
-        _Process(node, Channel(theirs, "the node")).run()
+        _Process(node, Channel(theirs, "the node", NODE_KINDS)).run()
     except ChannelClosed:
         status = 0
     except Exception:  # noqa: BLE001  # the process ends here, and the node's log must say why

@@ -33,7 +33,10 @@ from lab.events import (
     SessionUp,
     Withdraw,
 )
-from lab.messages import (
+from lab.netlink import LinkEvent, LinkMonitor, Netlink
+from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
+from lab.node.outbox import Outbox
+from lab.node_messages import (
     BfdReport,
     Broken,
     ChangesReported,
@@ -43,7 +46,6 @@ from lab.messages import (
     Explain,
     Explained,
     Listening,
-    Message,
     NodeReport,
     ReadRouterTables,
     Refresh,
@@ -54,9 +56,6 @@ from lab.messages import (
     SessionReport,
     SessionReset,
 )
-from lab.netlink import LinkEvent, LinkMonitor, Netlink
-from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
-from lab.node.outbox import Outbox
 from lab.plan import NodePlan
 from lab.processes import be_prompt
 from lab.router import Router
@@ -284,7 +283,7 @@ class _Program:
 
     # the router
 
-    def _answer(self, message: Message) -> None:
+    def _answer(self, message: object) -> None:
         match message:
             case ReadRouterTables():
                 self._report_changes()  # first: the supervisor must not take the tables for those of its last report

@@ -17,19 +17,18 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from lab.channel import Channel, ChannelClosed
+from lab.channel import NODE_KINDS, Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.messages import (
+from lab.node import privileges
+from lab.node_messages import (
     FreezeRouter,
     KillRouter,
     MemoryRead,
-    Message,
     ReadMemory,
     RouterFrozen,
     RouterKilled,
     StartRouter,
 )
-from lab.node import privileges
 from lab.processes import how_it_ended, start_part
 
 ADDRESS = "\0erlab"
@@ -44,10 +43,9 @@ def main(node: str) -> int:
     """Serve as process 1 of the container of a node; returns its exit code."""
     privileges.hand_on()
     signal.signal(signal.SIGTERM, _end)
-    channel = Channel(_connect(), "the supervisor")
-    _warm_up()
+    _warm_up()  # first: once it is connected, a router starts at once
     try:
-        return _Init(node, channel).serve()
+        return _Init(node, Channel(_connect(), "the supervisor", NODE_KINDS)).serve()
     except ChannelClosed:
         return 0
 
@@ -112,7 +110,7 @@ class _Init:
                 code = os.waitstatus_to_exitcode(status)
                 return code if code > 0 else _BY_SIGNAL - code
 
-    def _answer(self, message: Message) -> None:
+    def _answer(self, message: object) -> None:
         match message:
             case StartRouter():
                 self._start(message)
@@ -137,7 +135,7 @@ class _Init:
             self._supervisor.close()
             from lab.node.program import run
 
-            run(message.plan, Channel(theirs, "the supervisor"), again=message.again)
+            run(message.plan, Channel(theirs, "the supervisor", NODE_KINDS), again=message.again)
 
         self._router = start_part(self._node, _STDERR, run_router)
         theirs.close()

@@ -32,8 +32,8 @@ from lab.bgp import (
 from lab.marking import MarkingRule, Remark
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
+from lab.secret import Secret
 from lab.shaping import UNIMPAIRED, Impairment, Queues
-from lab.topology import Secret
 
 InterfaceAddress = IPv4Interface | IPv6Interface
 

@@ -32,7 +32,8 @@ from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.plan.naming import towards
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
-from lab.topology import EdgeBgp, Network, Secret
+from lab.secret import Secret
+from lab.topology import EdgeBgp, Network
 
 DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
 HOLD_TIME_S = 180

@@ -12,7 +12,8 @@ import traceback
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.messages import AskAll, AskedAll, Broken, Fibs, Message, Observe, Probe, Probed, ReadFibs
+from lab.messages import AskAll, AskedAll, Fibs, Message, Observe, Probe, Probed, ReadFibs
+from lab.node_messages import Broken
 from lab.plan import Plan
 from lab.probes.captures import Captures
 from lab.probes.kernel_routes import read_fib

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from lab.plan import Plan
 from lab.policy import Asked, Policy, Term
-from lab.topology import Secret
+from lab.secret import Secret
 
 _UNSAID = ("nodes", "bgp", "rules", "terms", "sets", "ranges", "entries", "patterns")
 """Fields whose names say nothing that their contents do not."""

@@ -22,17 +22,9 @@ from typing import TypeVar
 from lab.channel import Channel, readable
 from lab.errors import LabBroken, NotPermitted
 from lab.logs import TAIL_LINES
-from lab.messages import (
-    FreezeRouter,
-    KillRouter,
-    MemoryRead,
-    ReadMemory,
-    RouterFrozen,
-    RouterKilled,
-    StartRouter,
-)
 from lab.node import interfaces
 from lab.node.supervised import ADDRESS
+from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, RouterFrozen, RouterKilled, StartRouter
 from lab.plan import Limits, NodePlan, Plan
 from lab.runtimes import links
 from lab.runtimes.engine import Engine, Owned
@@ -43,7 +35,7 @@ IMAGE = "erlab/node"
 LAB, NODE, STATE, SUPERVISOR = "erlab.lab", "erlab.node", "erlab.state", "erlab.supervisor"
 """The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with."""
 _AT_ONCE = 8
-_CONNECT_S, _ANSWER_S, _END_S, _POLL_S = 20.0, 5.0, 1.5, 0.01
+_CONNECT_S, _ANSWER_S, _END_S, _POLL_S = 40.0, 5.0, 1.5, 0.01
 _IN_FLIGHT_S = 1.0
 """What a killed supervisor had asked for is there after this time, or was never made."""
 TAKES_ROOT = (

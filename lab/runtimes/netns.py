@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.channel import Channel, compile_messages, readable
+from lab.channel import NODE_KINDS, Channel, compile_messages, readable
 from lab.logs import Logs
 from lab.node import marking, nat, packet_limits
 from lab.plan import NodePlan, Plan
@@ -63,7 +63,7 @@ class NamespaceRuntime:
             enter_network_namespace(namespace)
             from lab.node.program import run
 
-            run(node, Channel(theirs, "the supervisor"), again=again)
+            run(node, Channel(theirs, "the supervisor", NODE_KINDS), again=again)
 
         pid = start_part(node.name, self._logs.open(node.name), run_router)
         theirs.close()

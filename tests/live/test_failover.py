@@ -14,16 +14,7 @@ from erlab_command import AS_ORDINARY_USER, Erlab
 from lab.bgp import Family
 from lab.controller import Lab, find_lab
 from lab.failover import SteadyStream, direction_result
-from lab.messages import (
-    AwaitQuiet,
-    Quiet,
-    ReadStatus,
-    StartStream,
-    Status,
-    StopStream,
-    Streamed,
-    Streaming,
-)
+from lab.messages import AwaitQuiet, Quiet, ReadStatus, StartStream, Status, StopStream, Streamed, Streaming
 from lab_processes import await_
 
 TESTS = Path(__file__).parents[1]

@@ -33,7 +33,8 @@ from lab.bgp import (
 )
 from lab.controller import find_lab
 from lab.events import SessionUp, UpdateReceived
-from lab.messages import ReadTables, Refreshed, RequestRoutes, Tables
+from lab.messages import ReadTables, RequestRoutes, Tables
+from lab.node_messages import Refreshed
 from lab.plan import NodePlan, Plan
 from lab.router import Router
 from lab.tables import LabTables, RouterTables, differences

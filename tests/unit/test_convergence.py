@@ -8,7 +8,7 @@ import pytest
 
 from lab.bfd import negotiated
 from lab.convergence import Convergence
-from lab.messages import NodeReport, SessionReport
+from lab.node_messages import NodeReport, SessionReport
 from lab.plan import BfdPlan, Plan
 from lab.tables import ClosedSession
 from networks import Net

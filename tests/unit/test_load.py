@@ -33,7 +33,8 @@ from lab.load.source import MAX_BYTES, MAX_VALUES
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.plan.of_topology import plan
 from lab.policy import SessionRules
-from lab.topology import Azure, Bfd, EdgeBgp, Link, LinkSubnet, Network, Peering, Secret, Sku, Topology, VirtualNetwork
+from lab.secret import Secret
+from lab.topology import Azure, Bfd, EdgeBgp, Link, LinkSubnet, Network, Peering, Sku, Topology, VirtualNetwork
 from topology_text import TopologyText
 
 ROOT = Path(__file__).parents[2]

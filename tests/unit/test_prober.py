@@ -9,7 +9,8 @@ import pytest
 
 from lab.channel import Channel
 from lab.errors import LabBroken
-from lab.messages import Broken, Fibs, Probe, Probed, ReadFibs
+from lab.messages import Fibs, Probe, Probed, ReadFibs
+from lab.node_messages import Broken
 from lab.prober import Prober
 
 PROBE = Probe(flows=(), deadline_s=1.0)

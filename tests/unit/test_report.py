@@ -72,8 +72,9 @@ from lab.report import as_json, as_text, probes_json, probes_text
 from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
 from lab.report.plan_changes import PlanChange, changes
+from lab.secret import Secret
 from lab.tables import Difference, LabTables, differences
-from lab.topology import Bfd, EdgeBgp, Link, LinkSubnet, Provisioning, Secret
+from lab.topology import Bfd, EdgeBgp, Link, LinkSubnet, Provisioning
 from vpn_networks import VpnNet
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"

@@ -10,7 +10,7 @@ import pytest
 
 from lab.bgp import Family
 from lab.forwarding import Crossing, Flow, FlowResult
-from lab.messages import SessionReport
+from lab.node_messages import SessionReport
 from lab.report import live_json
 from lab.report.watch_text import change_line, screen
 from lab.tables import FibChange

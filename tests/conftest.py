@@ -1,7 +1,8 @@
-"""What every live test has: the command `erlab` with a directory of its own, which is empty of processes afterwards."""
+"""What all tests share: in which runtime labs are made, and the command `erlab` with a directory of its own."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,25 @@ import pytest
 
 from erlab_command import Erlab
 from lab_processes import adopt_orphans, bury_the_dead
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `pytest --runtime docker tests/live` run the live tests on containers."""
+    parser.addoption("--runtime", choices=("netns", "docker"), default="netns", help="what routers live in")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the runtime for every command that a test runs."""
+    os.environ["ERLAB_RUNTIME"] = config.getoption("--runtime")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are of the other runtime."""
+    other = {"netns": "docker", "docker": "netns"}[config.getoption("--runtime")]
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker(other)]
 
 
 @pytest.fixture(scope="session", autouse=True)
