@@ -21,25 +21,20 @@ from lab.alone.building import Built, build, inside
 from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import OneLog
-from lab.messages import (
+from lab.messages import Message, ReadSessions, ReadStatus, ReadTables, Sessions, Status, Tables
+from lab.node_messages import (
     Broken,
     ChangesReported,
-    Message,
     NodeReport,
     ReadRouterTables,
-    ReadSessions,
-    ReadStatus,
-    ReadTables,
     ReportChanges,
     RouterTablesRead,
     SessionReport,
-    Sessions,
-    Status,
-    Tables,
 )
 from lab.plan.devices import Device
 from lab.processes import how_it_ended
 from lab.routers import Routers
+from lab.runtimes.fib import KernelRoutes
 from lab.tables import LabTables
 
 
@@ -177,15 +172,15 @@ class _Serving:
         )
 
     def _tables(self) -> LabTables:
-        from lab.probes.kernel_routes import read_fib
-
         names = self._routers.names
         read = self._routers.ask(dict.fromkeys(names, ReadRouterTables()), RouterTablesRead)
         self._routers.ask(dict.fromkeys(names, ReportChanges()), ChangesReported)
         found = []
         for tables in (one.tables for one in read):
             with inside(self._built.namespaces[tables.router]):
-                found.append(replace(tables, fib=read_fib(tables.router).entries))
+                kernel = KernelRoutes()
+                found.append(replace(tables, fib=kernel.entries()))
+                kernel.close()
         return LabTables(routers=tuple(found))
 
 

@@ -173,6 +173,7 @@ def _device(plan: Plan, homes: Mapping[str, str], name: str, attached: Mapping[E
             cross_connects=tuple(one for one in plan.cross_connects if homes[one.ends[0].port.node] == name),
             overlays=(),
             fidelity=(),
+            limits=None,
         ),
         attachments=tuple(
             Attachment(name=outside, end=end, one_by_one=end in one_by_one) for end, outside in attached.items()
