@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -75,12 +74,9 @@ def _vendors_image(text: str) -> tuple[str, VendorsImage]:
 def _report(arguments: argparse.Namespace, lab: Exported, files: list[_File], start: str) -> int:
     """Say what was written, what it stands in for, and how to start it."""
     if arguments.format == "json":
-        devices = [
-            {"name": one.name, "nodes": [node.name for node in one.plan.nodes], "vendor": one.name in lab.vendors}
-            for one in lab.devices.devices
-        ]
-        paths = [str(one.path) for one in files]
-        print(json.dumps({"schema": "erlab/export/1", "files": paths, "devices": devices, "fidelity": lab.stand_ins}))
+        from lab.report.export_json import export
+
+        print(export((str(one.path) for one in files), lab.devices, lab.images, lab.stand_ins))
     else:
         print("\n".join(str(one.path) for one in files))
     for words in lab.stand_ins:

@@ -37,6 +37,12 @@ class Exported:
     stand_ins: tuple[str, ...]
     limits: Limits | None = None
 
+    @property
+    def images(self) -> dict[str, str]:
+        """The image of each device."""
+        names = (one.name for one in self.devices.devices)
+        return {name: self.vendors[name].image if name in self.vendors else self.image for name in names}
+
 
 def exported(plan: Plan, image: str, vendors: Mapping[str, VendorsImage], *, short_names: bool = False) -> Exported:
     """The devices of a plan, `image` for all but those of vendors. With `short_names` interfaces are numbered outside.

@@ -62,7 +62,7 @@ def _node(lab: Exported, device: Device, plan: str) -> Value:
             limits["cpu"] = int(lab.limits.cpus)
     return {
         "kind": "linux",
-        "image": lab.image,
+        "image": lab.images[device.name],
         "network-mode": "none",
         "user": "0",
         "entrypoint": PROGRAM,

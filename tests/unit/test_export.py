@@ -230,7 +230,7 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path, capsys: pytest
 def test_the_document_of_an_export_names_files_devices_and_stand_ins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`erlab/export/1` on stdout, words on stderr."""
+    """`erlab/export/1` is on stdout, words are on stderr."""
     assert export("containerlab", TOPOLOGIES / "direct_qinq.yaml", "-o", tmp_path, "--format", "json") == 0
     printed = capsys.readouterr()
     document = json.loads(printed.out)
