@@ -1,6 +1,6 @@
 # Everyday commands. Each sets up what it needs first (.ci/setup), from nothing but python3, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full-kernel lint check fmt bench fuzz mutants schemas constraints clean
+.PHONY: help demo test test-full-kernel lint check fmt image bench fuzz mutants schemas constraints clean
 
 BIN := .venv/bin
 .NOTPARALLEL:
@@ -38,6 +38,11 @@ fmt: ## Format the code and fix what ruff can
 	@.ci/setup test
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+image: ## Build the images of routers for containers, and list what is in them (build/*.cdx.json)
+	@.ci/engine
+	@.ci/image
+	@for name in node peers; do .ci/sbom $$name; done
 
 bench: ## Measure the lab
 	@.ci/setup demo

@@ -47,8 +47,8 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wiring:
-    """Which router and session is at the other end of each session, `own`."""
+class Wiring:
+    """Which router and session is at the other end of a session, `own`; `why_down` is why the two never meet."""
 
     own: SessionPlan
     router: str
@@ -134,7 +134,7 @@ class _Model:
     def __init__(self, plan: Plan) -> None:
         self.routers = {node.name: Router(node) for node in plan.routers}
         self.closed: dict[tuple[str, str], ClosedSession] = {}
-        self._wiring = _wire(plan)
+        self._wiring = wire(plan)
         self._events: deque[tuple[str, _Sent]] = deque()
         for name, router in self.routers.items():
             self._take_note(name, router.begin())
@@ -209,7 +209,7 @@ class _Model:
     def _handle(self, router: str, event: _Sent) -> None:
         effects = self.routers[router].handle(event)
         for effect in effects:
-            self._events.extend(_delivered(effect, router, self._wiring))
+            self._events.extend(delivered(effect, router, self._wiring))
         self._take_note(router, effects)
 
     def _take_note(self, router: str, effects: Iterable[Effect]) -> None:
@@ -255,7 +255,7 @@ def _replaced(earlier: UpdateReceived, later: UpdateReceived) -> UpdateReceived:
     return UpdateReceived(session=earlier.session, announced=tuple(routes.values()), withdrawn=tuple(withdrawn))
 
 
-def _delivered(effect: Effect, router: str, wiring: dict[tuple[str, str], _Wiring]) -> list[tuple[str, _Sent]]:
+def delivered(effect: Effect, router: str, wiring: dict[tuple[str, str], Wiring]) -> list[tuple[str, _Sent]]:
     """The events that an effect causes at the other end of its session."""
     match effect:
         case Announce(session=session, routes=routes):
@@ -271,11 +271,12 @@ def _delivered(effect: Effect, router: str, wiring: dict[tuple[str, str], _Wirin
             return []
 
 
-def _wire(plan: Plan) -> dict[tuple[str, str], _Wiring]:
+def wire(plan: Plan) -> dict[tuple[str, str], Wiring]:
+    """What is at the other end of each session, by router and session."""
     router_ids = {node.name: int(node.bgp.router_id) for node in plan.routers if node.bgp}
     sessions = {(node.name, s.name): s for node in plan.routers if node.bgp for s in node.bgp.sessions}
     return {
-        end: _Wiring(
+        end: Wiring(
             own=sessions[end],
             router=far_router,
             session=far_session,

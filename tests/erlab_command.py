@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import pytest
+
+from lab_containers import processes_of_containers, remove_containers
 from lab_processes import Process, end, processes_with
 
 ERLAB = str(Path(sys.executable).with_name("erlab"))
@@ -21,6 +24,16 @@ AS_ORDINARY_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 To the kernel the files stay ours, so that a checkout in a home directory that nobody else may enter serves too.
 """
+
+
+ORDINARY_USER = pytest.param(AS_ORDINARY_USER, id="an ordinary user", marks=pytest.mark.netns)
+"""The same as a parameter: containers take root."""
+USERS = (pytest.param((), id="this user"), ORDINARY_USER)
+
+
+def in_containers() -> bool:
+    """Whether routers are containers here."""
+    return os.environ["ERLAB_RUNTIME"] == "docker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +103,21 @@ class Erlab:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ERLAB_") or name in chosen}
         return {**kept, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "ERLAB_STATE_DIR": str(self.state)}
 
+    @property
+    def ordinary(self) -> Self:
+        """The command as an ordinary user runs it, where one may."""
+        return self if in_containers() else replace(self, prefix=AS_ORDINARY_USER)
+
     def processes(self) -> tuple[Process, ...]:
         """Every process that came from this command, in order of their start."""
-        return processes_with(f"ERLAB_STATE_DIR={self.state}")
+        ours = processes_with(f"ERLAB_STATE_DIR={self.state}")
+        return (*ours, *processes_of_containers(self.state)) if in_containers() else ours
 
     def end_everything(self) -> None:
         """Kill what is left of this command's labs."""
         end(self.processes())
+        if in_containers():
+            remove_containers(self.state)
 
 
 def ending(process: subprocess.Popen[str]) -> Ended:

@@ -46,6 +46,14 @@ def processes_with(variable: str) -> tuple[Process, ...]:
     return tuple(process for pid in found if (process := _process(pid)) is not None)
 
 
+def processes_in(containers: tuple[str, ...]) -> tuple[Process, ...]:
+    """The processes of some containers, which their cgroups have the ids of."""
+    if not containers:
+        return ()
+    found = [pid for pid in _pids() if any(one in _read(pid, "cgroup").decode() for one in containers)]
+    return tuple(process for pid in found if (process := _process(pid)) is not None)
+
+
 def _pids() -> list[int]:
     return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208  # a third of the time
 

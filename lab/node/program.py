@@ -36,6 +36,7 @@ from lab.events import (
 from lab.netlink import LinkEvent, LinkMonitor, Netlink
 from lab.node import bfd, interfaces, marking, nat, packet_limits, queues, speaker
 from lab.node.outbox import Outbox
+from lab.node.reports import session_reports
 from lab.node_messages import (
     BfdReport,
     Broken,
@@ -394,24 +395,10 @@ class _Program:
             self._report()
 
     def _report(self) -> None:
-        reports, counts = [], self._router.route_counts()
-        for name, (established, adj_rib_in, adj_rib_out, why_down) in self._router.fingerprints().items():
-            sent, received = self._updates.get(str(self._sessions[name].peer_address), (0, 0))
-            report = SessionReport(
-                session=name,
-                established=established,
-                adj_rib_in=adj_rib_in,
-                adj_rib_out=adj_rib_out,
-                updates_sent=sent,
-                updates_received=received,
-                why_down=why_down,
-                bfd=self._router.bfd(name),
-                routes_in=counts[name][0],
-                routes_out=counts[name][1],
-            )
-            if report != self._told.get(name):
-                self._told[name] = report
-                reports.append(report)
+        by_peer = {name: str(session.peer_address) for name, session in self._sessions.items()}
+        updates = {name: self._updates.get(peer, (0, 0)) for name, peer in by_peer.items()}
+        reports = [one for one in session_reports(self._router, updates) if one != self._told.get(one.session)]
+        self._told |= {one.session: one for one in reports}
         refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
         since_ns = self._changed_ns or time.monotonic_ns()
         self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused, since_ns=since_ns))

@@ -28,6 +28,7 @@ from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, 
 from lab.plan import Limits, NodePlan, Plan
 from lab.runtimes import links
 from lab.runtimes.engine import Engine, Owned
+from lab.runtimes.image import CODE_LABEL, code_digest
 from lab.runtimes.namespaces import enter_network_namespace, this_network_namespace
 
 IMAGE = "erlab/node"
@@ -91,12 +92,16 @@ class ContainerRuntime:
             self._unreachable = str(problem)
 
     def check(self, plan: Plan) -> tuple[str, ...]:
-        """What runs where. Raises LabBroken where the engine or the image is missing."""
+        """What runs where. Raises LabBroken where the engine or the image is missing, or is of other code than this."""
         engine = self._reached()
         image = _image()
-        engine.image_id(image)
+        code = engine.image_labels(image).get(CODE_LABEL)
+        if code not in (None, code_digest()):
+            raise LabBroken(f"the image {image} is of another erlab than this one: make it anew with `make image`")
         self._limits = plan.limits
         routers = f"routers are Docker containers of the image {image} (engine {engine.release})"
+        if code is None:
+            routers += ", which does not say whether it is of this very erlab"
         return (f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}",)
 
     def _reached(self) -> Engine:

@@ -96,11 +96,11 @@ class Engine:
                 hint = f"; is it running, and may this user use {self._socket.removeprefix('unix://')}?"
             raise LabBroken(f"could not {what}: {why}{hint}") from problem
 
-    def image_id(self, image: str) -> str:
-        """The id of an image that is present."""
+    def image_labels(self, image: str) -> dict[str, str]:
+        """The labels of an image that is present."""
         try:
             with self._refused(f"find the image {image}"):
-                return str(self._api.inspect_image(image)["Id"])
+                return dict(self._api.inspect_image(image)["Config"]["Labels"] or {})
         except LabBroken as problem:
             if isinstance(problem.__cause__, self._docker.errors.ImageNotFound):
                 raise LabBroken(f"there is no image {image} here: make it with `make image`") from None

@@ -266,6 +266,7 @@ def test_the_lab_ends(erlab: Erlab, tmp_path: Path) -> None:
     await_(lambda: not erlab.processes(), "the end of every process")
 
 
+@pytest.mark.netns
 def test_an_ordinary_user_captures(erlab: Erlab, tmp_path: Path) -> None:
     """Without any privilege a capture of an own lab has its frames and their tags."""
     script = """

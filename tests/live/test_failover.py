@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, Erlab
+from erlab_command import Erlab
 from lab.bgp import Family
 from lab.controller import Lab, find_lab
 from lab.failover import SteadyStream, direction_result
@@ -170,7 +169,7 @@ def test_fail_and_heal(erlab: Erlab, tmp_path: Path) -> None:
 
     Nor do they let anything pass because it is not there.
     """
-    user = replace(erlab, prefix=AS_ORDINARY_USER)
+    user = erlab.ordinary
     user.does("up", write(tmp_path, erlab.name, "session: ce1 - msee1"), "--timeout", "30")
     for words in (("link_down", "primary"), ("router_killed", "msee2"), ("maintenance:", "primary")):
         user.does("fail", *words)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import ERLAB, Ended, Erlab, ending
+from erlab_command import ERLAB, Ended, Erlab, ending, in_containers
+from lab_containers import containers_of
 from lab_processes import (
     Namespaces,
     Process,
@@ -97,6 +98,7 @@ def assert_the_next_up_works(erlab: Erlab, small: Path) -> None:
     erlab.does("up", small)
     erlab.does("down")
     assert list(erlab.state.iterdir()) == []
+    assert not in_containers() or containers_of(erlab.state) == []
 
 
 # kill -9
@@ -161,7 +163,10 @@ def test_up_interrupted(erlab: Erlab, small: Path, never_settles: Path, namespac
     assert_the_next_up_works(erlab, small)
 
 
-PARTS = {"erlab-ce1": "the router process of ce1", "erlab-prober": "the prober"}
+PARTS = {
+    "erlab-ce1": "the container of ce1" if in_containers() else "the router process of ce1",
+    "erlab-prober": "the prober",
+}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -279,6 +284,7 @@ def on_a_small_disk(erlab: Erlab, options: str, script: str, *arguments: str | P
     return erlab.run_any(*in_private, ON_A_SMALL_DISK + script, "sh", options, ERLAB, *arguments)
 
 
+@pytest.mark.netns
 def test_no_room_for_a_lab(erlab: Erlab, small: Path, namespaces: Namespaces) -> None:
     """On a full disk `erlab up` ends with exit code 3, says what it could not keep where, and leaves nothing."""
     ended = on_a_small_disk(erlab, "size=64k", FILL + 'exec "$1" up "$2"', small)
@@ -287,6 +293,7 @@ def test_no_room_for_a_lab(erlab: Erlab, small: Path, namespaces: Namespaces) ->
     assert_nothing_is_left(erlab, namespaces)
 
 
+@pytest.mark.netns
 @pytest.mark.parametrize("inodes", [2, 3, 4, 5, 6, 8, 9])
 def test_no_room_for_a_log(erlab: Erlab, small: Path, inodes: int, namespaces: Namespaces) -> None:
     """Where the disk is full after so many files `erlab up` ends with exit code 3, says why, and leaves nothing."""
@@ -296,6 +303,7 @@ def test_no_room_for_a_log(erlab: Erlab, small: Path, inodes: int, namespaces: N
     assert_nothing_is_left(erlab, namespaces)
 
 
+@pytest.mark.netns
 def test_disk_fills_while_up(erlab: Erlab, small: Path, namespaces: Namespaces) -> None:
     """A lab outlives a full disk, still tells which part died, and can be ended."""
     script = f"""
@@ -315,6 +323,7 @@ def test_disk_fills_while_up(erlab: Erlab, small: Path, namespaces: Namespaces) 
     assert_nothing_is_left(erlab, namespaces)
 
 
+@pytest.mark.netns
 def test_state_directory_without_permission(erlab: Erlab, tmp_path: Path, small: Path) -> None:
     """Where the labs' directory may not be used, each command says so and ends with exit code 3."""
     locked = tmp_path / "state"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bridged_line import MARKS as BRIDGED
 from bridged_line import REMARK
-from erlab_command import AS_ORDINARY_USER, Ended, Erlab
+from erlab_command import Ended, Erlab
 from lab.forwarding import predict_flow
 from lab.forwarding.marks import rewritings
 from lab.marking import MarkingRule, PacketMatch, Remark
@@ -108,7 +107,7 @@ def test_what_is_wrong_is_said(erlab: Erlab, tmp_path: Path) -> None:
     text = SHIPPED.read_text(encoding="utf-8")
     file = tmp_path / "wrong.yaml"
     file.write_text(text.partition("expect:")[0].replace("../policies", str(ROOT / "policies")) + f"expect:{EXPECTED}")
-    replace(erlab, prefix=AS_ORDINARY_USER).does("up", file)
+    erlab.ordinary.does("up", file)
     before = erlab.run("test", "--lab", "contoso-qos", "--format", "json", file)
     rule = f"({file}:{1 + text[: text.index('dscp: [cs5')].count(chr(10))})"
     assert before.code == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, DEADLINE_S, ERLAB, Ended, Erlab
+from erlab_command import DEADLINE_S, ERLAB, USERS, Ended, Erlab
 from lab.bgp import parse_prefix
 from lab.causes import verdicts
 from lab.checks import Evidence, Outcome, Verdict
@@ -178,7 +178,7 @@ class _Starter:
             lab.channel.close()
 
 
-@pytest.mark.parametrize("prefix", [pytest.param((), id="root"), pytest.param(AS_ORDINARY_USER, id="ordinary")])
+@pytest.mark.parametrize("prefix", USERS)
 def test_the_far_end_sees_an_address_of_the_pool(up: _Starter, prefix: tuple[str, ...]) -> None:
     """The private source arrives as one of the pool, the answer comes back to it, and both go as predicted."""
     running = up(common_pool(), prefix=prefix)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, DEADLINE_S, ERLAB, Erlab
+from erlab_command import DEADLINE_S, ERLAB, USERS, Erlab
 
 TESTS = Path(__file__).parents[1]
 SHIPPED = (TESTS.parent / "topologies" / "point_to_point_ethernet_layer2.yaml").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_large_segments_stall_at_the_gateway_and_small_ones_cross_it(erlab: Erla
     assert fragmented(erlab) == "nothing"
 
 
-@pytest.mark.parametrize("prefix", [pytest.param((), id="root"), pytest.param(AS_ORDINARY_USER, id="ordinary")])
+@pytest.mark.parametrize("prefix", USERS)
 def test_a_gateway_that_answers_lets_tcp_find_the_size(erlab: Erlab, tmp_path: Path, prefix: tuple[str, ...]) -> None:
     """Where the file assumes so, the gateway tells the size in both families and both ways, and transfers go on.
 

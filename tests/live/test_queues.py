@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, Erlab
+from erlab_command import USERS, Erlab
 from lab.bgp import Family
 from lab.checks import Evidence, find
 from lab.expectations import LossExpectation, StreamAsked
@@ -90,7 +90,7 @@ def made(expected: LossExpectation) -> Trial:
     return Trial(streams=tuple(streams), duration_s=expected.duration_s)
 
 
-@pytest.mark.parametrize("prefix", [(), AS_ORDINARY_USER], ids=["this user", "an ordinary user"])
+@pytest.mark.parametrize("prefix", USERS)
 def test_voice_survives_a_full_line_where_it_has_a_class(erlab: Erlab, prefix: tuple[str, ...]) -> None:
     """With a strict class voice loses nothing and waits for nobody; in one queue with the rest it loses as they do."""
     plan = bottlenecks()

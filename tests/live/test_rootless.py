@@ -15,6 +15,7 @@ from erlab_command import AS_ORDINARY_USER, ERLAB, Erlab
 from lab_processes import await_
 from topology_text import SHIPPED, TopologyText
 
+pytestmark = pytest.mark.netns
 REFUSING = (
     *("unshare", "--user", "--map-root-user", "sh", "-c"),
     'echo 1 > /proc/sys/user/max_user_namespaces && exec "$@"',

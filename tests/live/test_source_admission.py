@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, Erlab
+from erlab_command import USERS, Erlab
 from filtering import LISTED, NETWORKS, POOL, filtered, flow
 from lab.bgp import parse_prefix
 from networks import live
@@ -54,7 +54,7 @@ def test_answers_are_filtered_as_requests_are() -> None:
     assert unlisted.stopped == "the answer: entered msee1 by to-ce1 and did not leave it"
 
 
-@pytest.mark.parametrize("prefix", [pytest.param((), id="root"), pytest.param(AS_ORDINARY_USER, id="ordinary")])
+@pytest.mark.parametrize("prefix", USERS)
 def test_a_filter_that_is_gone_is_noticed(erlab: Erlab, tmp_path: Path, prefix: tuple[str, ...]) -> None:
     """Without translation a private source is unreachable; taken away behind the lab's back, the check fails."""
     text = (ROOT / "topologies" / "microsoft_peering.yaml").read_text(encoding="utf-8")

@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 
 from covered_models import TOPOLOGIES
-from erlab_command import AS_ORDINARY_USER, Erlab
-
-USERS = {"root": (), "ordinary": AS_ORDINARY_USER}
+from erlab_command import USERS, Erlab
 
 
-@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("prefix", USERS)
 @pytest.mark.parametrize("file", TOPOLOGIES, ids=lambda file: file.stem)
-def test_it_holds(erlab: Erlab, file: Path, user: str) -> None:
+def test_it_holds(erlab: Erlab, file: Path, prefix: tuple[str, ...]) -> None:
     """Each expectation passes for root and for an ordinary user, and no route is other than predicted."""
-    report = replace(erlab, prefix=USERS[user]).does("test", file, "--timeout", "30", "--format", "json").document
+    report = replace(erlab, prefix=prefix).does("test", file, "--timeout", "30", "--format", "json").document
 
     assert report["model"]["differences"] == []
     assert [one for one in report["verdicts"] if one["outcome"] != "passed"] == []

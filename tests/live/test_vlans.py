@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, ERLAB, Erlab
+from erlab_command import ERLAB, USERS, Erlab
 from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.controller import Lab
@@ -74,7 +74,7 @@ def on_the_wire(erlab: Erlab, lab: Lab, node: str, interface: str) -> set[str]:
 # tags
 
 
-@pytest.mark.parametrize("prefix", [(), AS_ORDINARY_USER], ids=["this user", "an ordinary user"])
+@pytest.mark.parametrize("prefix", USERS)
 @pytest.mark.parametrize(
     ("tags", "outer", "seen"),
     [

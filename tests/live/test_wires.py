@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from erlab_command import AS_ORDINARY_USER, Erlab
+from erlab_command import USERS, Erlab
 from lab.bgp import Family
 from lab.plan import Plan
 from lab.shaping import UNIMPAIRED, Impairment
@@ -61,7 +61,7 @@ def stream(source: str, destination: str) -> Stream:
     )
 
 
-@pytest.mark.parametrize("prefix", [(), AS_ORDINARY_USER], ids=["this user", "an ordinary user"])
+@pytest.mark.parametrize("prefix", USERS)
 def test_impairments(erlab: Erlab, prefix: tuple[str, ...]) -> None:
     """Delay, jitter, loss in one direction and rate are each seen on their wire, and none of them on a plain one.
 
