@@ -71,6 +71,8 @@ def _tables(control: Path) -> int:
 
     channel = Channel(connected(control), "the device")
     plan = channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S).plan
+    if not plan.routers:
+        print("this device speaks no BGP")
     for router in channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables.routers:
         for what in ("sessions", "routes", "fib"):
             print(f"{router.router}: {what}\n{table(plan, router, what)}\n")

@@ -29,12 +29,12 @@ def connected(control: Path) -> socket.socket:
 def pending(control: Path) -> list[str]:
     """What a device still misses, in words: the sessions that are not up. Raises LabBroken where it does not answer."""
     with connected(control) as connection, connection.makefile("rw", encoding="utf-8") as lines:
-        lines.write('{"kind":"ReadStatus","body":{}}\n')
+        lines.write('{"kind":"AwaitConvergence","body":{"deadline_s":0,"closed":[]}}\n')
         try:
             lines.flush()
             answer = json.loads(lines.readline() or "{}")
         except (OSError, ValueError):
             answer = {}
-    if answer.get("kind") != "Status":
+    if answer.get("kind") != "Converged":
         raise LabBroken(f"the device at {control} did not answer: {answer.get('body', {}).get('reason', 'it ended')}")
     return list(answer["body"]["pending"])

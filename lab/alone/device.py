@@ -21,7 +21,7 @@ from lab.alone.building import Built, build, inside
 from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import OneLog
-from lab.messages import Message, ReadSessions, ReadStatus, ReadTables, Sessions, Status, Tables
+from lab.messages import AwaitConvergence, Converged, Message, ReadStatus, ReadTables, Status, Tables
 from lab.node_messages import (
     Broken,
     ChangesReported,
@@ -148,9 +148,8 @@ class _Serving:
     def _answer(self, message: Message) -> Message:
         try:
             match message:
-                case ReadSessions():
-                    told = ((router, one) for router, sessions in self._told.items() for one in sessions.values())
-                    return Sessions(told=tuple(told), failed=())
+                case AwaitConvergence():  # answered at once: what is at the other ends is not known here
+                    return Converged(pending=self._pending(), established_s=None, converged_s=None)
                 case ReadTables():
                     return Tables(tables=self._tables(), fidelity=self._built.fidelity, pending=self._pending())
                 case ReadStatus():

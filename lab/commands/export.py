@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,14 +131,12 @@ def _is_ours(path: Path) -> bool:
 
 def _write_whole(one: _File) -> None:
     """Write to another file, which nobody else can read meanwhile, and then put it in the place of the old one."""
-    new = one.path.with_name(f".{one.path.name}.new")
-    new.unlink(missing_ok=True)
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _SECRET)
+    fd, new = tempfile.mkstemp(prefix=".erlab-", dir=one.path.parent)
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(one.text)
             os.fchmod(file.fileno(), one.mode)
-        new.replace(one.path)
+        Path(new).replace(one.path)
     except BaseException:
-        new.unlink(missing_ok=True)
+        Path(new).unlink()
         raise
