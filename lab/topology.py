@@ -21,6 +21,7 @@ from lab.bgp import (
     family_of,
 )
 from lab.expectations import Expectation
+from lab.limits import Limits
 from lab.marking import MarkingRule, Remark
 from lab.policy import NO_RULES, SessionRules
 from lab.secret import Secret
@@ -463,3 +464,4 @@ class Topology:
     global_reach: tuple[GlobalReach, ...] = ()
     assumed: tuple[tuple[str, str], ...] = ()
     impairments: tuple[ImpairedWire, ...] = ()
+    limits: Limits | None = None

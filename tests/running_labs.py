@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from erlab_command import Erlab
+from erlab_command import DEADLINE_S, Ended, Erlab
 from lab.codec import plain
 from lab.commands.live import ANSWER_DEADLINE_S, converge
 from lab.controller import Lab, find_lab
@@ -23,19 +23,25 @@ SETTLES_S = 40.0
 _MOST_TRIALS = 8
 
 
-@contextmanager
-def running(erlab: Erlab, plan: Plan) -> Iterator[Lab]:
-    """A lab that is up, and a connection to it."""
-    built = subprocess.run(  # noqa: S603
+def leave_up(erlab: Erlab, plan: Plan) -> Ended:
+    """Build a plan's lab, and leave it running."""
+    done = subprocess.run(  # noqa: S603
         [*erlab.prefix, sys.executable, str(Path(__file__).with_name("run_plan.py")), erlab.name],
         input=json.dumps([plain(plan)]),
         env=erlab.environment,
         text=True,
         capture_output=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
-    assert built.returncode == 0, built.stderr
+    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@contextmanager
+def running(erlab: Erlab, plan: Plan) -> Iterator[Lab]:
+    """A lab that is up, and a connection to it."""
+    built = leave_up(erlab, plan)
+    assert built.code == 0, built.err
     with find_lab(erlab.name) as lab:
         yield lab
 

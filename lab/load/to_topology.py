@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.bgp import Community, Family, Prefix
 from lab.expressroute.communities import private_peering_community
 from lab.expressroute.services import BY_NAME
+from lab.load.container_documents import to_limits
 from lab.load.customer_documents import SiteDocument
 from lab.load.edges import to_edge_bgp, to_session_rules
 from lab.load.expectations import to_expectation
@@ -91,6 +92,7 @@ def to_topology(document: TopologyDocument, source: SourceFile, policies: Polici
         ),
         assumed=tuple((document.assume or {}).items()),
         impairments=to_impairments(document.impairments),
+        limits=to_limits(document.containers),
     )
 
 

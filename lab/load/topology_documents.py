@@ -12,6 +12,7 @@ from pydantic import Field
 
 from lab.bgp import Asn, Community
 from lab.load import values
+from lab.load.container_documents import ContainersDocument
 from lab.load.customer_documents import OtherCustomerDocument, SiteDocument
 from lab.load.expectation_documents import ExpectDocument
 from lab.load.forms import (
@@ -230,6 +231,9 @@ class TopologyDocument(Document):
     impairments: OneOrMore[ImpairmentDocument] | None = Field(
         None,
         description="wires that are worse than others: {link: primary, delay: 10 ms, loss: 1 %}, or a list of such",
+    )
+    containers: ContainersDocument | None = Field(
+        None, description="what each router may take where it is a container: {memory: 128 MiB, cpus: 0.5}"
     )
     policies: list[Reference] = Field(default=[], description="the policy files, relative to this one")
     expect: list[ExpectDocument] = Field(default=[], description="what must hold")

@@ -29,6 +29,7 @@ from lab.bgp import (
     family_of,
     within,
 )
+from lab.limits import Limits
 from lab.marking import MarkingRule, Remark
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import NO_RULES, SessionRules
@@ -337,22 +338,12 @@ class Overlay:
     ends: tuple[OverlayEnd, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What each router may take of the computer where it is a container; None is as much as there is.
-
-    A router that takes more memory is killed by the kernel; one that would take more of the processors waits.
-    """
-
-    memory_bytes: int | None = None
-    cpus: float | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """All nodes and wires of one lab. `fidelity` says what stands in for the real thing, one sentence each.
 
-    A node is one routing instance: a router with several VRFs is several nodes.
+    A node is one routing instance: a router with several VRFs is several nodes. `limits` are those of each router that
+    is a container.
     """
 
     name: str

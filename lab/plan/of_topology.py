@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lab.bgp import Prefix
 from lab.errors import InputError
@@ -51,7 +52,7 @@ def unshaped_plan(topology: Topology) -> Plan:
     plan_private(draft, topology)
     plan_public(draft, topology)
     plan_marking(draft, topology)
-    planned = draft.plan(topology.name, _fidelity(topology))
+    planned = replace(draft.plan(topology.name, _fidelity(topology)), limits=topology.limits)
     found = faults(planned)
     if found:
         more = f"; and {len(found) - _MOST_FAULTS} more" if len(found) > _MOST_FAULTS else ""

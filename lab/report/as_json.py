@@ -12,6 +12,7 @@ from lab.bgp import Address, Route
 from lab.checks import Finding, Outcome, Report, Verdict, key_of
 from lab.errors import InputError, LabError, Mistake
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
+from lab.limits import Limits
 from lab.messages import Status
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.plan.packet_limits import PacketLimit
@@ -186,8 +187,13 @@ def plan(planned: Plan) -> str:
             for one in planned.cross_connects
         ],
         overlays=[_overlay(one) for one in planned.overlays],
+        limits=_limits(planned.limits),
         fidelity=list(planned.fidelity),
     )
+
+
+def _limits(limits: Limits | None) -> Object | None:
+    return None if limits is None else {"memory_bytes": limits.memory_bytes, "cpus": limits.cpus}
 
 
 def _overlay(overlay: Overlay) -> Object:

@@ -31,6 +31,7 @@ def plan(planned: Plan) -> str:
         lines += unheaded(
             [(str(end.vrf), f"from {end.core_address} of {end.core}") for end in overlay.ends], indent="  "
         )
+    lines += ["", f"containers: each {planned.limits}"] if planned.limits else []
     lines += [""] if planned.fidelity else []
     for sentence in planned.fidelity:
         lines += hanging("fidelity: ", sentence)

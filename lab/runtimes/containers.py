@@ -21,11 +21,12 @@ from typing import TypeVar
 
 from lab.channel import Channel, readable
 from lab.errors import LabBroken, NotPermitted
+from lab.limits import Limits
 from lab.logs import TAIL_LINES
 from lab.node import interfaces
 from lab.node.supervised import ADDRESS
 from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, RouterFrozen, RouterKilled, StartRouter
-from lab.plan import Limits, NodePlan, Plan
+from lab.plan import NodePlan, Plan
 from lab.runtimes import links
 from lab.runtimes.engine import Engine, Owned
 from lab.runtimes.image import CODE_LABEL, code_digest

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabBroken
-from lab.plan import Limits
+from lab.limits import Limits
 
 if TYPE_CHECKING:
     from docker import APIClient
