@@ -21,7 +21,7 @@ from lab.export import exported
 from lab.export.containerlab import PLAN, topology
 from lab.export.kubernetes import Api, api_for, resources
 from lab.load import load_topology
-from lab.plan import Plan
+from lab.plan import Limits, Plan
 from lab.plan.devices import by_number, devices_of
 from lab.plan.of_topology import plan
 
@@ -264,3 +264,15 @@ def test_a_file_of_another_erlab_is_refused_in_words(text: str, said: str) -> No
     """The program of a device says which file, why, and to export again."""
     with pytest.raises(InputError, match=f"^{PLAN}: .*{said}.*export the topology again"):
         from_text(text, PLAN)
+
+
+def test_limits_of_routers_are_those_of_their_containers() -> None:
+    """Memory and whole processors; parts of one are what containerlab does not take, and that is said."""
+    limits = Limits(memory_bytes=256 << 20, cpus=2.0)
+    lab = exported(replace(planned("failover.yaml"), limits=limits), "erlab/node", {})
+    nodes = loaded(topology(lab, lab.name))[0]["topology"]["nodes"]
+    assert (nodes["ce1"]["memory"], nodes["ce1"]["cpu"]) == ("268435456b", 2)
+    assert "memory" not in nodes["hq"]
+    lab = exported(replace(planned("failover.yaml"), limits=Limits(cpus=0.5)), "erlab/node", {})
+    assert "cpu" not in loaded(topology(lab, lab.name))[0]["topology"]["nodes"]["ce1"]
+    assert "limits: not that of 0.5 processors, for containerlab takes whole ones" in lab.stand_ins
