@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.errors import InputError
-from lab.plan import Endpoint, Limits, Plan, Role
+from lab.limits import Limits
+from lab.plan import Endpoint, Plan, Role
 from lab.plan.devices import Devices, Naming, by_interface, by_number, devices_of
 
 _EVERY_OTHER_KIND = "eth{}"

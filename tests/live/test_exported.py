@@ -47,11 +47,21 @@ def seen(kind: str, directory: Path, topology: str, shown: str, *stopped: str) -
 @pytest.mark.parametrize(
     ("kind", "topology", "shown", "stopped"),
     [
-        ("containers", "point_to_point_ethernet_layer2", "msee1", ("line1", "line2")),
-        # an impaired wire is a device
-        ("namespaces", "qos_queues", "ce1", ("wire-primary", "line2")),
-        # VRFs, the sub-interfaces of one at another's port, and their tunnels are inside of a device
-        ("namespaces", "any_to_any_ipvpn", "pe1", ("msee1", "msee2")),
+        pytest.param(
+            *("containers", "point_to_point_ethernet_layer2", "msee1", ("line1", "line2")),
+            marks=pytest.mark.docker,
+            id="in containers",
+        ),
+        pytest.param(
+            *("namespaces", "qos_queues", "ce1", ("wire-primary", "line2")),
+            marks=pytest.mark.netns,
+            id="an impaired wire is a device",
+        ),
+        pytest.param(
+            *("namespaces", "any_to_any_ipvpn", "pe1", ("msee1", "msee2")),
+            marks=pytest.mark.netns,
+            id="VRFs and tunnels are inside of a device",
+        ),
     ],
 )
 def test_exported_nodes_configure_themselves_and_carry_packets_end_to_end(
@@ -67,6 +77,7 @@ def test_exported_nodes_configure_themselves_and_carry_packets_end_to_end(
     assert found["still_reached"] == []
 
 
+@pytest.mark.netns
 def test_a_device_says_what_it_lacks_and_ends(tmp_path: Path) -> None:
     """An interface that does not come, one that nobody starts, and a socket at which no device answers."""
     assert main(["export", "containerlab", str(TOP / "topologies" / "failover.yaml"), "-o", str(tmp_path)]) == 0

@@ -20,8 +20,9 @@ from lab.errors import InputError
 from lab.export import exported
 from lab.export.containerlab import PLAN, topology
 from lab.export.kubernetes import Api, api_for, resources
+from lab.limits import Limits
 from lab.load import load_topology
-from lab.plan import Limits, Plan
+from lab.plan import Plan
 from lab.plan.devices import by_number, devices_of
 from lab.plan.of_topology import plan
 
