@@ -67,7 +67,7 @@ def _exported(arguments: argparse.Namespace, *, short_names: bool = False) -> Ex
 def _vendors_image(text: str) -> tuple[str, VendorsImage]:
     name, _, what = text.partition("=")
     kind, _, image = what.partition(":")
-    if not (name and kind and image):
+    if not (name and kind and image) or len(text.split()) != 1:
         raise InputError(f"--ce {text}: write NAME=KIND:IMAGE, such as ce1=arista_ceos:ceos:4.32.0F")
     return name, VendorsImage(kind=kind, image=image)
 

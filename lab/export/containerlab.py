@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.export import Exported
-from lab.export.yaml_text import OneLine, Value, block
+from lab.export.yaml_text import Commented, OneLine, Value, block
 from lab.plan import NodePlan, SessionPlan
 from lab.plan.devices import Device
 
@@ -37,16 +37,15 @@ def topology(lab: Exported, plans: str) -> str:
 def definition(lab: Exported, plans: str = "") -> str:
     """What containerlab reads. Without `plans` each device's file is at `PLAN` on the machine that starts it, too."""
     nodes: dict[str, Value] = {}
-    comments: dict[str, list[str]] = {}
     for device in lab.devices.devices:
         vendor = lab.vendors.get(device.name)
         if vendor is None:
             nodes[device.name] = _node(lab, device, f"{plans}/{device.name}.json" if plans else PLAN)
         else:
-            nodes[device.name] = {"kind": vendor.kind, "image": vendor.image}
-            comments[device.name] = list(what_it_takes(device))
+            about = {"kind": vendor.kind, "image": vendor.image}
+            nodes[device.name] = Commented(list(what_it_takes(device)), about)
     links = [OneLine({"endpoints": [str(end) for end in link.ends]}) for link in lab.devices.links]
-    return block({"name": lab.name, "topology": {"nodes": nodes, "links": links}}, comments)
+    return block({"name": lab.name, "topology": {"nodes": nodes, "links": links}})
 
 
 def _node(lab: Exported, device: Device, plan: str) -> Value:
@@ -82,7 +81,7 @@ def what_it_takes(device: Device) -> Iterator[str]:
     yield f"{node.name} is yours to configure: AS {node.bgp.asn}, router id {node.bgp.router_id}"
     for interface in node.interfaces:
         port = interface.vlan.port.interface if interface.vlan else interface.name
-        name = f"{outside.get(port, port)}"
+        name = outside.get(port, port)
         if interface.vlan:
             name += "".join(f" VLAN {tag}" for tag in interface.vlan.tags) or " untagged"
         addresses = ", ".join(map(str, interface.addresses)) or "no addresses"
@@ -104,10 +103,9 @@ def _session(session: SessionPlan) -> str:
 
 
 def _other_duties(node: NodePlan) -> Iterator[str]:
+    rules = [one.rules for one in node.bgp.sessions] if node.bgp else []
     duties = {
-        "policies": any(one.rules.import_policies or one.rules.export_policies for one in node.bgp.sessions)
-        if node.bgp
-        else False,
+        "policies": any(one.import_policies or one.export_policies for one in rules),
         "the translation of sources": bool(node.nat),
         "rewritten marks": bool(node.marking),
         "queues": bool(node.queues),

@@ -73,9 +73,8 @@ def resources(lab: Exported, files: Mapping[str, str], api: Api) -> tuple[str, s
     spec: dict[str, Value] = {"definition": {"containerlab": definition(lab)}, "deployment": deployment}
     documents.append(_document(api.value, "Topology", lab.name, lab, {"spec": spec}))
     head = [FIRST_LINE, "# It stands in for the real thing so:", *(f"# - {one}" for one in lab.stand_ins)]
-    return "\n".join(head) + "\n" + "---\n".join(documents), f"{FIRST_LINE}\n" + "---\n".join(
-        secrets
-    ) if secrets else ""
+    open_text = "\n".join(head) + "\n" + "---\n".join(documents)
+    return open_text, f"{FIRST_LINE}\n" + "---\n".join(secrets) if secrets else ""
 
 
 def _ours(lab: Exported) -> list[Device]:

@@ -15,23 +15,33 @@ class OneLine:
     mapping: Mapping[str, Value]
 
 
-Value = str | int | bool | OneLine | Sequence["Value"] | Mapping[str, "Value"]
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """A mapping with the lines of a comment, which stand before its key."""
+
+    comment: Sequence[str]
+    mapping: Mapping[str, Value]
+
+
+Value = str | int | bool | OneLine | Commented | Sequence["Value"] | Mapping[str, "Value"]
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _OTHER_THAN_TEXT = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
 
 
-def block(value: Mapping[str, Value], comments: Mapping[str, Sequence[str]] | None = None) -> str:
-    """A mapping as lines. Before a key, at any depth, stand the lines of its comment."""
-    return "".join(f"{line}\n" for line in _lines(value, comments or {}, ""))
+def block(value: Mapping[str, Value]) -> str:
+    """A mapping as lines."""
+    return "".join(f"{line}\n" for line in _lines(value, ""))
 
 
-def _lines(value: Mapping[str, Value], comments: Mapping[str, Sequence[str]], indent: str) -> Iterator[str]:
+def _lines(value: Mapping[str, Value], indent: str) -> Iterator[str]:
     for key, one in value.items():
-        yield from (f"{indent}# {line}" for line in comments.get(key, ()))
         name = _scalar(key)
-        if isinstance(one, Mapping):
+        if isinstance(one, Commented):
+            yield from (f"{indent}# {line}" for line in one.comment)
+            yield from _lines({key: one.mapping}, indent)
+        elif isinstance(one, Mapping):
             yield f"{indent}{name}:"
-            yield from _lines(one, comments, f"{indent}  ")
+            yield from _lines(one, f"{indent}  ")
         elif isinstance(one, str) and "\n" in one:
             yield f"{indent}{name}: |"
             yield from (f"{indent}  {line}".rstrip() for line in one.splitlines())
