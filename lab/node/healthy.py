@@ -1,17 +1,21 @@
-"""Whether a router's BGP listens: what the engine asks of a container from time to time (its health check)."""
+"""Whether the router of a container runs: what the engine asks from time to time (its health check)."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-_BGP_PORT, _LISTENING = 179, "0A"  # linux/include/net/tcp_states.h
+_NAMED = "erlab-"  # lab.processes names the node program so
+_FROZEN = "TtZX"  # proc(5): stopped, traced, or dead
 
 
 def main() -> int:
-    """0 where somebody listens at BGP's port in this network namespace, 1 where nobody does."""
-    return 0 if any(map(_listens, ("/proc/net/tcp", "/proc/net/tcp6"))) else 1
+    """0 where a node program runs in this container, 1 where none does, as when it was killed or frozen on purpose."""
+    return 0 if any(map(_runs, Path("/proc").glob("[0-9]*/stat"))) else 1
 
 
-def _listens(table: str) -> bool:
-    rows = (line.split() for line in Path(table).read_text(encoding="ascii").splitlines()[1:])
-    return any(row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == _BGP_PORT for row in rows)
+def _runs(stat: Path) -> bool:
+    with suppress(OSError):  # it has ended
+        name, _, after = stat.read_text(encoding="utf-8", errors="replace").partition("(")[2].rpartition(")")
+        return name.startswith(_NAMED) and after.split()[0] not in _FROZEN
+    return False

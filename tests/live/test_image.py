@@ -1,0 +1,64 @@
+"""The image of routers (Dockerfile), as `.ci/image` has built it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import docker
+import pytest
+
+from erlab_command import Erlab
+from lab.runtimes.containers import IMAGE
+from lab.runtimes.image import CODE_LABEL, code_digest
+from topology_text import SHIPPED
+
+pytestmark = pytest.mark.docker
+MOST_BYTES = 150_000_000
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    """The engine of this computer."""
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+def test_image_is_small_of_this_code_and_for_an_ordinary_user(client: docker.DockerClient) -> None:
+    """The image of a router is below 150 MB, is of the code that is tested here, and runs its programs as no root."""
+    image = client.images.get(IMAGE)
+    assert image.attrs["Size"] < MOST_BYTES
+    assert image.labels[CODE_LABEL] == code_digest()
+    assert image.attrs["Config"]["User"] == "erlab"
+
+
+def test_python_starts_without_any_capability(client: docker.DockerClient) -> None:
+    """Capabilities are taken up by asking: python starts where it may have none, and has none in effect at first."""
+    program = "print(*(line for line in open('/proc/self/status') if line.startswith(('CapPrm', 'CapEff'))), sep='')"
+    for given, permitted in ((), 0), (("NET_ADMIN", "SYS_ADMIN"), 1 << 12):
+        said = client.containers.run(
+            IMAGE,
+            ["-c", program],
+            entrypoint="python",
+            cap_drop=["ALL"],
+            cap_add=[*given],
+            network_mode="none",
+            remove=True,
+        )
+        assert said.decode().split() == ["CapPrm:", f"{permitted:016x}", "CapEff:", f"{0:016x}"]
+
+
+def test_an_image_of_other_code_is_refused(
+    erlab: Erlab, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lab does not start routers of another erlab, and says how to get those of this one."""
+    recipe = f"FROM {IMAGE}\nLABEL {CODE_LABEL}=another\n"
+    other, _ = client.images.build(fileobj=BytesIO(recipe.encode()), rm=True)
+    monkeypatch.setenv("ERLAB_IMAGE", other.id)
+    try:
+        ended = erlab.run("test", SHIPPED)
+        assert ended.code == 3, ended
+        assert "is of another erlab than this one: make it anew with `make image`" in ended.err
+    finally:
+        client.images.remove(other.id)
