@@ -21,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.controller import Lab, find_lab
-from lab.messages import ReadStatus, Status
+from lab.questions.control import ReadStatus
+from lab.questions.plans import Status
 
 ERLAB = Path(sys.executable).with_name("erlab")
 SHIPPED = Path(__file__).parents[1] / "topologies" / "point_to_point_ethernet.yaml"

@@ -26,7 +26,7 @@ from lab.commands.offline import load
 from lab.controller import temporary_lab
 from lab.failover import MEASURES, Drill, FailoverRun, SteadyStream
 from lab.faults import Fault, FaultKind
-from lab.messages import Build, Built
+from lab.questions.plans import Build, Built
 
 SHIPPED = Path(__file__).parents[1] / "topologies" / "failover.yaml"
 SETTLE_S = 30.0

@@ -24,9 +24,12 @@ from lab.bgp import Family
 from lab.commands.live import converge
 from lab.controller import temporary_lab
 from lab.forwarding import Flow
-from lab.messages import Build, Built, Probe, Probed, ReadStatus, ReadTables, Status, Tables
 from lab.plan import Plan
 from lab.predict import predict
+from lab.questions.control import ReadStatus
+from lab.questions.packets import Probe, Probed
+from lab.questions.plans import Build, Built, Status
+from lab.questions.tables import ReadTables, Tables
 from lab.tables import differences
 from vpn_networks import VpnNet
 

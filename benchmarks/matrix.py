@@ -21,7 +21,8 @@ from lab.bgp import Family
 from lab.commands.live import converge
 from lab.controller import temporary_lab
 from lab.forwarding import Sweep
-from lab.messages import AskAll, AskedAll, Build, Built
+from lab.questions.packets import AskAll, AskedAll
+from lab.questions.plans import Build, Built
 
 CLASSES = (46, 34, 18, 10, 0)
 """EF, AF41, AF21, AF11 and CS0."""

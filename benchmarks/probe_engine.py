@@ -27,11 +27,11 @@ from scapy.sendrecv import sr
 
 from lab.bgp import Family
 from lab.forwarding import Flow
-from lab.messages import Probe
 from lab.plan import Endpoint, InterfacePlan, NodePlan, Plan, Role, Wire
 from lab.probes.captures import Captures
 from lab.probes.echo_sweeps import EchoSweeper
 from lab.probes.tracing import Tracer
+from lab.questions.packets import Probe
 from lab.runtimes.namespaces import enter_network_namespace, new_network_namespace, start_first_process
 
 NEAR, FAR = "10.0.0.1", "10.0.0.2"

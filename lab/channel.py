@@ -1,4 +1,8 @@
-"""A channel of messages over a stream socket: one line of JSON each, with the message's name."""
+"""A channel of messages over a stream socket: one line of JSON each, with the message's name.
+
+A command that asks one thing does not pay for the hundreds of types that messages can hold: what a message is made of
+is imported when one is sent or read.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,18 @@ import selectors
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lab.codec import compile_codec, plain, typed
 from lab.errors import LabBroken
-from lab.node_messages import Broken, NodeMessage
+from lab.questions.control import Broken
 
 if TYPE_CHECKING:
     from lab.messages import Message
 
-NODE_KINDS = {kind.__name__: kind for kind in get_args(NodeMessage)}
-"""The messages of a router's channels, by name."""
 _MAXIMUM_FDS = 250
 _MAXIMUM_LINE_BYTES = 1 << 26
 
 Answer = TypeVar("Answer")
-
-
-@lru_cache
-def all_kinds() -> Mapping[str, type]:
-    """All messages, by name. A router needs few of them, and its container does not wait for the others to load."""
-    from lab.messages import Message  # noqa: PLC0415
-
-    return {kind.__name__: kind for kind in get_args(Message)}
 
 
 class _HasFileno(Protocol):
@@ -47,12 +39,6 @@ def readable(files: Iterable[File], timeout_s: float) -> list[File]:
         for file in files:
             waiting.register(file, selectors.EVENT_READ, file)
         return [key.data for key, _ in waiting.select(max(0.0, timeout_s))]
-
-
-def compile_messages() -> None:
-    """Make ready to send and receive every kind of message."""
-    for kind in all_kinds().values():
-        compile_codec(kind)
 
 
 class ChannelClosed(LabBroken):
@@ -86,6 +72,8 @@ class Channel:
 
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send a message, and file descriptors with it. Raises ChannelClosed."""
+        from lab.codec import plain
+
         line = json.dumps({"kind": type(message).__name__, "body": plain(message)}, separators=(",", ":"))
         self.send_line(line.encode(), fds)
 
@@ -122,10 +110,27 @@ class Channel:
 
     def read(self, line: bytes) -> Message:
         """The message of a line. Raises NotAMessage."""
+        return self._read(line)
+
+    def _read(self, line: bytes, *expected: type) -> Message:
+        from lab.codec import typed
+
         try:
-            return _message(line, self._kinds or all_kinds())
+            content = json.loads(line)
+            message: Message = typed(self._kind(content["kind"], expected), content["body"])
         except Exception as problem:  # whatever the far end wrote, and no fault of this one
             raise NotAMessage(f"{self._far_end} sent what is no message: {problem!r}") from problem
+        return message
+
+    def _kind(self, name: str, expected: Iterable[type]) -> type:
+        for kind in expected:
+            if kind.__name__ == name:
+                return kind
+        if self._kinds is not None:
+            return self._kinds[name]
+        from lab.messages import KINDS
+
+        return KINDS[name]
 
     def wait(self, timeout_s: float) -> bool:
         """Whether something can be received within the time."""
@@ -143,15 +148,9 @@ class Channel:
         while True:
             if not self.wait(max(0.0, end - time.monotonic())):
                 raise LabBroken(f"{self._far_end} did not answer within {deadline_s:g} s")
-            for one in self.receive():
+            for line in self.receive_lines():
+                one = self._read(line, Broken, answer)
                 if isinstance(one, Broken):
                     raise LabBroken(one.reason + (f"\n{one.log}" if one.log else ""))
                 if isinstance(one, answer):
                     return one
-
-
-def _message(line: bytes, kinds: Mapping[str, type]) -> Message:
-    content = json.loads(line)
-    kind = kinds[content["kind"]]
-    message: Message = typed(kind, content["body"])
-    return message

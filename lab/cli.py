@@ -15,8 +15,9 @@ from typing import NoReturn
 
 from lab.errors import InputError, LabError
 
-DEFAULT_TIMEOUT_S = 5.0
-NODE_IMAGE = "erlab/node"
+DEFAULT_TIMEOUT = "5, and 30 with other vendors' routers"
+"""What `lab.commands.live.settle_s` makes of no timeout, in words: it is not imported to say so."""
+NODE_IMAGE, PEERS_IMAGE = "erlab/node", "erlab/peers"
 HEALING_TIMEOUT_S = 30.0
 """An end that heard nothing of a failure holds its old session until TCP gets through to it again."""
 
@@ -77,13 +78,14 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--lab", metavar="NAME", help="the running lab; not needed where only one is up")
         return one
 
-    def waits(one: argparse.ArgumentParser, default_s: float = DEFAULT_TIMEOUT_S) -> argparse.ArgumentParser:
+    def waits(one: argparse.ArgumentParser, default_s: float | None = None) -> argparse.ArgumentParser:
+        default = DEFAULT_TIMEOUT if default_s is None else f"{default_s:g}"
         one.add_argument(
             "--timeout",
             type=_positive,
             default=default_s,
             metavar="SECONDS",
-            help=f"how long sessions and routes may take to settle (default {default_s:g})",
+            help=f"how long sessions and routes may take to settle (default {default})",
         )
         return one
 
@@ -246,6 +248,12 @@ def _export_commands(export: argparse.ArgumentParser) -> None:
         one.add_argument("-o", "--output", metavar="DIR", required=True, help="a directory, made where it is missing")
         one.add_argument(
             "--image", default=NODE_IMAGE, help=f"the image of this project's nodes (default {NODE_IMAGE})"
+        )
+        one.add_argument(
+            "--peers-image",
+            default=PEERS_IMAGE,
+            metavar="IMAGE",
+            help=f"the image of customer edges of kind frr, bird or gobgp (default {PEERS_IMAGE})",
         )
         one.add_argument(
             "--ce",

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from lab.bgp import Address, AnyCommunity, Nlri, Prefix, parse_nlri
-from lab.plan import InterfaceAddress
 
 Value = TypeVar("Value")
 Source = Address | Prefix
@@ -34,9 +33,11 @@ def _converter() -> Converter:
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(Address, lambda text, _: _address(text))
     converter.register_structure_hook(Prefix, lambda text, _: ip_network(text))
-    converter.register_structure_hook(InterfaceAddress, lambda text, _: ip_interface(text))
-    converter.register_structure_hook(Source, lambda text, _: ip_network(text) if "/" in text else _address(text))
-    for union in (Address, Prefix, InterfaceAddress, Source):
+    converter.register_structure_hook(IPv4Interface | IPv6Interface, lambda text, _: ip_interface(text))
+    converter.register_structure_hook(
+        Address | Prefix, lambda text, _: ip_network(text) if "/" in text else _address(text)
+    )
+    for union in (Address, Prefix, IPv4Interface | IPv6Interface, Address | Prefix):
         converter.register_unstructure_hook(union, str)
     converter.register_structure_hook(Address | None, lambda text, _: None if text is None else _address(text))
     # which of the three it is does not show in their texts, and cattrs loses it inside of unions

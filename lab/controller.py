@@ -22,9 +22,8 @@ from typing import Self
 from lab.channel import Channel
 from lab.errors import InputError, LabBroken, NotPermitted
 from lab.logs import Logs
-from lab.messages import Stop
-from lab.node_messages import Broken
 from lab.processes import name_process
+from lab.questions.control import Broken, Stop
 from lab.runtimes.namespaces import start_first_process
 from lab.runtimes.runtime import Kind, Runtime
 
@@ -199,12 +198,12 @@ def _start(
     name: str, logs: Logs, runtime: Runtime, directory: Path | None, *, outlives_parent: bool
 ) -> tuple[Channel, int]:
     """Start a lab's first process; returns a channel to it and the pid to wait for."""
+    from lab.supervisor import Supervisor  # before the two part: nearly all of it the command needs too
+
     ours, theirs = socket.socketpair()
     channel = Channel(theirs, "the command")
 
     def supervise() -> int:
-        from lab.supervisor import Supervisor
-
         ours.close()
         name_process(f"erlab:{name}")
         control = None

@@ -27,14 +27,16 @@ class Convergence:
         self._bfd = _expected_bfd(plan)
         self._told: dict[End, SessionReport] = {}
         self._refused: dict[str, tuple[str, ...]] = {}
+        self._pending: dict[str, tuple[str, ...]] = {}
         self._down = dict.fromkeys(self._far, "not yet connected")
         self._differ: dict[End, None] = {}
         self._bfd_differs: dict[End, BfdStatus | None] = {}
 
     def hear(self, router: str, report: NodeReport) -> bool:
         """Take what a router tells of those of its sessions that changed; whether that is anything new."""
-        is_news = bool(report.sessions) or report.refused != self._refused.get(router)
-        self._refused[router] = report.refused
+        before = self._refused.get(router), self._pending.get(router, ())
+        is_news = bool(report.sessions) or before != (report.refused, report.pending)
+        self._refused[router], self._pending[router] = report.refused, report.pending
         for told in report.sessions:
             end = router, told.session
             self._told[end] = told
@@ -53,6 +55,7 @@ class Convergence:
                 self._judge(end)
                 self._judge(self._far[end])
         self._refused.pop(router, None)
+        self._pending.pop(router, None)
 
     def _judge(self, end: End) -> None:
         self._down.pop(end, None)
@@ -82,7 +85,8 @@ class Convergence:
         `closed` are sessions that have to be closed by one of their ends, for the reason that it gives. Nothing is
         asked of the ends that are `excused`.
         """
-        if not (self._down or self._differ or self._bfd_differs or closed or any(self._refused.values())):
+        told = any(self._refused.values()) or any(self._pending.values())
+        if not (self._down or self._differ or self._bfd_differs or closed or told):
             return []
         awaited = self._awaited(closed)
         bfd = [
@@ -95,8 +99,13 @@ class Convergence:
             for end, far in self._far.items()
             if end in self._differ and end not in awaited and end not in excused
         ]
-        refused = [f"{router}: {what}" for router, refused in self._refused.items() for what in refused]
-        return self._sessions_missing(closed, excused) + bfd + differ + refused
+        of_routers = [
+            f"{router}: {what}"
+            for table in (self._pending, self._refused)
+            for router, several in table.items()
+            for what in several
+        ]
+        return self._sessions_missing(closed, excused) + bfd + differ + of_routers
 
     def _awaited(self, closed: Iterable[ClosedSession]) -> dict[End, ClosedSession]:
         """The ends of the sessions that have to be closed."""

@@ -16,10 +16,11 @@ from typing import Protocol
 
 from lab.errors import LabBroken
 from lab.injection import Injection, SessionEnd
-from lab.messages import Healed, Injected
+from lab.messages import Injected
 from lab.netlink import Netlink
 from lab.node import interfaces
 from lab.plan import Endpoint, NodePlan, Plan
+from lab.questions.control import Healed
 from lab.runtimes.namespaces import enter_network_namespace, this_network_namespace
 
 End = tuple[str, str]

@@ -2,147 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from lab.failover import DirectionRecord, Happening, SteadyStream
-from lab.forwarding import Flow, FlowResult, Sweep, SweepResult
 from lab.injection import Injection
-from lab.node_messages import NodeMessage, SessionReport
+from lab.node_messages import (
+    BfdReport,
+    ChangesReported,
+    Connect,
+    Listening,
+    NodeMessage,
+    NodeReport,
+    ReadRouterTables,
+    ReportChanges,
+    RouterTablesRead,
+    SessionReport,
+)
 from lab.plan import Endpoint, Plan
+from lab.questions.control import Heal, Healed, Locate, Located, ReadStatus, RequestRoutes, Stop
+from lab.questions.packets import AskAll, AskedAll, Probe, Probed
+from lab.questions.plans import Applied, Apply, Build, Built, Status
+from lab.questions.tables import AwaitConvergence, Converged, ReadTables, Tables
 from lab.streams import Trial, TrialResult
-from lab.tables import ClosedSession, LabTables, RouterFib
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """Make the lab. Answered by Built, at once after the nodes were started."""
-
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """The nodes run; nothing is said of sessions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitConvergence:
-    """Answer by Converged when the lab has converged, or when the time is over.
-
-    `closed` are sessions that have to be closed by one of their ends, for the reason that it gives; so they have from
-    then on where the lab is asked for its tables or its status.
-    """
-
-    deadline_s: float
-    closed: tuple[ClosedSession, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converged:
-    """How the wait ended; `pending` says what was still missing, and is empty where the lab has converged.
-
-    The two times count from the building of the lab; None where that state was not reached.
-    """
-
-    pending: tuple[str, ...]
-    established_s: float | None
-    converged_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadTables:
-    """Answered by LabTables, the FIBs being the kernel's own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tables:
-    """The tables of every router; `fidelity` says what the lab stood in for.
-
-    `pending` says what had not settled while they were read, and is empty where they are all of one settled state.
-    """
-
-    tables: LabTables
-    fidelity: tuple[str, ...]
-    pending: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Send `count` packets for each flow, and wait for what is missing for at most `deadline_s`.
-
-    With `again` a packet that is neither answered nor refused is sent again meanwhile: what is asked is whether there
-    is a way, and not how many packets are lost on it.
-    """
-
-    flows: tuple[Flow, ...]
-    deadline_s: float
-    count: int = 1
-    again: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """What became of the flows, one result for each packet."""
-
-    results: tuple[FlowResult, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskAll:
-    """Ask every flow of a sweep, and wait for what is missing for at most `deadline_s`, twice: to trace it too."""
-
-    sweep: Sweep
-    deadline_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedAll:
-    """What became of them."""
-
-    result: SweepResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Apply:
-    """Give the routers the policies, rules, networks and marking of another plan.
-
-    Answered by Applied when all have them.
-    Everything else in the plan has to be as it is.
-    """
-
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """The routers have them; nothing is said of what they told one another since."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRoutes:
-    """Let a router ask a neighbour for all its routes again (RFC 2918)."""
-
-    router: str
-    neighbor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadStatus:
-    """Answered by Status."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The state of a running lab. `memory_kib` is the proportional set size of each router's process.
-
-    `failed` are the faults that are in force.
-    """
-
-    plan: Plan
-    pending: tuple[str, ...]
-    up_s: float
-    memory_kib: dict[str, int]
-    failed: tuple[str, ...] = ()
+from lab.tables import RouterFib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,20 +40,6 @@ class Sessions:
 
     told: tuple[tuple[str, SessionReport], ...]
     failed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locate:
-    """Ask where a node's network namespace is."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
-    """The supervisor's file descriptor of the namespace; /proc/PID/fd/FD opens it."""
-
-    fd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,22 +67,6 @@ class Inject:
 class Injected:
     """The fault came into force between these times of CLOCK_MONOTONIC."""
 
-    began_ns: int
-    done_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heal:
-    """End a fault, or without a name all of them. Answered by Healed; nothing is said of sessions."""
-
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healed:
-    """The faults that ended between these times of CLOCK_MONOTONIC."""
-
-    faults: tuple[str, ...]
     began_ns: int
     done_ns: int
 
@@ -278,11 +132,6 @@ class Streamed:
     events: tuple[Happening, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """End the lab. There is no answer but the end of the connection."""
-
-
 # between the supervisor and the prober
 
 
@@ -307,11 +156,18 @@ class Fibs:
 
 Message = (
     NodeMessage
-    | Build | Built | AwaitConvergence | Converged | ReadTables | Tables
-    | Probe | Probed | AskAll | AskedAll
+    | Build | Built | AwaitConvergence | Converged | ReadTables | Tables | Probe | Probed | AskAll | AskedAll
     | Apply | Applied | RequestRoutes | ReadStatus | Status | ReadSessions | Sessions | Locate | Located | Stop
-    | SendStreams | StreamsSent | Observe | ReadFibs | Fibs
-    | Inject | Injected | Heal | Healed | ReadCounters | Counters
-    | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
+    | SendStreams | StreamsSent | Observe | ReadFibs | Fibs | Inject | Injected | Heal | Healed
+    | ReadCounters | Counters | StartStream | Streaming | AwaitQuiet | Quiet | StopStream | Streamed
 )  # fmt: skip
 """Everything that crosses a channel."""
+
+KINDS: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+"""By their names on the wire."""
+
+IN_EVERY_LAB: tuple[type[Message], ...] = (
+    Build, Built, AwaitConvergence, Converged, ReadTables, Tables, Listening, Connect, NodeReport, BfdReport, Observe,
+    ReadFibs, Fibs, ReadRouterTables, RouterTablesRead, ReportChanges, ChangesReported,
+)  # fmt: skip
+"""What crosses the channels of every lab; the others are rare, and never within the time of a failover."""

@@ -53,6 +53,8 @@ _RTN_UNSPECIFIED, _RTN_UNICAST, _RTN_BLACKHOLE = 0, 1, 6
 RTPROT_BGP = 186
 """The protocol number that marks the router's own routes in the kernel (linux/rtnetlink.h)."""
 RTPROT_STATIC = 4
+ROUTERS_PROTOCOLS = (RTPROT_BGP, 12)
+"""The numbers of routes that a router puts there, whatever its program: BIRD has one of its own (RTPROT_BIRD)."""
 
 _BATCH = 200
 
@@ -262,7 +264,7 @@ class Netlink:
                 length, kind, _, _, _ = struct.unpack_from("=IHHII", data, offset)
                 if kind in (_NLMSG_DONE, _NLMSG_ERROR):
                     return found
-                if data[offset + 16 + 5] == RTPROT_BGP:
+                if data[offset + 16 + 5] in ROUTERS_PROTOCOLS:
                     found.append(data[offset + 16 : offset + length])
                 offset += (length + 3) & ~3
 

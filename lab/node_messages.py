@@ -5,37 +5,16 @@ It imports no more than a router needs, for a container imports it at every star
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from lab.bfd import BfdStatus, Changed
-from lab.bgp import Nlri
-from lab.explanation import Explanation
 from lab.marking import MarkingRule
 from lab.plan import BgpPlan, NodePlan
+from lab.questions.control import Broken, Refreshed
+from lab.questions.explanations import Explain, Explained
 from lab.tables import RouterTables
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explain:
-    """Ask a router for all that it did with a prefix."""
-
-    router: str
-    prefix: Nlri
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """The router's answer."""
-
-    explanation: Explanation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """The lab cannot answer: a part of it died, or the request was wrong. `log` is the end of the part's log."""
-
-    reason: str
-    log: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +50,14 @@ class SessionReport:
 class NodeReport:
     """A node's state, pushed whenever it changed: the sessions that did, and the routes that the kernel refuses.
 
-    `since_ns` is when it took the first event that it tells of (CLOCK_MONOTONIC).
+    `pending` is what a router that is another vendor's daemon has still to do, as far as is known. `since_ns` is when
+    it took the first event that it tells of (CLOCK_MONOTONIC).
     """
 
     sessions: tuple[SessionReport, ...]
     refused: tuple[str, ...]
     since_ns: int = 0
+    pending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +122,6 @@ class Refresh:
     neighbor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refreshed:
-    """The sessions on which routes were asked for; `down` says of each other one with the neighbour why it is down."""
-
-    sessions: tuple[str, ...]
-    down: dict[str, str]
-
-
 # between the supervisor and process 1 of a router's container
 
 
@@ -202,3 +175,6 @@ NodeMessage = (
     | RouterKilled | ReadMemory | MemoryRead
 )  # fmt: skip
 """Everything that crosses their channels."""
+
+NODE_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(NodeMessage)}
+"""By their names on the wire."""

@@ -20,6 +20,8 @@ _MOST_PORTS = 32
 KEPT_BYTES = 256
 """How much of a packet a capture gets: all headers, those that an ICMP error quotes too, and some more."""
 
+_WHOLE_BYTES = 1 << 18
+
 NOTHING = struct.pack("=HBBI", _RETURN, 0, 0, 0)
 """Lets nothing through."""
 
@@ -65,6 +67,19 @@ def probes(ports: Iterable[int] = ()) -> bytes:
     behind = [_Step(_LOAD_WORD, 0, label="v6"), *_either_port(_LOAD_HALF, _ETHERNET + _IPV6_HEADER, known)]
     lines += _of_ports(any_port or ("v6" if known else ""), behind)
     return _assembled([*lines, _DROP, _ACCEPT])
+
+
+def segments(port: int) -> bytes:
+    """Lets through whole untagged packets of TCP of this node that are from or to a port."""
+    lines = [*_OF_THIS_NODE, _Step(_LOAD_HALF, _ETHERTYPE), _Step(_JUMP_IF_EQUAL, _IPV4, otherwise="not ipv4")]
+    lines += [_Step(_LOAD_BYTE, _IPV4_PROTOCOL), _Step(_JUMP_IF_EQUAL, _TCP, otherwise="drop")]
+    lines += [_Step(_IPV4_HEADER_LENGTH, _ETHERNET), *_either_port(_LOAD_HALF_BEHIND, _ETHERNET, [port])]
+    lines += [_Step(_JUMP_IF_EQUAL, _IPV6, otherwise="drop", label="not ipv4"), _Step(_LOAD_BYTE, _IPV6_NEXT_HEADER)]
+    lines += [
+        _Step(_JUMP_IF_EQUAL, _TCP, otherwise="drop"),
+        *_either_port(_LOAD_HALF, _ETHERNET + _IPV6_HEADER, [port]),
+    ]
+    return _assembled([*lines, _DROP, _Step(_RETURN, _WHOLE_BYTES, label="accept")])
 
 
 def _of_ports(label: str, behind: list[_Step]) -> list[_Step]:

@@ -71,6 +71,12 @@ def predict(plan: Plan) -> Prediction:
     return Prediction(routers=model.routers, tables=model.tables(), closed=tuple(model.closed.values()))
 
 
+def refuse_unmodelled(plan: Plan) -> None:
+    """Raise LabBroken where the model knows too little of a plan's routers to say anything of routes."""
+    if plan.unmodelled:
+        raise LabBroken(f"the model cannot tell: {plan.unmodelled}; start the lab with `erlab up` and ask that")
+
+
 def predicted_evidence(prediction: Prediction, plan: Plan, expectations: Iterable[Expectation]) -> Evidence:
     """What the model says to all that the expectations ask."""
     asked = tuple(expectations)

@@ -19,8 +19,8 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import Message, Observe
-from lab.node_messages import Broken
 from lab.processes import start_part
+from lab.questions.control import Broken
 
 Answer = TypeVar("Answer")
 
@@ -44,15 +44,18 @@ class Prober:
         self._open: deque[_Question] = deque()
 
     @classmethod
-    def start(cls, logs: Logs) -> Self:
-        """Fork it now, so that scapy is imported while the command still reads its files."""
+    def start(cls, logs: Logs, *, asked_soon: bool) -> Self:
+        """Fork it, when all is imported that it shares with the supervisor.
+
+        With `asked_soon` it makes ready to probe while the command still reads its files.
+        """
         ours, theirs = socket.socketpair()
 
         def run_prober() -> None:
             ours.close()
             from lab.probes import run
 
-            run(Channel(theirs, "the supervisor"))
+            run(Channel(theirs, "the supervisor"), asked_soon=asked_soon)
 
         pid = start_part("prober", logs.open("prober"), run_prober)
         theirs.close()

@@ -65,6 +65,26 @@ def waited_ns(pid: int) -> int:
         return 0
 
 
+def processes_of_group(leader: int) -> list[int]:
+    """The processes of a process group."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(directory.name)) == leader:
+                    found.append(int(directory.name))
+    return found
+
+
+def memory_kib(pid: int) -> int:
+    """The proportional memory of a process; 0 where it has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
 def how_it_ended(status: int) -> str:
     """How a process ended, from the status that waiting for it gave."""
     if os.WIFSIGNALED(status):

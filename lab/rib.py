@@ -68,6 +68,7 @@ class Because(Enum):
     LONGER_CLUSTER_LIST = "longer cluster list (RFC 4456 §9)"
     HIGHER_PEER_ADDRESS = "higher address of the peer (RFC 4271 §9.1.2.2 g)"
     HIGHER_DISTINGUISHER = "higher route distinguisher, of two that were imported (this lab's last tie-break)"
+    NOT_CHOSEN = "the choice of the router's own daemon, another vendor's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

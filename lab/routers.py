@@ -14,7 +14,6 @@ from lab.errors import LabBroken
 from lab.injection import SessionEnd
 from lab.messages import Message
 from lab.node_messages import (
-    Broken,
     Configured,
     ConfigureRouter,
     Connect,
@@ -24,6 +23,7 @@ from lab.node_messages import (
     SessionReset,
 )
 from lab.plan import NodePlan, Plan
+from lab.questions.control import Broken
 from lab.runtimes.runtime import RunningNode, Runtime
 
 ANSWER_DEADLINE_S = 10.0

@@ -1,4 +1,4 @@
-"""A text that nobody may see."""
+"""What nobody may read who reads what the lab writes."""
 
 from __future__ import annotations
 

@@ -15,9 +15,10 @@ from lab.errors import LabBroken
 from lab.failover import EventKind, Happening, SteadyStream
 from lab.logs import Logs
 from lab.messages import AwaitQuiet, Message, StartStream, StopStream, Streamed, Streaming
-from lab.node_messages import Broken, NodeReport, SessionReport
+from lab.node_messages import NodeReport, SessionReport
 from lab.plan import Plan
 from lab.processes import start_part
+from lab.questions.control import Broken
 
 
 class Chronicle:

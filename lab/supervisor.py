@@ -23,53 +23,37 @@ from lab.failing import Failing, packets_entered
 from lab.failover import EventKind
 from lab.logs import Logs
 from lab.messages import (
-    Applied,
-    Apply,
-    AskAll,
-    AwaitConvergence,
     AwaitQuiet,
-    Build,
-    Built,
-    Converged,
     Counters,
     Fibs,
-    Heal,
     Inject,
-    Locate,
-    Located,
     Message,
     Observe,
-    Probe,
     ReadCounters,
     ReadFibs,
     ReadSessions,
-    ReadStatus,
-    ReadTables,
-    RequestRoutes,
     SendStreams,
     Sessions,
     StartStream,
-    Status,
-    Stop,
     StopStream,
-    Tables,
 )
-from lab.node import marking
+from lab.node import daemons, marking
 from lab.node_messages import (
-    Broken,
     ChangesReported,
-    Explain,
-    Explained,
     NodeReport,
     ReadRouterTables,
     Refresh,
-    Refreshed,
     ReportChanges,
     RouterTablesRead,
 )
 from lab.plan import NodePlan, Plan, Role
 from lab.prober import Prober
 from lab.processes import how_it_ended
+from lab.questions.control import Broken, Heal, Locate, Located, ReadStatus, Refreshed, RequestRoutes, Stop
+from lab.questions.explanations import Explain, Explained
+from lab.questions.packets import AskAll, Probe
+from lab.questions.plans import Applied, Apply, Build, Built, Status
+from lab.questions.tables import AwaitConvergence, Converged, ReadTables, Tables
 from lab.routers import ANSWER_DEADLINE_S, Routers
 from lab.runtimes import impairing, links, tagging
 from lab.runtimes.netns import await_end
@@ -119,9 +103,9 @@ class Supervisor:
         self._fidelity: tuple[str, ...] = ()
         self._failing = Failing(Plan(name="", nodes=(), wires=()), {}, self._routers)
         self._drilled: dict[str, Channel] = {}
-        self._prober = Prober.start(logs)
-        self._parts = {self._prober.pid: "prober"}
         runtime.warm_up()
+        self._prober = Prober.start(logs, asked_soon=control is None)
+        self._parts = {self._prober.pid: "prober"}
         self._selector.register(self._prober.channel, selectors.EVENT_READ, self._from_prober)
         self._add_client(client)
         if control is not None:
@@ -393,6 +377,7 @@ class Supervisor:
     def _apply(self, old: Plan, new: Plan) -> None:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
+        daemons.refuse_changes(old, new)
         marking.check_program(new.nodes)
         self._routers.refuse_late(node.name for node in new.routers if node != old.node(node.name))
         self._failing.take(new)

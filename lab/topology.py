@@ -26,6 +26,7 @@ from lab.marking import MarkingRule, Remark
 from lab.policy import NO_RULES, SessionRules
 from lab.secret import Secret
 from lab.shaping import Impairment, QueueClass
+from lab.speakers import ForeignSpeaker
 
 
 class ConnectivityModel(Enum):
@@ -151,7 +152,7 @@ class Site:
     """One place of a customer: its AS, its edge routers and their networks.
 
     `routers` are the edges of the primary and the secondary link of a circuit that ends here; one name serves both.
-    `name` is empty where the customer has one site only.
+    `name` is empty where the customer has one site only. `speakers` are the edges that are another vendor's daemon.
     """
 
     name: str = ""
@@ -161,6 +162,7 @@ class Site:
     bgp: tuple[tuple[str, EdgeBgp], ...] = ()
     access: tuple[Access, ...] = ()
     qos: tuple[tuple[str, RouterQos], ...] = ()
+    speakers: tuple[tuple[str, ForeignSpeaker], ...] = ()
 
     def router_of(self, link: Link) -> str:
         """The edge router at the customer's end of a link."""

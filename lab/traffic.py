@@ -23,9 +23,9 @@ from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.logs import Logs
 from lab.messages import Message, StreamsSent
-from lab.node_messages import Broken
 from lab.plan import Plan
 from lab.processes import be_prompt, start_part, waited_ns
+from lab.questions.control import Broken
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.runtimes.timer import Timer
 from lab.streams import Arrival, Stream, StreamLog, Trial, TrialResult, summarize

@@ -1,4 +1,4 @@
-"""What all tests share: in which runtime labs are made, and the command `erlab` with a directory of its own."""
+"""What all tests share: where labs run, the command `erlab` with a directory of its own, properties without a clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from erlab_command import Erlab
 from lab_processes import adopt_orphans, bury_the_dead
+
+settings.register_profile("erlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("erlab")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A live test waits for its lab half of the time, and a property never does."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.bgp import Prefix, Route, SegmentKind, extended_community_octets, parse_prefix, prefix_of
-from lab.load.frr_routes import frr_routes
 from lab.plan import StaticRoute
+from lab.vendors.frr.routes import frr_routes
 from lab.wire import DecodedUpdate, decode_update
 from lab_processes import await_
 from raw_speaker import KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, message, messages, open_body
@@ -142,6 +142,16 @@ class Neighbor:
             elif kind == UPDATE:
                 _take(decode_update(body, ebgp=ebgp), found)
         raise AssertionError("bgpd never came to the end of its routes")
+
+    def hears(self, count: int, *, ebgp: bool) -> dict[Prefix, Route]:
+        """The routes that it has been sent, once there are that many."""
+        found: dict[Prefix, Route] = {}
+        for kind, body in self._messages():
+            if kind == UPDATE:
+                _take(decode_update(body, ebgp=ebgp), found)
+            if len(found) == count:
+                return found
+        raise AssertionError("unreachable: messages have no end")
 
     def awaits_notification(self) -> tuple[int, int]:
         """The code and subcode of the NOTIFICATION that ends the session (RFC 4271 §4.5)."""

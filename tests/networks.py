@@ -13,13 +13,16 @@ say otherwise. Policies come from YAML, as a user writes them: `policies("...")[
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
+from typing import Any
 
 from lab.bgp import (
     RFC_4271_BEST_PATH,
@@ -46,13 +49,12 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
-    SourceFilter,
-    SourceNat,
     StaticRoute,
     Tagged,
     Wire,
 )
 from lab.plan.addressing import host, link
+from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import Fate, Policy, SessionRules, Term
 from lab.predict import predict
 from lab.router.session import DEFAULT_ROUTE
@@ -284,23 +286,43 @@ def _by_prefix(routes: Iterable[Route]) -> dict[str, Route]:
     return {str(route.prefix): route for route in routes}
 
 
+@cache
+def _runner() -> subprocess.Popen[str]:
+    """The process that runs the plans of this one, and ends with it."""
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, str(Path(__file__).with_name("run_plan.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _run(asked: dict[str, Any]) -> Any:  # noqa: ANN401  # JSON has no narrower type
+    """What `run_plan.py` saw. One that hangs is ended, and the next run has another."""
+    runner = _runner()
+    assert runner.stdin is not None
+    assert runner.stdout is not None
+    runner.stdin.write(json.dumps(asked) + "\n")
+    runner.stdin.flush()
+    if not select.select((runner.stdout,), (), (), RUN_DEADLINE_S)[0]:
+        runner.kill()
+        _runner.cache_clear()
+    answer = runner.stdout.readline()
+    assert answer, f"no answer within {RUN_DEADLINE_S} s"
+    document = json.loads(answer)
+    assert "failed" not in document, document["failed"]
+    return document["seen"]
+
+
 def live(*steps: Plan, flows: Iterable[Flow] = ()) -> list[Seen]:
     """Run a plan as a lab, and apply the others to it one after another; what was seen after each, of flows too.
 
     Everything has to settle, and to be what the model predicts for that plan; so have the flows' ways.
     """
     asked = tuple(flows)
-    ended = subprocess.run(  # noqa: S603
-        [sys.executable, str(Path(__file__).with_name("run_plan.py"))],
-        input=json.dumps({"steps": [plain(step) for step in steps], "flows": [plain(flow) for flow in asked]}),
-        capture_output=True,
-        text=True,
-        timeout=RUN_DEADLINE_S,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    answer = _run({"steps": [plain(step) for step in steps], "flows": [plain(flow) for flow in asked]})
     seen = []
-    for step, found in zip(steps, json.loads(ended.stdout), strict=True):
+    for step, found in zip(steps, answer, strict=True):
         observed = typed(LabTables, found["tables"])
         assert found["pending"] == [], found["pending"]
         predicted = predict(step).tables

@@ -14,8 +14,9 @@ from erlab_command import DEADLINE_S, Ended, Erlab
 from lab.codec import plain
 from lab.commands.live import ANSWER_DEADLINE_S, converge
 from lab.controller import Lab, find_lab
-from lab.messages import ReadTables, SendStreams, StreamsSent, Tables
+from lab.messages import SendStreams, StreamsSent
 from lab.plan import NodePlan, Plan
+from lab.questions.tables import ReadTables, Tables
 from lab.shaping import Impairment, Queues
 from lab.streams import Trial, TrialResult
 

@@ -20,10 +20,11 @@ import docker
 
 from lab.channel import Channel, ChannelClosed
 from lab.logs import Logs
-from lab.node_messages import Broken, Connect, Listening, NodeReport, ReadRouterTables, RouterTablesRead, SessionReport
+from lab.node_messages import Connect, Listening, NodeReport, ReadRouterTables, RouterTablesRead, SessionReport
 from lab.plan import Plan
 from lab.predict import predict
 from lab.processes import how_it_ended
+from lab.questions.control import Broken
 from lab.runtimes import links
 from lab.runtimes.containers import ContainerRuntime, Owner, RunningContainer
 from lab.runtimes.in_memory import InMemoryRuntime

@@ -66,7 +66,9 @@ def _healthy(control: Path) -> int:
 def _tables(control: Path) -> int:
     """Show the sessions, routes and kernel's routes of each of the device's routers."""
     from lab.channel import Channel
-    from lab.messages import ReadStatus, ReadTables, Status, Tables
+    from lab.questions.control import ReadStatus
+    from lab.questions.plans import Status
+    from lab.questions.tables import ReadTables, Tables
     from lab.report.tables_text import table
 
     channel = Channel(connected(control), "the device")

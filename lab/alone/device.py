@@ -21,9 +21,8 @@ from lab.alone.building import Built, build, inside
 from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import LabBroken
 from lab.logs import OneLog
-from lab.messages import AwaitConvergence, Converged, Message, ReadStatus, ReadTables, Status, Tables
+from lab.messages import Message
 from lab.node_messages import (
-    Broken,
     ChangesReported,
     NodeReport,
     ReadRouterTables,
@@ -33,6 +32,9 @@ from lab.node_messages import (
 )
 from lab.plan.devices import Device
 from lab.processes import how_it_ended
+from lab.questions.control import Broken, ReadStatus
+from lab.questions.plans import Status
+from lab.questions.tables import AwaitConvergence, Converged, ReadTables, Tables
 from lab.routers import Routers
 from lab.runtimes.fib import KernelRoutes
 from lab.tables import LabTables

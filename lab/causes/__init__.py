@@ -51,16 +51,27 @@ CAUSES: Mapping[type[Expectation], Callable[[Any, Case], Cause]] = {
 def verdicts(
     expectations: Iterable[Expectation], prediction: Prediction, predicted: Evidence, observed: Evidence
 ) -> tuple[Verdict, ...]:
-    """The answer to every expectation; those that did not pass name their first cause."""
+    """The answer to every expectation; those that did not pass name their first cause.
+
+    Of a plan with routers that the model does not know nothing is predicted: the lab alone decides.
+    """
     answers = []
     for expectation in expectations:
+        unknown = predicted.plan.unmodelled
+        guess = Finding(holds=None, text=f"unknown: {unknown}")
         verdict = Verdict(
             expectation=expectation,
             expected=describe(expectation),
-            predicted=find(expectation, predicted),
-            observed=_doubted(find(expectation, observed), expectation, predicted, observed),
+            predicted=guess if unknown else find(expectation, predicted),
+            observed=(
+                guess
+                if unknown and observed is predicted
+                else _doubted(find(expectation, observed), expectation, predicted, observed)
+            ),
         )
-        if verdict.outcome is not Outcome.PASSED:
+        if unknown and verdict.outcome is not Outcome.PASSED:
+            verdict = replace(verdict, cause=f"the model cannot tell: {unknown}")
+        elif verdict.outcome is not Outcome.PASSED:
             verdict = replace(verdict, cause=str(first_cause(expectation, prediction, predicted, observed)))
         answers.append(verdict)
     return tuple(answers)

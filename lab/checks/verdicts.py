@@ -59,7 +59,8 @@ class Report:
 
     `differences` are the places where the lab is not what the model predicted; `notes` are for the reader; `timings_s`
     count from the start of the command, which was at `started_s` of the system's monotonic clock. `failovers` and
-    `trials` are the measurements behind verdicts about them.
+    `trials` are the measurements behind verdicts about them. `not_compared` says why the lab was not compared with the
+    model, where it was not.
     """
 
     topology: str
@@ -72,6 +73,7 @@ class Report:
     started_s: float = 0.0
     failovers: tuple[FailoverResult, ...] = ()
     trials: tuple[TrialResult, ...] = ()
+    not_compared: str = ""
 
     @property
     def contradicted(self) -> tuple[Verdict, ...]:

@@ -18,12 +18,13 @@ from lab.commands.live import ANSWER_DEADLINE_S
 from lab.commands.signals import ENDING, heard
 from lab.controller import Lab, find_lab
 from lab.errors import InputError, LabBroken
-from lab.messages import Locate, Located, ReadStatus, Status
+from lab.node.ring import HANDED_OVER_MS, Ring
 from lab.pcapng import Frame
 from lab.plan.wires import CapturePoints, capture_points
+from lab.questions.control import Locate, Located, ReadStatus
+from lab.questions.plans import Status
 from lab.report.layout import counted
 from lab.report.live_json import CapturedAt
-from lab.runtimes.capture import HANDED_OVER_MS, Ring
 
 _SORTED_BEHIND_NS = 2 * HANDED_OVER_MS * 1_000_000
 """Frames of two interfaces come in turns of blocks: those of the last moments wait for what may still be older."""

@@ -61,7 +61,8 @@ def kubernetes(arguments: argparse.Namespace) -> int:
 
 def _exported(arguments: argparse.Namespace, *, short_names: bool = False) -> Exported:
     _, plan = load(arguments.file)
-    return exported(plan, arguments.image, dict(map(_vendors_image, arguments.ce)), short_names=short_names)
+    vendors = dict(map(_vendors_image, arguments.ce))
+    return exported(plan, arguments.image, arguments.peers_image, vendors, short_names=short_names)
 
 
 def _vendors_image(text: str) -> tuple[str, VendorsImage]:

@@ -6,13 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lab.commands.live import ANSWER_DEADLINE_S, closed_in_the_model, converge
+from lab.commands.live import ANSWER_DEADLINE_S, closed_in_the_model, converge, settle_s
 from lab.commands.progress import Progress
 from lab.controller import find_lab
 from lab.errors import InputError, LabBroken
 from lab.faults import Fault, FaultKind
 from lab.injection import injections
-from lab.messages import Heal, Healed, Inject, Injected, ReadStatus, Status
+from lab.messages import Inject, Injected
+from lab.questions.control import Heal, Healed, ReadStatus
+from lab.questions.plans import Status
 
 
 def fail(arguments: argparse.Namespace) -> int:
@@ -30,7 +32,7 @@ def fail(arguments: argparse.Namespace) -> int:
         for step in steps[:-1]:
             lab.channel.ask(Inject(injection=step), Injected, deadline_s=ANSWER_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
-            pending = converge(lab, closed_in_the_model(plan), arguments.timeout).pending
+            pending = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan)).pending
             if pending:
                 raise LabBroken(f"{fault}: its first step did not settle: {'; '.join(pending)}")
         lab.channel.ask(Inject(injection=steps[-1]), Injected, deadline_s=ANSWER_DEADLINE_S)

@@ -21,12 +21,8 @@ from lab.failover import (
 )
 from lab.injection import Injection, injections
 from lab.messages import (
-    AwaitConvergence,
     AwaitQuiet,
-    Converged,
     Counters,
-    Heal,
-    Healed,
     Inject,
     Injected,
     Quiet,
@@ -39,6 +35,8 @@ from lab.messages import (
     Streaming,
 )
 from lab.plan import Endpoint, Plan
+from lab.questions.control import Heal, Healed
+from lab.questions.tables import AwaitConvergence, Converged
 from lab.tables import ClosedSession
 
 ANSWER_DEADLINE_S = 15.0

@@ -10,49 +10,39 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.bgp import Nlri, parse_nlri
-from lab.commands.offline import load
 from lab.commands.progress import Progress
 from lab.controller import Lab, end_lab, find_lab, labs_up, start_lab
 from lab.errors import InputError, LabBroken
-from lab.messages import (
-    Applied,
-    Apply,
-    AwaitConvergence,
-    Build,
-    Built,
-    Converged,
-    Locate,
-    Located,
-    ReadStatus,
-    ReadTables,
-    RequestRoutes,
-    Status,
-    Tables,
-)
-from lab.neighbors import NeighborWatch
-from lab.node_messages import Explain, Explained, Refreshed
-from lab.plan import Plan
-from lab.predict import predict
-from lab.runtimes.runtime import Kind
+from lab.questions.control import Locate, Located, ReadStatus, Refreshed, RequestRoutes
 
 if TYPE_CHECKING:
+    from lab.bgp import Nlri
     from lab.explanation import Explanation
+    from lab.neighbors import NeighborWatch
+    from lab.plan import Plan
+    from lab.questions.plans import Status
+    from lab.questions.tables import Converged, Tables
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
+TIMEOUT_S, FOREIGN_TIMEOUT_S = 5.0, 30.0
+"""How long a lab may take to settle: one of the lab's own routers alone, and one with other vendors' daemons."""
 BUILD_DEADLINE_S = 60.0
 MOST_CHANGES_NAMED = 6
 
 
 def converge(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) -> Converged:
     """Wait until a lab has converged, with the sessions closed that the model has so, or the time is over."""
+    from lab.questions.tables import AwaitConvergence, Converged
+
     wait = AwaitConvergence(deadline_s=timeout_s, closed=closed)
     return lab.channel.ask(wait, Converged, deadline_s=timeout_s + ANSWER_DEADLINE_S)
 
 
 def read_settled(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) -> tuple[Converged, Tables]:
     """Wait until a lab has converged and read its tables, again where it changed meanwhile, until the time is over."""
+    from lab.questions.tables import ReadTables, Tables
+
     end_s = time.monotonic() + timeout_s
     while True:
         settled = converge(lab, closed, max(0.0, end_s - time.monotonic()))
@@ -61,8 +51,18 @@ def read_settled(lab: Lab, closed: tuple[ClosedSession, ...], timeout_s: float) 
             return settled, seen
 
 
+def settle_s(arguments: argparse.Namespace, plan: Plan) -> float:
+    """How long a lab may take to settle, where the call does not say it: other vendors' daemons take their time."""
+    given: float | None = arguments.timeout
+    if given is not None:
+        return given
+    return FOREIGN_TIMEOUT_S if any(node.speaker for node in plan.nodes) else TIMEOUT_S
+
+
 def closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
     """The sessions that the model has closed; none where its routes never settle, as those of the lab will not."""
+    from lab.predict import predict
+
     try:
         return predict(plan).closed
     except LabBroken:
@@ -71,6 +71,11 @@ def closed_in_the_model(plan: Plan) -> tuple[ClosedSession, ...]:
 
 def up(arguments: argparse.Namespace) -> int:
     """Start a lab and leave it running; 3 where it did not settle in time."""
+    from lab.commands.offline import load
+    from lab.neighbors import NeighborWatch
+    from lab.questions.plans import Build, Built
+    from lab.runtimes.runtime import Kind
+
     topology, plan = load(arguments.file)
     neighbors = NeighborWatch()
     with start_lab(topology.name, Kind(arguments.runtime)) as lab, Progress() as progress:
@@ -78,19 +83,22 @@ def up(arguments: argparse.Namespace) -> int:
         try:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
-            settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
+            settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
         except (LabBroken, KeyboardInterrupt):
             _abandon(lab)
             raise
         status = ask_status(lab)
     _print_status([status], arguments.format)
-    _say_what_is_pending(settled, arguments.timeout)
+    _say_what_is_pending(settled, settle_s(arguments, plan))
     say_what_overflowed(neighbors)
     return LabBroken.exit_code if settled.pending else 0
 
 
 def apply(arguments: argparse.Namespace) -> int:
     """Change a running lab to what a file says, without ending a session; 3 where it did not settle in time."""
+    from lab.commands.offline import load
+    from lab.questions.plans import Applied, Apply
+
     topology, plan = load(arguments.file)
     with find_lab(arguments.lab or topology.name) as lab, Progress() as progress:
         status = ask_status(lab)
@@ -101,16 +109,16 @@ def apply(arguments: argparse.Namespace) -> int:
         progress.says("changing the routers")
         lab.channel.ask(Apply(plan=plan), Applied, deadline_s=ANSWER_DEADLINE_S)
         progress.says("waiting for sessions and routes to settle")
-        settled = converge(lab, closed_in_the_model(plan), arguments.timeout)
+        settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
     if arguments.format == "json":
         from lab.report import as_json
 
         print(as_json.applied(running, plan, settled.pending))
     else:
-        from lab.report import as_text
+        from lab.report import plan_text
 
-        print(as_text.plan_difference(running, plan))
-    _say_what_is_pending(settled, arguments.timeout)
+        print(plan_text.plan_difference(running, plan))
+    _say_what_is_pending(settled, settle_s(arguments, plan))
     return LabBroken.exit_code if settled.pending else 0
 
 
@@ -150,13 +158,13 @@ def refresh(arguments: argparse.Namespace) -> int:
     if not answer.sessions and not answer.down:
         raise InputError(f"{arguments.router} has no BGP session with {arguments.neighbor}")
     if arguments.format == "json":
-        from lab.report import as_json
+        from lab.report import running_json
 
-        print(as_json.refreshed(arguments.router, answer.sessions, answer.down))
+        print(running_json.refreshed(arguments.router, answer.sessions, answer.down))
     elif answer.sessions:
         sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(answer.sessions)}\n")
     for session, why in answer.down.items():
-        sys.stderr.write(f"erlab: {arguments.router} could not ask on {session}, which is down: {why}\n")
+        sys.stderr.write(f"erlab: {arguments.router} could not ask on {session}: {why}\n")
     return LabBroken.exit_code if answer.down else 0
 
 
@@ -188,27 +196,29 @@ def status(arguments: argparse.Namespace) -> int:
 
 def ask_status(lab: Lab) -> Status:
     """The state of a running lab."""
+    from lab.questions.plans import Status
+
     return lab.channel.ask(ReadStatus(), Status, deadline_s=ANSWER_DEADLINE_S)
 
 
 def _print_status(answers: list[Status], output: str) -> None:
     if output == "json":
-        from lab.report import as_json
+        from lab.report import running_json
 
-        print(as_json.status(answers))
+        print(running_json.status(answers))
     else:
-        from lab.report import as_text
+        from lab.report import running_text
 
-        print("\n\n".join(as_text.status(one) for one in answers), end="\n" if answers else "")
+        print("\n\n".join(running_text.status(one) for one in answers), end="\n" if answers else "")
 
 
 def down(arguments: argparse.Namespace) -> int:
     """End a running lab; nothing of it is left."""
     name = end_lab(arguments.lab)
     if arguments.format == "json":
-        from lab.report import as_json
+        from lab.report import running_json
 
-        print(as_json.ended(name))
+        print(running_json.ended(name))
     else:
         sys.stderr.write(f"{name} is down\n")
     return 0
@@ -219,13 +229,13 @@ def show(arguments: argparse.Namespace) -> int:
     plan, tables = _tables(arguments)
     router = _router(plan, arguments.router)
     if arguments.format == "json":
-        from lab.report import as_json
+        from lab.report import tables_json
 
-        print(as_json.table(plan, tables.of(router), arguments.what))
+        print(tables_json.table(plan, tables.of(router), arguments.what))
     else:
-        from lab.report import as_text
+        from lab.report import tables_text
 
-        print(as_text.table(plan, tables.of(router), arguments.what))
+        print(tables_text.table(plan, tables.of(router), arguments.what))
     return 0
 
 
@@ -235,16 +245,32 @@ def _predicted(arguments: argparse.Namespace) -> bool:
     return bool(arguments.file)
 
 
+def _modelled(file: str) -> Plan:
+    """The plan of a file. Raises LabBroken where the model knows too little of it to say anything."""
+    from lab.commands.offline import load
+    from lab.predict import refuse_unmodelled
+
+    _, plan = load(file)
+    refuse_unmodelled(plan)
+    return plan
+
+
 def _tables(arguments: argparse.Namespace) -> tuple[Plan, LabTables]:
     if _predicted(arguments):
-        _, plan = load(arguments.file)
+        from lab.predict import predict
+
+        plan = _modelled(arguments.file)
         return plan, predict(plan).tables
+    from lab.questions.tables import ReadTables, Tables
+
     with find_lab(arguments.lab) as lab:
         return ask_status(lab).plan, lab.channel.ask(ReadTables(), Tables, deadline_s=ANSWER_DEADLINE_S).tables
 
 
 def explain(arguments: argparse.Namespace) -> int:
     """Show every path to a prefix at a router and why the best one won, live or predicted; 1 where there is none."""
+    from lab.bgp import parse_nlri
+
     try:
         prefix = parse_nlri(arguments.prefix)
     except ValueError as problem:
@@ -255,16 +281,20 @@ def explain(arguments: argparse.Namespace) -> int:
 
         print(as_json.explanation(plan, explanation))
     else:
-        from lab.report import as_text
+        from lab.report import explanation_text
 
-        print(as_text.explanation(plan, explanation))
+        print(explanation_text.explanation(plan, explanation))
     return 0 if explanation.candidates else 1
 
 
 def _explanation(arguments: argparse.Namespace, prefix: Nlri) -> tuple[Plan, Explanation]:
     if _predicted(arguments):
-        _, plan = load(arguments.file)
+        from lab.predict import predict
+
+        plan = _modelled(arguments.file)
         return plan, predict(plan).routers[_router(plan, arguments.router)].explain(prefix)
+    from lab.questions.explanations import Explain, Explained
+
     with find_lab(arguments.lab) as lab:
         plan = ask_status(lab).plan
         question = Explain(router=_router(plan, arguments.router), prefix=prefix)

@@ -12,8 +12,9 @@ from lab.commands.progress import Progress
 from lab.controller import Lab
 from lab.expectations import Expectation, LossExpectation
 from lab.failover import NOT_BACK, Drill, FailoverResult
-from lab.messages import Probe, Probed, SendStreams, StreamsSent
+from lab.messages import SendStreams, StreamsSent
 from lab.plan import Plan
+from lab.questions.packets import Probe, Probed
 from lab.streams import Trial, TrialResult
 from lab.tables import ClosedSession, LabTables
 

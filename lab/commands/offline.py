@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from lab.errors import InputError, Mistake
-from lab.plan import Plan
-from lab.topology import Topology
+
+if TYPE_CHECKING:
+    from lab.plan import Plan
+    from lab.topology import Topology
 
 
 def load(file: str) -> tuple[Topology, Plan]:

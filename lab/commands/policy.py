@@ -143,7 +143,7 @@ def _exit_code(given: _Given, rejected: int) -> int:
 
 def _known(name: str, names: Iterable[str], where: str) -> str:
     """The name of a policy that is there. Raises InputError."""
-    from lab.load.scalars import did_you_mean
+    from lab.texts import did_you_mean
 
     known = list(dict.fromkeys(names))
     if name not in known:
@@ -222,7 +222,7 @@ def _where(arguments: argparse.Namespace) -> _Where:
     from lab.bgp import parse_asn
     from lab.load.cases import context
     from lab.load.policy_values import neighbor
-    from lab.load.values import address
+    from lab.texts import address
 
     name = _said("--neighbor", arguments.neighbor, neighbor)
     peer = _said("--peer-address", arguments.peer_address, address)

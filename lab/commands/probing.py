@@ -15,11 +15,10 @@ from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S, ask_status, say_what_overflowed
 from lab.controller import find_lab
 from lab.errors import InputError, LabBroken
-from lab.messages import AskAll, AskedAll, Probe, Probed
 from lab.neighbors import NeighborWatch
 from lab.packets import Protocol
 from lab.plan import NodePlan, Plan, Role
-from lab.predict import predict
+from lab.questions.packets import AskAll, AskedAll, Probe, Probed
 
 if TYPE_CHECKING:
     from lab.forwarding import Flow, FlowResult, Sweep
@@ -191,8 +190,10 @@ def _sweep(arguments: argparse.Namespace, plan: Plan) -> Sweep:
 def _predicted(plan: Plan, sweep: Sweep) -> dict[Flow, FlowResult]:
     """What the model says; nothing where its routes never settle, which is said."""
     from lab.matrix import predicted_flows
+    from lab.predict import predict, refuse_unmodelled
 
     try:
+        refuse_unmodelled(plan)
         return predicted_flows(plan, predict(plan).tables, sweep)
     except LabBroken as problem:
         sys.stderr.write(f"erlab: the model says nothing of these packets: {problem}\n")

@@ -21,8 +21,11 @@ from lab.commands.terminal import Terminal
 from lab.controller import Lab, find_lab
 from lab.errors import InputError, LabBroken
 from lab.forwarding import Flow
-from lab.messages import Locate, Located, Probe, Probed, ReadSessions, ReadStatus, Sessions, Status
+from lab.messages import ReadSessions, Sessions
 from lab.plan import Plan, Role
+from lab.questions.control import Locate, Located, ReadStatus
+from lab.questions.packets import Probe, Probed
+from lab.questions.plans import Status
 from lab.report import live_json
 from lab.report.watch_text import change_line, screen
 from lab.runtimes.fib import KernelRoutes

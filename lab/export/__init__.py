@@ -29,26 +29,30 @@ class VendorsImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """The devices of a lab, and which of them are somebody else's."""
+    """The devices of a lab, and which of them are somebody else's. `peers_image` has other vendors' daemons."""
 
     name: str
     devices: Devices
     vendors: Mapping[str, VendorsImage]
     image: str
+    peers_image: str
     stand_ins: tuple[str, ...]
     limits: Limits | None = None
 
     @property
     def images(self) -> dict[str, str]:
         """The image of each device."""
-        names = (one.name for one in self.devices.devices)
-        return {name: self.vendors[name].image if name in self.vendors else self.image for name in names}
+        ours = {one.name: self.peers_image if one.has_daemons else self.image for one in self.devices.devices}
+        return {**ours, **{name: one.image for name, one in self.vendors.items()}}
 
 
-def exported(plan: Plan, image: str, vendors: Mapping[str, VendorsImage], *, short_names: bool = False) -> Exported:
-    """The devices of a plan, `image` for all but those of vendors. With `short_names` interfaces are numbered outside.
+def exported(
+    plan: Plan, image: str, peers_image: str, vendors: Mapping[str, VendorsImage], *, short_names: bool = False
+) -> Exported:
+    """The devices of a plan, `image` for all but those of vendors, and `peers_image` for those with vendors' daemons.
 
-    Raises InputError where a vendor's image would be no customer edge.
+    With `short_names` interfaces are numbered outside. Raises InputError where a vendor's image would be no customer
+    edge.
     """
     edges = [node.name for node in plan.nodes if node.role is Role.CUSTOMER_EDGE]
     for name in vendors:
@@ -76,6 +80,7 @@ def exported(plan: Plan, image: str, vendors: Mapping[str, VendorsImage], *, sho
         devices=devices,
         vendors=vendors,
         image=image,
+        peers_image=peers_image,
         stand_ins=tuple(stand_ins),
         limits=plan.limits,
     )

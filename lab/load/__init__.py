@@ -19,6 +19,7 @@ from lab.load.policy_documents import PolicyFileDocument
 from lab.load.queues import check_queue_places
 from lab.load.reading import MOST_MISTAKES, Reading, refusal
 from lab.load.source import SourceFile, read
+from lab.load.speakers import OwnConfigs, check_vendors
 from lab.load.to_topology import to_topology
 from lab.load.topologies import check_topology
 from lab.load.topology_documents import TopologyDocument
@@ -72,13 +73,13 @@ def _policies(source: SourceFile) -> tuple[Policy, ...]:
 
 def _topology(source: SourceFile) -> Topology:
     reading = Reading(source, TopologyDocument)
-    library = Library(reading)
+    library, configs = Library(reading), OwnConfigs(reading)
     together = islice(check_topology(reading, library.names), MOST_MISTAKES)
     chains = islice(check_chains(reading, library.policies), MOST_MISTAKES)
-    mistakes = [*reading.mistakes, *library.mistakes, *together, *chains]
+    mistakes = [*reading.mistakes, *library.mistakes, *configs.mistakes, *together, *chains]
     if mistakes or reading.whole is None:
         raise refusal(source, mistakes)
-    topology = to_topology(reading.whole, source, library.policies)
+    topology = to_topology(reading.whole, source, library.policies, configs)
     in_the_plan = [*islice(chain(_misplaced(reading, topology), check_faults(source, topology)), MOST_MISTAKES)]
     if in_the_plan:
         raise refusal(source, in_the_plan)
@@ -86,12 +87,14 @@ def _topology(source: SourceFile) -> Topology:
 
 
 def _misplaced(reading: Reading[TopologyDocument], topology: Topology) -> Iterator[Mistake]:
-    """What the file says of wires and interfaces that the plan does not have."""
-    if not topology.impairments and not queues_of(topology):
+    """What the file says of wires and interfaces that the plan does not have, and of routers that cannot be so."""
+    foreign = any(site.speakers for one in (topology.customer, *topology.other_customers) for site in one.sites)
+    if not foreign and not topology.impairments and not queues_of(topology):
         return
     try:
         bare = unshaped_plan(topology)
     except InputError:
         return  # whoever plans it is told why
+    yield from check_vendors(reading, bare)
     yield from check_wires(reading.source, topology, bare)
     yield from check_queue_places(reading, topology, bare)

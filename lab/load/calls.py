@@ -8,7 +8,7 @@ from itertools import islice
 from lab.errors import Mistake
 from lab.load.policy_documents import PolicyFileDocument
 from lab.load.reading import MOST_MISTAKES, Reading
-from lab.load.scalars import did_you_mean
+from lab.texts import did_you_mean
 
 DEEPEST_CALL = 16
 MOST_TERMS = 10_000

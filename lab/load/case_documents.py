@@ -26,9 +26,10 @@ from lab.load.forms import (
     Standard,
     under,
 )
-from lab.load.scalars import NAME, Scalar, Wrong, choice, parsed, plain_number, schema_of, shown, text, within
+from lab.load.scalars import NAME, Scalar, choice, parsed, plain_number, schema_of, text, within
 from lab.policy import Fate, NextHopRule
 from lab.policy.sets import NUMBER_MAX
+from lab.texts import Wrong, address, as_address, shown
 
 ABSENT = "absent"
 MOST_TERMS = 100_000
@@ -70,7 +71,7 @@ def _expected_next_hop(value: object) -> str:
     if word in {rule.value for rule in NextHopRule}:
         return word
     try:
-        return str(values.address(word))
+        return str(address(word))
     except Wrong as wrong:
         raise Wrong(wrong.what, wrong.meant or "write an address, unchanged or self") from None
 
@@ -130,7 +131,7 @@ class ContextDocument(Document):
     def _says_something(self) -> ContextDocument:
         if not self.model_fields_set:
             raise Wrong("says nothing", "leave it out")
-        if self.peer_address is not None and values.as_address(self.neighbor or ""):
+        if self.peer_address is not None and as_address(self.neighbor or ""):
             raise Wrong("neighbor and peer_address are two addresses", "write the neighbour's name, or one of them")
         return self
 

@@ -13,15 +13,14 @@ from lab.load.case_documents import CaseDocument, CasesDocument, ContextDocument
 from lab.load.library import Library
 from lab.load.names import unknown
 from lab.load.reading import MOST_MISTAKES, Reading, refusal
-from lab.load.scalars import did_you_mean
 from lab.load.source import SourceFile, Step, read
-from lab.load.values import as_address, router_id
 from lab.policy import DECIDED, NOWHERE, Context, ContextMissingError, Fate, NextHopRule, Policy, evaluate
 from lab.policy.boundary_values import ordinary_next_hop
 from lab.policy.cases import DEFAULT, Case, Expected
 from lab.policy.conditions import EVERY_ROUTE
 from lab.policy.coverage import DEFAULT as DEFAULT_TERM
 from lab.policy.coverage import WrittenTerm, lets_through
+from lab.texts import as_address, did_you_mean, router_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

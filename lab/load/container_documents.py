@@ -9,7 +9,8 @@ from pydantic import Field
 
 from lab.limits import MIB, Limits
 from lab.load.forms import Document
-from lab.load.scalars import Wrong, parsed, shown
+from lab.load.scalars import parsed
+from lab.texts import Wrong, shown
 
 _MEMORY = re.compile(r"([1-9][0-9]{0,5}) ?(MiB|GiB)", re.ASCII)
 _CPUS = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,2})?", re.ASCII)

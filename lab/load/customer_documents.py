@@ -11,8 +11,10 @@ from lab.load import policy_values, values
 from lab.load.forms import Document, Flag, HostPrefix, NodeName, OneOrMore, Reference, RoutedPrefix, under
 from lab.load.peering_documents import EdgePoliciesDocument, LinkBlock
 from lab.load.qos_documents import RouterQosDocument
-from lab.load.scalars import Wrong, whole
+from lab.load.scalars import choice, whole
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
+from lab.speakers import SpeakerKind
+from lab.texts import Wrong
 
 VrfName = Annotated[str, policy_values.VRF]
 
@@ -91,6 +93,17 @@ class AccessDocument(Document):
     )
 
 
+class SpeakerDocument(Document):
+    """What speaks BGP at a customer edge."""
+
+    kind: Annotated[SpeakerKind, choice(SpeakerKind, "kind")] = Field(
+        description="the program: exabgp (the lab's own router), frr, bird or gobgp"
+    )
+    config: Reference | None = Field(
+        None, description="its own configuration file, relative to this one; rendered from this file if left out"
+    )
+
+
 class SiteDocument(Document):
     """One place of a customer."""
 
@@ -109,6 +122,11 @@ class SiteDocument(Document):
     )
     qos: dict[Reference, RouterQosDocument] | None = Field(
         None, description="how single customer edges mark what they forward, by edge"
+    )
+    speakers: dict[Reference, Annotated[SpeakerDocument, under("kind")]] | None = Field(
+        None,
+        min_length=1,
+        description="the edges that are another vendor's router: {ce1: frr, ce2: {kind: bird, config: ce2.conf}}",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from lab.load.scalars import Scalar, Wrong, parsed, shown
+from lab.load.scalars import Scalar, parsed
+from lab.texts import Wrong, shown
 
 PATTERN = r"^[0-9.]+ ?m?s$"
 """Of the JSON Schema."""

@@ -20,11 +20,10 @@ from lab.load.places import (
     peering_places,
     site_places,
 )
-from lab.load.scalars import did_you_mean
-from lab.load.values import as_address
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS
 from lab.policy import Fate, Policy, SessionRules
+from lab.texts import as_address, did_you_mean
 from lab.topology import EdgeBgp
 
 Value = TypeVar("Value")
@@ -39,7 +38,7 @@ def check_edges(reading: TopologyReading, names: Names, policies: Collection[str
             yield from _named(reading, (*path, key), facing and tuple(dict.fromkeys(facing)), what)
     for site in _sites(reading):
         edges = reading.part(*site.path, "routers")
-        for key in ("bgp", "access", "qos"):
+        for key in ("bgp", "access", "qos", "speakers"):
             yield from _named(reading, (*site.path, key), edges, "customer edge")
         for name in reading.keys(*site.path, "bgp") or ():
             bgp = (*site.path, "bgp", name)

@@ -21,14 +21,13 @@ from lab.bgp import (
     parse_prefix,
     parse_route_distinguisher,
 )
-from lab.load.json_source import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
+from lab.json_objects import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
 from lab.load.policy_values import VRF, neighbor
-from lab.load.scalars import shown
-from lab.load.values import router_id
 from lab.policy import NOWHERE, Context
 from lab.policy.boundary import Sample
 from lab.policy.changes import WEIGHT_MAX
 from lab.policy.sets import NUMBER_MAX
+from lab.texts import router_id, shown
 
 _TABLES = {
     "routes": ("routes",),

@@ -11,7 +11,8 @@ from pydantic_core import core_schema
 
 from lab.bgp import Address, Asn, Community, ExtendedCommunity, Family, LargeCommunity, Origin, Prefix
 from lab.load import values
-from lab.load.scalars import FLAG, NAME, Wrong, choice, name_of, parsed, shown, whole
+from lab.load.scalars import FLAG, NAME, choice, name_of, parsed, whole
+from lab.texts import Wrong, shown
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

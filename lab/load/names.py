@@ -21,8 +21,8 @@ from lab.load.places import (
     vpn_of,
     vrfs,
 )
-from lab.load.scalars import did_you_mean
 from lab.plan.naming import MICROSOFT_CORE, REFLECTOR, gateways, microsoft_edge, of_circuit, provider_switch
+from lab.texts import did_you_mean
 from lab.topology import ConnectivityModel, Distribution, Link, RoutingDomain
 
 Families = frozenset[Family]

@@ -20,8 +20,9 @@ from lab.load.forms import (
     Standard,
     under,
 )
-from lab.load.scalars import Wrong, choice, whole
+from lab.load.scalars import choice, whole
 from lab.secret import Secret
+from lab.texts import Wrong
 from lab.topology import PrefixState
 
 RemovePrivateName = Annotated[RemovePrivate, choice(RemovePrivate, "way to remove private ASes")]

@@ -16,7 +16,6 @@ from lab.load.policy_documents import (
     TermDocument,
 )
 from lab.load.reading import Reading
-from lab.load.scalars import Wrong
 from lab.load.sets import (
     COMMUNITY_SETS,
     CONDITIONS,
@@ -44,6 +43,7 @@ from lab.policy import (
     Term,
 )
 from lab.policy.cases import DEFAULT
+from lab.texts import Wrong
 
 PolicyReading = Reading[PolicyFileDocument]
 Path = tuple[Step, ...]

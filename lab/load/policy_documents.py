@@ -23,7 +23,7 @@ from lab.load.forms import (
     under,
 )
 from lab.load.policy_values import LONGEST_PREPEND
-from lab.load.scalars import Wrong, choice, parsed, whole
+from lab.load.scalars import choice, parsed, whole
 from lab.policy import (
     AsPathEntry,
     CommunityPattern,
@@ -34,6 +34,7 @@ from lab.policy import (
     PrefixRange,
     Quantifier,
 )
+from lab.texts import Wrong
 
 Item = Annotated[str, parsed(str, numeric=True)]
 Range = Annotated[NumberRange, policy_values.NUMBER]

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from lab.bgp import Address, ExtendedCommunity, is_route_target, parse_extended_community
 from lab.bgp import parse_large_community as large_community
-from lab.load.scalars import TEXT_OR_NUMBER, Scalar, Wrong, parsed, plain_number, schema_of, shown, text, within
-from lab.load.values import as_address, community
+from lab.load.scalars import TEXT_OR_NUMBER, Scalar, parsed, plain_number, schema_of, text, within
+from lab.load.values import community
 from lab.policy import AsPathEntry, CommunityPattern, NextHopRule, NumberChange, NumberRange, Operation, PatternKind
 from lab.policy.sets import NUMBER_MAX
+from lab.texts import Wrong, as_address, shown
 from lab.wire.nlri import is_host
 
 LONGEST_PREPEND = 25

@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from lab.load import values
 from lab.load.forms import AnyPrefix, Document, OneOrMore, word_for
-from lab.load.scalars import Wrong, choice
+from lab.load.scalars import choice
 from lab.load.shaping_documents import QueuesDocument
 from lab.packets import PortRange, Protocol
+from lab.texts import Wrong
 from lab.topology import Towards
 
 Mark = Annotated[int, values.DSCP]

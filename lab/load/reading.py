@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, ge
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lab.errors import InputError, Mistake
-from lab.load.scalars import NOT_BUILT, Wrong, did_you_mean, kind
+from lab.load.scalars import NOT_BUILT
 from lab.load.source import Node, SourceFile, Step
+from lab.texts import Wrong, did_you_mean, kind
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -28,7 +29,21 @@ MOST_MISTAKES = 500
 _IN_KEY = "[key]"
 
 _LEFT_OUT = (
-    *(0, "any", "asns", "encapsulation", "limit", "link", "name", "pool", "prefix", "prefixes", "subnet", "terms"),
+    *(
+        0,
+        "any",
+        "asns",
+        "encapsulation",
+        "kind",
+        "limit",
+        "link",
+        "name",
+        "pool",
+        "prefix",
+        "prefixes",
+        "subnet",
+        "terms",
+    ),
     "weight",
 )
 """What short forms leave out."""

@@ -19,16 +19,17 @@ from typing import cast
 
 from lab.bgp import Route
 from lab.errors import InputError, Mistake
+from lab.json_objects import WrongPlace
 from lab.load.case_documents import RoutesDocument
 from lab.load.cases import to_route
 from lab.load.erlab_routes import erlab_routes, kind_of
-from lab.load.frr_routes import NO_COMMUNITIES, frr_routes, is_brief, is_frr
-from lab.load.json_source import JsonSource, WrongPlace, parse_json
+from lab.load.json_source import JsonSource, parse_json
 from lab.load.reading import MOST_MISTAKES, Reading, refusal
-from lab.load.scalars import shown
 from lab.load.source import Node, SourceFile, parse
 from lab.policy import NOWHERE, Context
 from lab.policy.boundary import Sample
+from lab.texts import shown
+from lab.vendors.frr.routes import NO_COMMUNITIES, frr_routes, is_brief, is_frr
 
 MAX_BYTES = 1_000_000_000
 """Of a file, and of what a compressed one holds: more than the whole Internet's table from some ten peers."""

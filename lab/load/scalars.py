@@ -6,43 +6,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
-from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic_core import core_schema
 
-from lab.expressroute import rules
 from lab.plan.naming import RESERVED, RESERVED_WORDS
+from lab.texts import Wrong, did_you_mean, kind, shown
 
 Choice = TypeVar("Choice", bound=Enum)
 
 LONGEST_TEXT = 1000
 LONGEST_NUMBER = 18
-MOST_NAMES_SHOWN = 20
-MOST_NAMES_COMPARED = 200
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What policies and sets are called."""
 
 NOT_BUILT = "not built yet"
-
-
-class Wrong(ValueError):  # noqa: N818  # raised as `Wrong("what", "meant")`, it reads as a sentence
-    """A value is wrong; `meant` says what would be right."""
-
-    def __init__(self, what: str, meant: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.meant = meant
-
-    @staticmethod
-    def by(finding: rules.Finding) -> Wrong:
-        """What a rule of Microsoft's refuses."""
-        return Wrong(f"{finding.rule.id}: {finding.what}", finding.hint)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,15 +43,6 @@ class Scalar:
         return dict(self.schema)
 
 
-def did_you_mean(name: str, known: Collection[str], what: str) -> str:
-    """The nearest of the known names, and all of them."""
-    near = get_close_matches(name[:100], list(islice(known, MOST_NAMES_COMPARED)), n=1)
-    shown = ", ".join(islice(known, MOST_NAMES_SHOWN))
-    more = len(known) - MOST_NAMES_SHOWN
-    names = f"known {what}: {shown or 'none'}{f' and {more} more' if more > 0 else ''}"
-    return f"did you mean {near[0]!r}? {names}" if near else names
-
-
 def text(value: object) -> str:
     """One value as the text that stands in the file."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
@@ -77,19 +50,6 @@ def text(value: object) -> str:
     if isinstance(value, str | int):
         return str(value)
     raise Wrong(f"must be one value, not {kind(value)}")
-
-
-def kind(value: object) -> str:
-    """What a value is, in a word."""
-    if isinstance(value, dict):
-        return "a mapping"
-    return "a list" if isinstance(value, list) else "a single value"
-
-
-def shown(value: object) -> str:
-    """A value as a mistake shows it: in quotes where it is a text, and not too much of it."""
-    words = repr(value) if isinstance(value, str) else str(value)
-    return words if len(words) <= 60 else f"{words[:57]}..."
 
 
 # kinds of scalars

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 
 from lab.load import policy_values
 from lab.load.policy_documents import AskedDocument, PolicyFileDocument
-from lab.load.scalars import NAME, Wrong, did_you_mean
-from lab.load.values import as_address, prefix_range
+from lab.load.scalars import NAME
+from lab.load.values import prefix_range
 from lab.policy import Asked, AsPathSet, CommunityPattern, CommunitySet, PrefixList, PrefixRange
+from lab.texts import Wrong, as_address, did_you_mean
 
 Set = TypeVar("Set", PrefixList, AsPathSet, CommunitySet)
 

@@ -10,8 +10,9 @@ from pydantic import Field
 from lab.load import values
 from lab.load.durations import duration
 from lab.load.forms import Document, OneOrMore, Reference
-from lab.load.scalars import NAME, Wrong, choice, name_of, parsed, shown, whole
+from lab.load.scalars import NAME, choice, name_of, parsed, whole
 from lab.shaping import LEAST_RATE_BPS
+from lab.texts import Wrong, shown
 from lab.topology import Link
 
 _NUMBER = r"(0|[1-9][0-9]{0,5})(?:\.([0-9]{1,3}))?"

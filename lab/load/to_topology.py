@@ -23,6 +23,7 @@ from lab.load.peering_documents import (
 from lab.load.places import Path
 from lab.load.qos import to_remark, to_routers_qos
 from lab.load.source import SourceFile
+from lab.load.speakers import OwnConfigs, to_speakers
 from lab.load.topology_documents import CircuitDocument, NamedCircuitDocument, ServiceDocument, TopologyDocument
 from lab.policy import NO_RULES, Fate, Policy, SessionRules, Term
 from lab.topology import (
@@ -62,15 +63,16 @@ Policies = Mapping[str, Policy]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """The file that a document is of, and the policies that it may name."""
+    """The file that a document is of, and the policies and configurations that it names."""
 
     source: SourceFile
     policies: Policies
+    configs: OwnConfigs
 
 
-def to_topology(document: TopologyDocument, source: SourceFile, policies: Policies) -> Topology:
+def to_topology(document: TopologyDocument, source: SourceFile, policies: Policies, configs: OwnConfigs) -> Topology:
     """The model of a document in which no check found a mistake."""
-    file = _File(source=source, policies=policies)
+    file = _File(source=source, policies=policies, configs=configs)
     sites = tuple(_site(name, one, ("sites", name) if name else ("customer",), file) for name, one in _sites(document))
     return Topology(
         name=document.name,
@@ -147,6 +149,7 @@ def _site(name: str, document: SiteDocument, path: Path, file: _File) -> Site:
             for edge, line in (document.access or {}).items()
         ),
         qos=to_routers_qos(document.qos, (*path, "qos"), file.source),
+        speakers=to_speakers(document.speakers, file.configs),
     )
 
 

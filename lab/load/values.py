@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
 from lab.bgp import (
@@ -28,24 +27,14 @@ from lab.expressroute.community_names import COMMUNITY_NAMES
 from lab.expressroute.dscp import DSCP_OF, parse_dscp
 from lab.expressroute.facts import BANDWIDTHS_MBPS, DIRECT_BANDWIDTHS_MBPS, HOLD_TIMES_S, MICROSOFT_BFD_INTERVAL_MS
 from lab.load.durations import PATTERN, whole_ms, whole_s
-from lab.load.scalars import (
-    NAME,
-    TEXT_OR_NUMBER,
-    Scalar,
-    Wrong,
-    parsed,
-    plain_number,
-    schema_of,
-    shown,
-    text,
-    within,
-)
+from lab.load.scalars import NAME, TEXT_OR_NUMBER, Scalar, parsed, plain_number, schema_of, text, within
 from lab.packets import PortRange
 from lab.policy import PrefixRange
 from lab.secret import Secret
+from lab.texts import Wrong, address, router_id, shown
 
 if TYPE_CHECKING:
-    from lab.bgp import Address, Asn
+    from lab.bgp import Asn
 
 COMMUNITY_FORMS = "write asn:value, no-export or another well-known name, or a name such as westeurope.private"
 
@@ -227,30 +216,6 @@ def _next_hop(value: object) -> str:
     if not words:
         raise Wrong("is empty", "write an address or the name of a router")
     return " ".join(words)
-
-
-def as_address(value: str) -> Address | None:
-    """An address, None where the text is none."""
-    try:
-        return ip_address(value)
-    except ValueError:
-        return None
-
-
-def address(value: str) -> Address:
-    """An IPv4 or IPv6 address without a zone."""
-    found = as_address(value)
-    if found is None or "%" in value:
-        raise Wrong(f"{shown(value)} is not an address")
-    return found
-
-
-def router_id(value: str) -> IPv4Address:
-    """A BGP identifier, written as an IPv4 address (RFC 4271 §4.2)."""
-    found = as_address(value)
-    if not isinstance(found, IPv4Address):
-        raise Wrong(f"{shown(value)} is not a router id", "write it as an IPv4 address")
-    return found
 
 
 def _aggregator(value: str) -> str:

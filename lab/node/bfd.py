@@ -31,9 +31,9 @@ from lab.bfd import (
     Session,
 )
 from lab.bgp import Address
-from lab.channel import NODE_KINDS, Channel, ChannelClosed
+from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.node_messages import BfdReport
+from lab.node_messages import NODE_KINDS, BfdReport
 from lab.plan import NodePlan, SessionPlan
 from lab.processes import die_with_parent, how_it_ended, name_process
 

@@ -39,18 +39,14 @@ from lab.node.outbox import Outbox
 from lab.node.reports import session_reports
 from lab.node_messages import (
     BfdReport,
-    Broken,
     ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
-    Explain,
-    Explained,
     Listening,
     NodeReport,
     ReadRouterTables,
     Refresh,
-    Refreshed,
     ReportChanges,
     ResetSession,
     RouterTablesRead,
@@ -59,6 +55,8 @@ from lab.node_messages import (
 )
 from lab.plan import NodePlan
 from lab.processes import be_prompt
+from lab.questions.control import Broken, Refreshed
+from lab.questions.explanations import Explain, Explained
 from lab.router import Router
 from lab.wire import UpdateError
 
@@ -76,21 +74,26 @@ def run(node: NodePlan, supervisor: Channel, *, again: bool = False) -> None:
     With `again` an earlier process has been it, and the kernel still has what that one configured.
     """
     try:
-        if again:
-            interfaces.start_again(node)
-            packet_limits.start_again(node)
-        else:
-            interfaces.configure(node)
-            nat.configure(node)
-            marking.configure(node)
-            queues.configure(node)
-            packet_limits.configure(node)
+        configure(node, again=again)
         _speak(node, supervisor)
     except ChannelClosed:
         return
     except LabBroken as problem:
         supervisor.send(Broken(reason=f"{node.name}: {problem}"))
         raise
+
+
+def configure(node: NodePlan, *, again: bool) -> None:
+    """Make the kernel of the caller's network namespace what the plan says; `again` is that of `run`."""
+    if again:
+        interfaces.start_again(node)
+        packet_limits.start_again(node)
+        return
+    interfaces.configure(node)
+    nat.configure(node)
+    marking.configure(node)
+    queues.configure(node)
+    packet_limits.configure(node)
 
 
 def _speak(node: NodePlan, supervisor: Channel) -> None:
@@ -120,7 +123,7 @@ def _stopping() -> Iterator[None]:
         raise _Stop(problem) from problem
 
 
-class _Carriers:
+class Carriers:
     """Which interfaces with addresses can carry packets.
 
     A sub-interface cannot while its port does not: it is not waited for until the kernel says so of it, too.
@@ -160,7 +163,7 @@ class _Program:
         self._netlink = Netlink()
         self._flushed_s = 0.0
         self._links = LinkMonitor()
-        self._carriers = _Carriers(node)
+        self._carriers = Carriers(node)
         self._outbox = Outbox()
         self._more_arrived, self._waits_since_s = False, 0.0
         self._commands: list[str] = []

@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from lab.channel import NODE_KINDS, Channel, ChannelClosed
+from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
 from lab.node import privileges
+from lab.node.router import be_router
 from lab.node_messages import (
+    NODE_KINDS,
     FreezeRouter,
     KillRouter,
     MemoryRead,
@@ -29,7 +31,7 @@ from lab.node_messages import (
     RouterKilled,
     StartRouter,
 )
-from lab.processes import how_it_ended, start_part
+from lab.processes import how_it_ended, memory_kib, start_part
 
 ADDRESS = "\0erlab"
 """The supervisor's socket: a name in the container's network namespace, and in no file system (unix(7), abstract)."""
@@ -86,6 +88,7 @@ class _Init:
     def __init__(self, node: str, supervisor: Channel) -> None:
         self._node, self._supervisor = node, supervisor
         self._router: int | None = None
+        self._leads_group = False
         self._woken, wakes = socket.socketpair()
         wakes.settimeout(0)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -133,16 +136,15 @@ class _Init:
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             self._supervisor.close()
-            from lab.node.program import run
+            be_router(message.plan, Channel(theirs, "the supervisor", NODE_KINDS), again=message.again)
 
-            run(message.plan, Channel(theirs, "the supervisor", NODE_KINDS), again=message.again)
-
+        self._leads_group = message.plan.speaker is not None
         self._router = start_part(self._node, _STDERR, run_router)
         theirs.close()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._router is not None:
-            os.kill(self._router, number)
+            (os.killpg if self._leads_group else os.kill)(self._router, number)
 
     def _kill(self) -> None:
         self._signal(signal.SIGKILL)
@@ -165,9 +167,4 @@ class _Init:
 
 def _memory_kib() -> int:
     """The proportional memory of all processes of the container."""
-    found = 0
-    for rollup in Path("/proc").glob("[0-9]*/smaps_rollup"):
-        with contextlib.suppress(OSError):  # it has ended
-            lines = rollup.read_text(encoding="ascii").splitlines()
-            found += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return found
+    return sum(memory_kib(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())

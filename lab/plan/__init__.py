@@ -27,14 +27,15 @@ from lab.bgp import (
     RouteDistinguisher,
     family_name,
     family_of,
-    within,
 )
 from lab.limits import Limits
 from lab.marking import MarkingRule, Remark
 from lab.plan.packet_limits import PacketLimit
+from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import NO_RULES, SessionRules
 from lab.secret import Secret
 from lab.shaping import UNIMPAIRED, Impairment, Queues
+from lab.speakers import ForeignSpeaker
 
 InterfaceAddress = IPv4Interface | IPv6Interface
 
@@ -203,45 +204,13 @@ class BgpPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceNat:
-    """A router translates the IPv4 sources of what it forwards out of an interface to addresses of `pool` (RFC 3022).
-
-    All addresses of the pool are used, and those to which no flow is translated are discarded. Sources in the pool and
-    in `exempt` stay, and so do the router's own addresses. IPv6 is not translated: Microsoft asks for public IPv4
-    addresses only (expressroute-nat.md, 2019).
-    """
-
-    interface: str
-    pool: Prefix
-    exempt: tuple[Prefix, ...] = ()
-
-    def translates(self, source: Address | Prefix) -> bool:
-        """Whether a packet with this source gets another one; of a prefix, whether all of its addresses do."""
-        return source.version == 4 and not any(within(source, prefix) for prefix in (self.pool, *self.exempt))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFilter:
-    """A router forwards what enters by an interface only where its source is in one of these prefixes.
-
-    The rest is dropped, and nobody is told. What is for the router itself is not looked at.
-    """
-
-    interface: str
-    admitted: tuple[Prefix, ...]
-
-    def admits(self, source: Address | Prefix) -> bool:
-        """Whether a packet with this source is forwarded; of a prefix, whether those of all of its addresses are."""
-        return any(within(source, prefix) for prefix in self.admitted)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
     """Everything that one node is. `bgp` is None for hosts and switches.
 
     Of several translations at one interface the first is in force; an interface has one source filter at most. The
     first rule of `marking` that takes a packet decides over its mark, with the addresses that it has inside of the
-    node's translations. Without a packet limit of its own a router forwards what its interfaces carry.
+    node's translations. Without a packet limit of its own a router forwards what its interfaces carry. `speaker` is
+    another vendor's daemon that is the router here, None where it is the lab's own.
     """
 
     name: str
@@ -254,6 +223,7 @@ class NodePlan:
     marking: tuple[MarkingRule, ...] = ()
     queues: tuple[Queues, ...] = ()
     packet_limit: PacketLimit | None = None
+    speaker: ForeignSpeaker | None = None
 
     @property
     def is_switch(self) -> bool:
@@ -362,6 +332,15 @@ class Plan:
     def routers(self) -> tuple[NodePlan, ...]:
         """The nodes that speak BGP."""
         return tuple(node for node in self.nodes if node.bgp is not None)
+
+    @property
+    def unmodelled(self) -> str:
+        """Why the model knows too little of this plan to predict anything of its routes; empty where it does not."""
+        own = [(node.name, node.speaker.config.file) for node in self.nodes if node.speaker and node.speaker.config]
+        if not own:
+            return ""
+        files = ", ".join(f"{name} by {file}" for name, file in own)
+        return f"{files} {'is' if len(own) == 1 else 'are'} configured, which the model does not read"
 
     def without_rules(self) -> Plan:
         """The plan without all that can change in a running lab.

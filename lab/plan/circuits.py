@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from lab.bgp import Asn, Family
 from lab.expressroute.assumptions import Assumptions
 from lab.expressroute.facts import MICROSOFT_ASN, MICROSOFT_HOLD_TIME_S
-from lab.plan import BfdPlan, Endpoint, Role, SourceFilter, SourceNat, Tagged
+from lab.plan import BfdPlan, Endpoint, Role, Tagged
 from lab.plan import microsoft_sessions as behaviour
 from lab.plan.addressing import CUSTOMER_HOST, MICROSOFT_HOST, host
 from lab.plan.draft import Draft, SessionEnd, in_each_family, with_paths
 from lab.plan.marking import marking_of_edge
 from lab.plan.microsoft_edge import EDGE_MAXIMUM_PATHS, edge_best_path, edge_bfd
 from lab.plan.naming import NUMBER, microsoft_edge, of_circuit, port, provider_switch, to_microsoft, towards, vrf
+from lab.plan.sources import SourceFilter, SourceNat
 from lab.topology import (
     Bfd,
     Circuit,

@@ -47,8 +47,14 @@ class Device:
 
     @property
     def has_secrets(self) -> bool:
-        """Whether it knows an MD5 key."""
-        return any(one.md5 for node in self.plan.routers if node.bgp for one in node.bgp.sessions)
+        """Whether it knows an MD5 key, or has a user's own configuration of a daemon, which may hold some."""
+        own = any(node.speaker is not None and node.speaker.config is not None for node in self.plan.nodes)
+        return own or any(one.md5 for node in self.plan.routers if node.bgp for one in node.bgp.sessions)
+
+    @property
+    def has_daemons(self) -> bool:
+        """Whether a router of it is another vendor's daemon."""
+        return any(node.speaker is not None for node in self.plan.nodes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,6 @@ from lab.plan import (
     Plan,
     Role,
     SessionPlan,
-    SourceFilter,
-    SourceNat,
     StaticRoute,
     Tagged,
     Wire,
@@ -31,8 +29,10 @@ from lab.plan.addressing import FABRIC_LINKS, fabric_block, host, link, router_i
 from lab.plan.ipvpn import Ipvpn, Vpn, VrfPart, vrf_name
 from lab.plan.naming import towards
 from lab.plan.packet_limits import PacketLimit
+from lab.plan.sources import SourceFilter, SourceNat
 from lab.policy import NO_RULES, SessionRules
 from lab.secret import Secret
+from lab.speakers import ForeignSpeaker
 from lab.topology import EdgeBgp, Network
 
 DEFAULT_ROUTE = {Family.IPV4: parse_prefix("0.0.0.0/0"), Family.IPV6: parse_prefix("::/0")}
@@ -80,6 +80,7 @@ class Draft:
     _source_filters: dict[str, list[SourceFilter]] = field(default_factory=lambda: defaultdict(list))
     _marking: dict[str, list[MarkingRule]] = field(default_factory=lambda: defaultdict(list))
     _packet_limits: dict[str, PacketLimit] = field(default_factory=dict)
+    _speakers: dict[str, ForeignSpeaker] = field(default_factory=dict)
     _wires: list[Wire] = field(default_factory=list)
     _cross_connects: list[CrossConnect] = field(default_factory=list)
     _overlays: list[Overlay] = field(default_factory=list)
@@ -171,7 +172,9 @@ class Draft:
             self.session(listens=listens, connects=connects)
 
     def session(self, *, listens: SessionEnd, connects: SessionEnd) -> None:
-        """Plan a session at both its ends."""
+        """Plan a session at both its ends. The other one listens where this one would keep it waiting."""
+        if self._connects_late(connects.node) and not self._connects_late(listens.node):
+            listens, connects = connects, listens
         for here, there in ((listens, connects), (connects, listens)):
             self._sessions[here.node].append(
                 SessionPlan(
@@ -189,6 +192,10 @@ class Draft:
                     rules=here.rules,
                 )
             )
+
+    def _connects_late(self, router: str) -> bool:
+        speaker = self._speakers.get(router)
+        return speaker is not None and speaker.habits.connects_late
 
     def vrf_part(self, edge: str, vpn: Vpn, best_path: BestPathRules) -> VrfPart:
         """What was planned of a VRF, whose provider adds the rest."""
@@ -232,6 +239,10 @@ class Draft:
         """Let a router forward packets up to a size only."""
         self._packet_limits[router] = packet_limit
 
+    def run(self, router: str, speaker: ForeignSpeaker) -> None:
+        """Let another vendor's daemon be a router."""
+        self._speakers[router] = speaker
+
     # the whole
 
     def plan(self, name: str, fidelity: Iterable[str]) -> Plan:
@@ -246,6 +257,7 @@ class Draft:
                 nat=tuple(self._nat[router]),
                 source_filters=tuple(self._source_filters[router]),
                 packet_limit=self._packet_limits.get(router),
+                speaker=self._speakers.get(router),
             )
             for index, (router, what) in enumerate(self._routers.items(), start=1)
         ]

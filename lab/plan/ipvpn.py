@@ -39,13 +39,13 @@ from lab.plan import (
     OverlayEnd,
     Role,
     SessionPlan,
-    SourceNat,
     StaticRoute,
     Vrf,
     Wire,
 )
 from lab.plan.addressing import host, link
 from lab.plan.naming import vrf
+from lab.plan.sources import SourceNat
 from lab.policy import NO_RULES, SessionRules
 
 CORE = "core"

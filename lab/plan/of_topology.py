@@ -101,8 +101,23 @@ def _fidelity(topology: Topology) -> Iterator[str]:
     if topology.azure.gateway_instances == 1 and topology.azure.vnets:
         yield "gateway: one instance; a real one has two"
     yield from of_unknown_reach(topology)
+    yield from _speakers(topology)
     yield from _stand_ins(topology)
     yield from that_mattered(topology)
+
+
+def _speakers(topology: Topology) -> Iterator[str]:
+    """Who else is a router, and where what is said of its tables comes from."""
+    for customer in (topology.customer, *topology.other_customers):
+        for site in customer.sites:
+            for edge, speaker in site.speakers:
+                config = f", configured by {speaker.config.file}" if speaker.config else ""
+                yield (
+                    f"{edge}: {speaker.kind.value}{config}; its RIBs are what it tells, the Adj-RIBs as its UPDATEs "
+                    "were seen on the wire"
+                )
+                if speaker.habits.forwards_nothing:
+                    yield f"{edge}: forwards nothing itself; the lab puts its best routes into the kernel"
 
 
 def _stand_ins(topology: Topology) -> Iterator[str]:

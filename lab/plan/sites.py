@@ -18,6 +18,8 @@ def plan_site(draft: Draft, site: Site) -> None:
     networks = tuple(prefix for network in site.networks for prefix in network.prefixes)
     for edge in edges:
         draft.router(edge, Role.CUSTOMER_EDGE, site.asn, networks, site.bgp_of(edge) or with_paths(EDGE_MAXIMUM_PATHS))
+    for edge, speaker in site.speakers:
+        draft.run(edge, speaker)
     for network in site.networks:
         _lan(draft, network, edges)
 

@@ -12,27 +12,36 @@ import traceback
 
 from lab.channel import Channel, ChannelClosed
 from lab.errors import LabBroken
-from lab.messages import AskAll, AskedAll, Fibs, Message, Observe, Probe, Probed, ReadFibs
-from lab.node_messages import Broken
+from lab.messages import Fibs, Message, Observe, ReadFibs
 from lab.plan import Plan
 from lab.probes.captures import Captures
 from lab.probes.kernel_routes import read_fib
 from lab.probes.sightings import RUN_ID_BYTES
 from lab.probes.sweeps import Sweeper
 from lab.probes.tracing import Tracer
+from lab.questions.control import Broken
+from lab.questions.packets import AskAll, AskedAll, Probe, Probed
 from lab.runtimes.namespaces import enter_network_namespace
 from lab.tables import RouterFib
 
+_IDLE_S = 5.0
+"""Who has asked nothing for so long has the time for scapy to be imported."""
 
-def run(supervisor: Channel) -> None:
-    """Serve the supervisor until it is gone."""
+
+def run(supervisor: Channel, *, asked_soon: bool) -> None:
+    """Serve the supervisor until it is gone. With `asked_soon` there will be a question as soon as the lab is up."""
     import pyroute2.netlink.rtnl.rtmsg
-    import scapy.layers.inet6
 
-    del pyroute2, scapy
+    del pyroute2
+    ready = asked_soon
+    if ready:
+        _import_scapy()
     lab: _Prober | None = None
     try:
         while True:
+            if not ready and not supervisor.wait(_IDLE_S):
+                _import_scapy()
+                ready = True
             for message in supervisor.receive():
                 if isinstance(message, Observe):
                     lab = _Prober(message.plan, supervisor.fds)
@@ -40,6 +49,12 @@ def run(supervisor: Channel) -> None:
                     supervisor.send(_answer(lab, message))
     except ChannelClosed:
         return
+
+
+def _import_scapy() -> None:
+    import scapy.layers.inet6
+
+    del scapy
 
 
 def _answer(lab: _Prober, message: Message) -> Message:
@@ -65,8 +80,10 @@ class _Prober:
         """The answer to one request."""
         match message:
             case Probe():
+                _import_scapy()  # now: later it would keep this from reading what comes
                 return Probed(results=self._tracer.trace(message))
             case AskAll(sweep=sweep, deadline_s=deadline_s):
+                _import_scapy()
                 return AskedAll(result=self._sweeper.ask(sweep, deadline_s))
             case ReadFibs():
                 return Fibs(fibs=tuple(self._fib(node.name) for node in self._plan.routers))

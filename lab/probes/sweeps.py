@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from lab.forwarding import Flow, FlowResult, Sweep, SweepResult
-from lab.messages import Probe
 from lab.packets import Protocol
 from lab.plan import Plan, Role
 from lab.probes.echo_sweeps import EchoSweeper, Seen
 from lab.probes.tracing import Tracer
+from lab.questions.packets import Probe
 
 _TRACED_FOR_S = 2.5
 """At least: a kernel tells one sender of missing routes once a second, after the first five (Linux, `ip_error()`).

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lab.errors import LabBroken
 from lab.forwarding import Flow, FlowResult
-from lab.messages import Probe
 from lab.packet_filter import probes
 from lab.packets import Protocol
 from lab.plan import Plan
 from lab.probes.captures import Captures
 from lab.probes.exchanges import Connections, Datagrams, Echoes, Exchange
 from lab.probes.sightings import Asked, Book, result_of
+from lab.questions.packets import Probe
 
 RETRY_S = 0.25
 """A flow that was neither answered nor refused is sent again after this time."""

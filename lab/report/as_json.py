@@ -5,26 +5,25 @@ Keys of sessions are never in a document; `md5` only says whether there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
-from lab.bfd import BfdStatus
-from lab.bgp import Address, Route
 from lab.checks import Finding, Outcome, Report, Verdict, key_of
 from lab.errors import InputError, LabError, Mistake
 from lab.explanation import AppliedRule, Candidate, Explanation, Export
 from lab.limits import Limits
-from lab.messages import Status
 from lab.plan import BfdPlan, BgpPlan, NodePlan, Overlay, Plan, SessionPlan, Tagged, Vrf
 from lab.plan.packet_limits import PacketLimit
 from lab.policy import SessionRules
 from lab.report.failover_json import failover_object
-from lab.report.json_parts import Object, change_object, document, outcome_object, route_object
+from lab.report.json_parts import Object, change_object, document, outcome_object
 from lab.report.plan_changes import PlanChange, changes
 from lab.report.plan_text import policies_of
 from lab.report.qos_json import marking, queues, remark, wire
 from lab.report.streams_json import trial_object
+from lab.report.tables_json import TABLES, owned_route
 from lab.rib import Because, Decision, Path
-from lab.tables import Difference, LabTables, RouterTables, SessionTables
+from lab.speakers import ForeignSpeaker
+from lab.tables import Difference, LabTables
 
 # tests
 
@@ -39,6 +38,7 @@ def report(report: Report) -> str:
         verdicts=[_verdict(one) for one in report.verdicts],
         model={
             "routes_compared": report.routes_compared,
+            "not_compared": report.not_compared or None,
             "differences": [_difference(one) for one in report.differences],
             "contradicts": [one.expectation.where for one in report.contradicted],
         },
@@ -77,85 +77,7 @@ def _difference(difference: Difference) -> Object:
     }
 
 
-# tables
-
-
-def table(plan: Plan, tables: RouterTables, what: str) -> str:
-    """One of a router's tables: `routes`, `sessions`, `rib-in`, `rib-out` or `fib`. Raises KeyError."""
-    return document(what, router=tables.router, **{what.replace("-", "_"): _TABLES[what](tables, plan)})
-
-
-def _loc_rib(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [_route(route, plan, tables.router) for route in tables.loc_rib]
-
-
-def _sessions(tables: RouterTables, plan: Plan) -> list[Object]:
-    bgp = plan.node(tables.router).bgp
-    planned = {session.name: session for session in bgp.sessions} if bgp else {}
-    return [_session(session, planned[session.session]) for session in tables.sessions]
-
-
-def _session(session: SessionTables, planned: SessionPlan) -> Object:
-    return {
-        "session": session.session,
-        "neighbor": session.neighbor,
-        "family": planned.carries,
-        "peer_asn": planned.peer_asn,
-        "peer_address": str(planned.peer_address),
-        "established": session.established,
-        "why_down": session.why_down or None,
-        "warning": session.warning or None,
-        "refreshes": session.refreshes,
-        "bfd": None if session.bfd is None else _bfd_status(session.bfd),
-        "received": len(session.adj_rib_in),
-        "sent": len(session.adj_rib_out),
-    }
-
-
-def _bfd_status(status: BfdStatus) -> Object:
-    return {
-        "state": status.state.name.lower(),
-        "transmit_interval_ms": status.transmit_interval_ms,
-        "detection_time_ms": status.detection_time_ms,
-    }
-
-
-def _rib_in(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [
-        {"session": s.session, "routes": [_route(r, plan, tables.router) for r in s.adj_rib_in]}
-        for s in tables.sessions
-    ]
-
-
-def _rib_out(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [
-        {"session": s.session, "routes": [_route(r, plan, tables.router) for r in s.adj_rib_out]}
-        for s in tables.sessions
-    ]
-
-
-def _fib(tables: RouterTables, plan: Plan) -> list[Object]:
-    return [
-        {"prefix": str(e.prefix), "next_hops": [_next_hop(h, plan, tables.router) for h in e.next_hops]}
-        for e in tables.fib
-    ]
-
-
-_TABLES: dict[str, Callable[[RouterTables, Plan], list[Object]]] = {
-    "routes": _loc_rib,
-    "sessions": _sessions,
-    "rib-in": _rib_in,
-    "rib-out": _rib_out,
-    "fib": _fib,
-}
-
-
-def _route(route: Route, plan: Plan, router: str) -> Object:
-    return route_object(route, plan.owner(route.next_hop, router))
-
-
-def _next_hop(address: Address, plan: Plan, router: str) -> Object:
-    return {"address": str(address), "owner": plan.owner(address, router)}
+# plans and predictions
 
 
 def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) -> str:
@@ -163,9 +85,10 @@ def prediction(plan: Plan, tables: LabTables, verdicts: Iterable[Verdict] = ()) 
     return document(
         "prediction",
         topology=plan.name,
+        unknown=plan.unmodelled or None,
         routers=[
-            {"router": one.router, **{what.replace("-", "_"): read(one, plan) for what, read in _TABLES.items()}}
-            for one in tables.routers
+            {"router": one.router, **{what.replace("-", "_"): read(one, plan) for what, read in TABLES.items()}}
+            for one in (() if plan.unmodelled else tables.routers)
         ],
         verdicts=[_verdict(one) for one in verdicts],
     )
@@ -210,6 +133,10 @@ def _tagged(place: Tagged) -> Object:
     return {"port": str(place.port), "tags": list(place.tags), "outer_ethertype": place.outer_ethertype}
 
 
+def _speaker(speaker: ForeignSpeaker) -> Object:
+    return {"kind": speaker.kind.value, "config": speaker.config.file if speaker.config else None}
+
+
 def _node(node: NodePlan) -> Object:
     return {
         "name": node.name,
@@ -238,6 +165,7 @@ def _node(node: NodePlan) -> Object:
         "marking": marking(node.marking),
         "queues": [queues(one) for one in node.queues],
         "packet_limit": None if node.packet_limit is None else _packet_limit(node.packet_limit),
+        "speaker": None if node.speaker is None else _speaker(node.speaker),
         "bgp": None if node.bgp is None else _bgp(node.bgp),
     }
 
@@ -378,9 +306,9 @@ def _candidate(candidate: Candidate, decision: Decision | None, plan: Plan, rout
         "fault": candidate.fault or None,
         "rules": [_applied(one) for one in candidate.applied],
         "lost": _lost(path, decision),
-        "received": None if candidate.received is None else _route(candidate.received, plan, router),
+        "received": None if candidate.received is None else owned_route(candidate.received, plan, router),
         "import_policy": None if candidate.outcome is None else outcome_object(candidate.outcome),
-        "used": None if path is None else _route(path.route, plan, router),
+        "used": None if path is None else owned_route(path.route, plan, router),
     }
 
 
@@ -409,55 +337,16 @@ def _export(export: Export, plan: Plan, router: str) -> Object:
         "refused": export.refused or None,
         "rules": [_applied(one) for one in export.applied],
         "export_policy": None if export.outcome is None else outcome_object(export.outcome),
-        "route": None if export.route is None else _route(export.route, plan, router),
+        "route": None if export.route is None else owned_route(export.route, plan, router),
     }
 
 
-# running labs
-
-
-def status(labs: Iterable[Status]) -> str:
-    """The labs that are up."""
-    return document(
-        "status",
-        labs=[
-            {
-                "name": lab.plan.name,
-                "nodes": [node.name for node in lab.plan.nodes],
-                "routers": [node.name for node in lab.plan.routers],
-                "converged": not lab.pending,
-                "pending": list(lab.pending),
-                "kept_closed": [
-                    {"router": node.name, "session": one.name, "why": one.rules.shutdown}
-                    for node in lab.plan.routers
-                    for one in (node.bgp.sessions if node.bgp else ())
-                    if one.rules.shutdown
-                ],
-                "failed": list(lab.failed),
-                "up_s": round(lab.up_s, 3),
-                "memory_kib": lab.memory_kib,
-            }
-            for lab in labs
-        ],
-    )
+# changes and mistakes
 
 
 def applied(old: Plan, new: Plan, pending: Iterable[str]) -> str:
     """What a running lab was changed to, and what has not settled since."""
     return document("applied", changes=[_change(one) for one in changes(old, new)], pending=list(pending))
-
-
-def refreshed(router: str, sessions: Iterable[str], down: Mapping[str, str]) -> str:
-    """The sessions on which a router asked for all routes again, and why each of the others is down."""
-    return document("refreshed", router=router, sessions=list(sessions), down=dict(down))
-
-
-def ended(name: str) -> str:
-    """The lab that was ended."""
-    return document("ended", name=name)
-
-
-# mistakes
 
 
 def mistakes(files: Iterable[str], found: Iterable[Mistake], problems: Iterable[str]) -> str:

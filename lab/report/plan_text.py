@@ -48,6 +48,9 @@ def _node(node: NodePlan) -> Iterator[str]:
         paths = counted(node.bgp.best_path.maximum_paths, "path")
         says += f", AS {node.bgp.asn}, router id {node.bgp.router_id}, up to {paths}"
     yield f"{node.name}: {says}"
+    if node.speaker is not None:
+        config = node.speaker.config
+        yield f"  runs {node.speaker.kind.value}, configured {f'by {config.file}' if config else 'from this plan'}"
     yield "  interfaces"
     yield from _interfaces(node)
     for route in node.static_routes:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lab.bfd import BfdStatus
 from lab.bgp import Address, Nlri, Route, VpnPrefix, nlri_order, text_of, title_of
-from lab.checks import Outcome, Verdict
 from lab.forwarding import gateway
-from lab.messages import Status
 from lab.plan import Plan, SessionPlan
-from lab.report.layout import aligned, counted, hanging, unheaded
-from lab.tables import LabTables, RouterTables
+from lab.report.layout import aligned
+from lab.tables import RouterTables
 
 _ATTRIBUTE_COLUMNS = {
     "label": "label",
@@ -51,17 +49,17 @@ def _routes(tables: RouterTables, plan: Plan) -> str:
     rows = []
     for prefix, others in sorted(received.items(), key=lambda item: nlri_order(item[0])):
         if prefix in best:
-            rows.append([">", str(prefix), *_attributes(best[prefix], plan, tables.router)])
+            rows.append([">", str(prefix), *attributes(best[prefix], plan, tables.router)])
         for route in others:
             if prefix in best and route.next_hop == best[prefix].next_hop:
                 continue
             used = () if isinstance(prefix, VpnPrefix) else fib.get(prefix, ())
             mark = "=" if gateway(node, route.next_hop) in used else ""
-            rows.append([mark, str(prefix), *_attributes(route, plan, tables.router)])
+            rows.append([mark, str(prefix), *attributes(route, plan, tables.router)])
     if not rows:
         return f"{tables.router} has no routes"
     legend = "> best, = used beside the best; paths without > are as received, before the import policy"
-    return "\n".join([*_headed(("", "prefix"), rows), legend])
+    return "\n".join([*headed(("", "prefix"), rows), legend])
 
 
 def _sessions(tables: RouterTables, plan: Plan) -> str:
@@ -103,7 +101,7 @@ def _rib_in(tables: RouterTables, plan: Plan) -> str:
             ">" if (node.destination(route), route.next_hop) in best else "",
             session.session,
             str(route.nlri),
-            *_attributes(route, plan, tables.router),
+            *attributes(route, plan, tables.router),
         ]
         for session in tables.sessions
         for route in session.adj_rib_in
@@ -111,17 +109,17 @@ def _rib_in(tables: RouterTables, plan: Plan) -> str:
     if not rows:
         return _empty(tables, "has received no routes")
     legend = "> became the best path; everything is as received, before the import policy"
-    return "\n".join([*_headed(("", "session", "prefix"), rows), legend])
+    return "\n".join([*headed(("", "session", "prefix"), rows), legend])
 
 
 def _rib_out(tables: RouterTables, plan: Plan) -> str:
     """Every Adj-RIB-Out: the routes as sent, after the export policy."""
     rows = [
-        [session.session, str(route.nlri), *_attributes(route, plan, tables.router)]
+        [session.session, str(route.nlri), *attributes(route, plan, tables.router)]
         for session in tables.sessions
         for route in session.adj_rib_out
     ]
-    return "\n".join(_headed(("session", "prefix"), rows)) if rows else _empty(tables, "sends no routes")
+    return "\n".join(headed(("session", "prefix"), rows)) if rows else _empty(tables, "sends no routes")
 
 
 def _fib(tables: RouterTables, plan: Plan) -> str:
@@ -143,69 +141,6 @@ _TABLES: dict[str, Callable[[RouterTables, Plan], str]] = {
 }
 
 
-def prediction(plan: Plan, tables: LabTables, verdicts: tuple[Verdict, ...] = ()) -> str:
-    """The Loc-RIBs of all routers, the sessions that are not up, and the expectations that the model contradicts."""
-    lines: list[str] = []
-    for router in tables.routers:
-        lines += [router.router]
-        for session in (s for s in router.sessions if not s.established):
-            lines += hanging(f"session {session.session} is down: ", session.why_down, indent="  ")
-        rows = [[str(route.prefix), *_attributes(route, plan, router.router)] for route in router.loc_rib]
-        lines += [f"  {line}" for line in _headed(("prefix",), rows)] if rows else ["  no routes"]
-        lines += [""]
-    up = sum(session.established for router in tables.routers for session in router.sessions)
-    ends = sum(len(router.sessions) for router in tables.routers)
-    lines += [f"{counted(len(tables.routers), 'router')}, {up // 2} of {counted(ends // 2, 'session')} established"]
-    for verdict in verdicts:
-        if verdict.outcome is not Outcome.PASSED:
-            says = "contradicts" if verdict.outcome is Outcome.FAILED else "cannot tell"
-            lines += ["", *hanging(f"the model {says}: ", f"{verdict.expected} ({verdict.expectation.where})")]
-            lines += hanging("predicted: ", verdict.predicted.text, indent="  ")
-            lines += hanging("cause: ", verdict.cause, indent="  ")
-    if verdicts:
-        held = sum(verdict.outcome is Outcome.PASSED for verdict in verdicts)
-        lines += ["", f"{held} of {counted(len(verdicts), 'expectation')} hold in the model"]
-    return "\n".join(lines)
-
-
-def status(lab: Status) -> str:
-    """A running lab: what it is, how it does and what it costs."""
-    routers = len(lab.plan.routers)
-    rows = [
-        ["lab", lab.plan.name],
-        ["nodes", f"{len(lab.plan.nodes)}, of which {routers} routers"],
-        ["up for", _duration(lab.up_s)],
-        *(["failed", fault] for fault in lab.failed),
-        ["state", _state(lab)],
-    ]
-    lines = unheaded(rows)
-    lines += [f"  {what}" for what in lab.pending]
-    kept_closed = list(_kept_closed(lab.plan))
-    lines += ["", *kept_closed] if kept_closed else []
-    if lab.memory_kib:
-        memory = sorted(lab.memory_kib.items())
-        lines += ["", *aligned(("router", "memory"), [[name, f"{kib / 1024:.1f} MiB"] for name, kib in memory])]
-        lines += [f"together {sum(lab.memory_kib.values()) / 1024:.1f} MiB"]
-    return "\n".join(lines)
-
-
-def _state(lab: Status) -> str:
-    if lab.pending:
-        return f"not converged: {counted(len(lab.pending), 'thing')} missing"
-    return "converged, but for what failed" if lab.failed else "converged"
-
-
-def _kept_closed(plan: Plan) -> Iterator[str]:
-    """The sessions that the plan keeps closed, by router and reason."""
-    for router in plan.routers:
-        closed: dict[str, list[str]] = {}
-        for session in router.bgp.sessions if router.bgp else ():
-            if session.rules.shutdown:
-                closed.setdefault(session.rules.shutdown, []).append(session.name)
-        for why, names in closed.items():
-            yield from hanging(f"{router.name} keeps closed ", f"{', '.join(names)}: {why}")
-
-
 def named(address: Address, plan: Plan, router: str) -> str:
     """An address as a router sees it, and the node that owns it."""
     if address.is_unspecified:
@@ -214,14 +149,16 @@ def named(address: Address, plan: Plan, router: str) -> str:
     return f"{address} ({owner})" if owner else str(address)
 
 
-def _attributes(route: Route, plan: Plan, router: str) -> list[str]:
+def attributes(route: Route, plan: Plan, router: str) -> list[str]:
+    """The attributes of a route, a cell for each."""
     texts = {name: text_of(route, name) for name in _ATTRIBUTE_COLUMNS}
     texts["next_hop"] = named(route.next_hop, plan, router)
     texts["weight"] = "" if route.weight == 0 else texts["weight"]
     return list(texts.values())
 
 
-def _headed(first: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def headed(first: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows that end with the attributes of a route, under a header that begins with `first`."""
     return aligned((*first, *_ATTRIBUTE_COLUMNS.values()), rows)
 
 
@@ -233,10 +170,3 @@ def _empty(tables: RouterTables, says: str) -> str:
 def _sessions_by_name(tables: RouterTables, plan: Plan) -> dict[str, SessionPlan]:
     bgp = plan.node(tables.router).bgp
     return {session.name: session for session in bgp.sessions} if bgp else {}
-
-
-def _duration(time_s: float) -> str:
-    minutes, seconds = divmod(int(time_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or f"{time_s:.1f} s"

@@ -54,6 +54,9 @@ def _model(report: Report) -> Iterator[str]:
         where = ", ".join(verdict.expectation.where for verdict in report.contradicted)
         passed = counted(len(report.contradicted), "verdict")
         yield from hanging(f"model: it contradicts {passed} that passed: ", where)
+    if report.not_compared:
+        yield from hanging("model: not compared: ", report.not_compared)
+        return
     compared = f"{counted(report.routes_compared, 'route')} of the RIBs and FIBs"
     if not report.differences:
         yield f"model: predicted = observed in {compared}"

@@ -392,7 +392,7 @@ class Router:
         renewed: list[Nlri] = []
         for prefix in touched:
             before, contributors = self._aggregates.pop(prefix, None), self._contributors.get(prefix)
-            path = None if contributors is None else contributors.path(self._speaker.bgp)
+            path = None if contributors is None else contributors.path(self._speaker)
             if path is not None:
                 self._aggregates[prefix] = path
             if path != before:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from lab.bgp import Aggregate, Aggregator, Asn, AsPath, Origin, Prefix, Route, RouteSource, aggregated
 from lab.bgp.as_path import EMPTY_PATH
 from lab.bgp.communities import Community, ExtendedCommunity, LargeCommunity
-from lab.plan import BgpPlan
 from lab.rib import Path
-from lab.router.speaker import own_path, unspecified
+from lab.router.speaker import Speaker, own_path, unspecified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class Contributors:
             extended_communities=route.extended_communities,
         )
 
-    def path(self, bgp: BgpPlan) -> Path | None:
+    def path(self, speaker: Speaker) -> Path | None:
         """The aggregate's path; None where there is nothing that it stands for."""
         found = list(self._counts)
         if not found:
@@ -75,7 +74,8 @@ class Contributors:
                 large_communities=tuple(c for one in found for c in one.large_communities),  # RFC 8092 §4
                 extended_communities=tuple(c for one in found for c in one.extended_communities),  # RFC 4360 §6
                 atomic_aggregate=any(one.atomic_aggregate for one in found),
-                aggregator=Aggregator(Asn(bgp.asn), bgp.router_id),
+                aggregator=Aggregator(Asn(speaker.bgp.asn), speaker.bgp.router_id),
+                multi_exit_disc=speaker.habits.own_multi_exit_disc,
                 source=RouteSource.AGGREGATE,
             )
         )

@@ -287,7 +287,7 @@ class Session:
         if refused:
             return Imported(refused=refused, outcome=journey.outcome)
         discard = rules.accept_blackhole and BLACKHOLE in journey.route.communities
-        self._mark(journey, discard=discard)
+        self._mark(journey, speaker, discard=discard)
         way = speaker.way_to(journey.route.next_hop)
         path = Path(
             route=journey.route,
@@ -305,12 +305,13 @@ class Session:
         )
         return Imported(path=path, outcome=journey.outcome, applied=tuple(journey.applied))
 
-    def _mark(self, journey: _Journey, *, discard: bool) -> None:
+    def _mark(self, journey: _Journey, speaker: Speaker, *, discard: bool) -> None:
         """Change what communities and the site ask for."""
         if discard:
             kept = (*journey.route.communities, NO_EXPORT)
             journey.apply("BLACKHOLE keeps it in this AS (RFC 7999 §3.2)", chosen=True, communities=kept)
-        if self.plan.ebgp and GRACEFUL_SHUTDOWN in journey.route.communities:
+        gracefully = self.plan.ebgp and speaker.habits.shuts_down_gracefully
+        if gracefully and GRACEFUL_SHUTDOWN in journey.route.communities:
             journey.apply("GRACEFUL_SHUTDOWN (RFC 8326 §4.1)", chosen=True, local_pref=GRACEFUL_SHUTDOWN_LOCAL_PREF)
         site = self.plan.rules.site_of_origin
         if site is not None:
@@ -344,14 +345,14 @@ class Session:
         """What the session is sent for a prefix. `suppressed_by` is the aggregate that stands for it."""
         plan, rules = self.plan, self.plan.rules
         if rules.default_originate and prefix == DEFAULT_ROUTE[plan.family]:
-            return self._default(DEFAULT_ROUTE[plan.family])
+            return self._default(DEFAULT_ROUTE[plan.family], speaker)
         if decision is None or decision.best is None:
             return Exported(refused=f"{prefix} has no best path here")
         best = decision.best
         withheld = self._withheld(best)
         if not withheld and suppressed_by is not None:
             withheld = f"the aggregate {suppressed_by} stands for it (summary_only)"
-        if withheld:
+        if withheld or (withheld := self._spared(best, speaker)):
             return Exported(refused=withheld)
         journey = _Journey(best.route, traced)
         if plan.ebgp and best.neighbor is not None:
@@ -369,7 +370,13 @@ class Session:
             self._stay_in_the_as(journey, best, speaker)
         return Exported(route=journey.route, outcome=journey.outcome, applied=tuple(journey.applied))
 
-    def _default(self, prefix: Prefix) -> Exported:
+    def _spared(self, best: Path, speaker: Speaker) -> str:
+        """Why a router that thinks of its neighbour's loops does not send a path; empty where it does."""
+        plan = self.plan
+        known = plan.ebgp and not plan.rules.as_override and plan.peer_asn in best.route.as_path.asns
+        return f"AS {plan.peer_asn} is in the path already" if known and speaker.habits.spares_known_ases else ""
+
+    def _default(self, prefix: Prefix, speaker: Speaker) -> Exported:
         plan = self.plan
         route = Route(
             prefix=prefix,
@@ -377,7 +384,8 @@ class Session:
             as_path=AsPath.of(plan.local_asn) if plan.ebgp else AsPath(),
             local_pref=None if plan.ebgp else DEFAULT_LOCAL_PREF,
         )
-        return Exported(route=route, applied=(AppliedRule(rule="default_originate makes it", changes=(), chosen=True),))
+        made = AppliedRule(rule="default_originate makes it", changes=(), chosen=True)
+        return Exported(route=speaker.originated(route), applied=(made,))
 
     def _withheld(self, best: Path) -> str:
         """Why the session never sees this path, whatever its policy; empty where the policy has the say."""

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from lab.bgp import Address, Family, LeakedNetwork, Prefix, Route, RouteSource, family_of
 from lab.plan import BgpPlan, NodePlan
 from lab.rib import Path
+from lab.speakers import RFC_HABITS
 
 OWN_ROUTE_WEIGHT = 32768
 """The weight of a route that the router itself originates, as Cisco's and FRR's routers give it."""
@@ -36,6 +37,7 @@ class Speaker:
         self._static = sorted(node.static_routes, key=lambda one: (-one.prefix.prefixlen, one.metric))
         self.own_addresses = frozenset(a.ip for i in node.interfaces for a in i.addresses)
         self.down: set[str] = set()
+        self.habits = node.speaker.habits if node.speaker else RFC_HABITS
         self.bgp = bgp
 
     @property
@@ -87,9 +89,14 @@ class Speaker:
             if interfaces and not set(interfaces) - self.down:
                 continue
             source = RouteSource.CONNECTED if interfaces else RouteSource.STATIC
-            paths[network] = own_path(Route(prefix=network, next_hop=unspecified(network), source=source))
-        paths |= {one.prefix: own_path(_leaked(one)) for one in self.bgp.leaked_networks}
+            route = Route(prefix=network, next_hop=unspecified(network), source=source)
+            paths[network] = own_path(self.originated(route))
+        paths |= {one.prefix: own_path(self.originated(_leaked(one))) for one in self.bgp.leaked_networks}
         return paths
+
+    def originated(self, route: Route) -> Route:
+        """A route as this router originates it."""
+        return replace(route, multi_exit_disc=self.habits.own_multi_exit_disc)
 
 
 def own_path(route: Route) -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from lab.bgp import Address, Prefix
-from lab.netlink import RTPROT_BGP
+from lab.netlink import ROUTERS_PROTOCOLS
 from lab.tables import FibChange, FibEntry
 
 # linux/rtnetlink.h, linux/netlink.h
@@ -105,7 +105,7 @@ class KernelRoutes:
 
 def _bgp_route(message: bytes) -> Iterator[tuple[_Destination, tuple[bytes, ...]]]:
     family, length, _, _, table, protocol, _, _, _ = _ROUTE.unpack_from(message)
-    if protocol == RTPROT_BGP and table == _RT_TABLE_MAIN:
+    if protocol in ROUTERS_PROTOCOLS and table == _RT_TABLE_MAIN:
         attributes = dict(_attributes(message, _ROUTE.size))
         yield (family, length, attributes.get(_RTA_DST, b"")), tuple(_gateways(attributes))
 

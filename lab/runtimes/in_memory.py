@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from selectors import EVENT_READ, DefaultSelector
 
 from lab.bfd import negotiated
-from lab.channel import NODE_KINDS, Channel, ChannelClosed
+from lab.channel import Channel, ChannelClosed
 from lab.events import (
     Announce,
     BfdChanged,
@@ -31,18 +31,15 @@ from lab.events import (
 )
 from lab.node.reports import session_reports
 from lab.node_messages import (
-    Broken,
+    NODE_KINDS,
     ChangesReported,
     Configured,
     ConfigureRouter,
     Connect,
-    Explain,
-    Explained,
     Listening,
     NodeReport,
     ReadRouterTables,
     Refresh,
-    Refreshed,
     ReportChanges,
     ResetSession,
     RouterTablesRead,
@@ -50,6 +47,8 @@ from lab.node_messages import (
 )
 from lab.plan import NodePlan, Plan
 from lab.predict import Wiring, delivered, wire
+from lab.questions.control import Broken, Refreshed
+from lab.questions.explanations import Explain, Explained
 from lab.router import Router
 
 FIDELITY = "runtime: none: routers are the model's own, and there are no packets"

@@ -19,6 +19,9 @@ from lab.processes import die_with_parent, name_process
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x20000, 0x10000000, 0x20000000, 0x40000000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_MS_BIND = 4096
+_PRIVATE, _FRR_GROUP, _FRR_GID = "/var/tmp", "frrvty", 0  # noqa: S108  # the lab mounts a file system of its own there
+_room_made: list[str] = []
 _libc = ctypes.CDLL(None, use_errno=True)
 
 HOW_TO_ALLOW = """\
@@ -93,6 +96,22 @@ def _unshare_and_wait(
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def make_room_for_daemons() -> None:
+    """Give the lab's mount namespace, once, what daemons of other vendors ask of a host.
+
+    That is a /var/tmp which goes with the lab, and root in the group that FRR asks for.
+    """
+    if _room_made:
+        return
+    _room_made.append(_PRIVATE)
+    _call("mount", b"none", _PRIVATE.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=1777")
+    groups = Path("/etc/group")
+    own = Path(_PRIVATE, "group")
+    others = [line for line in groups.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{_FRR_GROUP}:")]
+    own.write_text("\n".join([*others, f"{_FRR_GROUP}:x:{_FRR_GID}:root", ""]), encoding="utf-8")
+    _call("mount", bytes(own), bytes(groups), None, _MS_BIND, None)
 
 
 def new_network_namespace() -> int:

@@ -12,13 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.channel import NODE_KINDS, Channel, compile_messages, readable
+from lab.channel import Channel, readable
+from lab.codec import compile_codec
 from lab.logs import Logs
-from lab.node import marking, nat, packet_limits
+from lab.messages import IN_EVERY_LAB
+from lab.node import daemons, marking, nat, packet_limits
+from lab.node.router import be_router
+from lab.node_messages import NODE_KINDS
 from lab.plan import NodePlan, Plan
-from lab.processes import how_it_ended, start_part
+from lab.processes import how_it_ended, memory_kib, processes_of_group, start_part
 from lab.runtimes import links
-from lab.runtimes.namespaces import enter_network_namespace
+from lab.runtimes.namespaces import enter_network_namespace, make_room_for_daemons
 
 _END_S = 1.0
 LIMITS_NOT_IN_FORCE = "limits of memory and processors: not in force: routers are processes here, not containers"
@@ -37,14 +41,16 @@ class NamespaceRuntime:
 
         del program
         speaker.warm_up()
-        compile_messages()
+        for kind in IN_EVERY_LAB:
+            compile_codec(kind)
         gc.collect()
         gc.freeze()
 
     def check(self, plan: Plan) -> tuple[str, ...]:
-        """What stands in for something; raises LabBroken where the program nft is missing that the plan takes."""
+        """What stands in for something; raises LabBroken where a program is missing that the plan takes."""
         nat.check_program(plan.nodes)
         marking.check_program(plan.nodes)
+        daemons.check_programs(plan.nodes)
         limits = () if plan.limits is None else (LIMITS_NOT_IN_FORCE,)
         return (_fidelity(), *packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes), *limits)
 
@@ -55,20 +61,24 @@ class NamespaceRuntime:
 
     def start(self, node: NodePlan, *, again: bool) -> RunningProcess:
         """Fork the node program of a router into its namespace."""
+        if node.speaker is not None:
+            make_room_for_daemons()
         ours, theirs = socket.socketpair()
         namespace = self._namespaces[node.name]
 
         def run_router() -> None:
             ours.close()
             enter_network_namespace(namespace)
-            from lab.node.program import run
-
-            run(node, Channel(theirs, "the supervisor", NODE_KINDS), again=again)
+            be_router(node, Channel(theirs, "the supervisor", NODE_KINDS), again=again)
 
         pid = start_part(node.name, self._logs.open(node.name), run_router)
         theirs.close()
         return RunningProcess(
-            name=node.name, pid=pid, channel=Channel(ours, f"the router {node.name}"), logs=self._logs
+            name=node.name,
+            pid=pid,
+            channel=Channel(ours, f"the router {node.name}"),
+            logs=self._logs,
+            leads_group=node.speaker is not None,
         )
 
     def close(self) -> None:
@@ -77,22 +87,29 @@ class NamespaceRuntime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningProcess:
-    """A router's process. Whoever waits for any child of this process may have buried it."""
+    """A router's process. Whoever waits for any child of this process may have buried it.
+
+    With `leads_group` it has daemons, in a process group of its own.
+    """
 
     name: str
     pid: int
     channel: Channel
     logs: Logs
+    leads_group: bool
 
     def freeze(self) -> None:
-        """Stop the process."""
-        os.kill(self.pid, signal.SIGSTOP)
+        """Stop the process, and its daemons."""
+        self._signal(signal.SIGSTOP)
 
     def kill(self) -> None:
-        """Kill the process and bury it."""
-        os.kill(self.pid, signal.SIGKILL)
+        """Kill the process, and its daemons, and bury it."""
+        self._signal(signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
+
+    def _signal(self, number: signal.Signals) -> None:
+        (os.killpg if self.leads_group else os.kill)(self.pid, number)
 
     def how_it_ended(self) -> str:
         """How it ended, where nobody has buried it yet."""
@@ -109,9 +126,8 @@ class RunningProcess:
         return f"the router process of {self.name}"
 
     def memory_kib(self) -> int:
-        """The proportional memory of the process."""
-        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text(encoding="ascii")
-        return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        """The proportional memory of the process, and of its daemons."""
+        return sum(map(memory_kib, processes_of_group(self.pid) if self.leads_group else [self.pid]))
 
     def last_words(self) -> str:
         """The end of its log."""

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from lab.netlink import LinkMonitor, Netlink
+from lab.node.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, remark, retagged, stripped_tag, tags_within
 from lab.plan import Endpoint
 from lab.processes import be_prompt
-from lab.runtimes.frames import AUXDATA_BYTES, PACKET_AUXDATA, SOL_PACKET, remark, retagged, stripped_tag, tags_within
 
 _ETH_P_ALL = 3
 _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 15, 23  # linux/if_packet.h

@@ -18,9 +18,9 @@ from lab.logs import Logs
 from lab.marking import Remark
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces, marking, nft
+from lab.node.frames import each_tag, tags_of
 from lab.plan import Endpoint, Plan, Tagged
 from lab.processes import start_part
-from lab.runtimes.frames import each_tag, tags_of
 from lab.runtimes.namespaces import (
     enter_network_namespace,
     new_network_namespace,

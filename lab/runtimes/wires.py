@@ -15,9 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from lab.netlink import LinkMonitor, Netlink
-from lab.plan import Endpoint
-from lab.processes import be_prompt
-from lab.runtimes.frames import (
+from lab.node.frames import (
     AUXDATA_BYTES,
     PACKET_AUXDATA,
     SOL_PACKET,
@@ -26,6 +24,8 @@ from lab.runtimes.frames import (
     retagged,
     stripped_tag,
 )
+from lab.plan import Endpoint
+from lab.processes import be_prompt
 from lab.runtimes.passage import Passage
 from lab.runtimes.tagger import packet_socket
 from lab.runtimes.timer import Timer
@@ -38,8 +38,6 @@ _AT_ONCE = 64
 """Frames that one end is read for before the others have their turn."""
 _MOST_WAITING = 100_000
 """Frames under way on all wires; what comes while there are so many is lost."""
-_EARLY_NS = 20_000
-"""What is due so soon leaves now: to wait once more takes longer."""
 
 
 class Wires:
@@ -120,8 +118,8 @@ class Wires:
         """Read what has come. Its way counts from when the kernel had it, not from when this process looked."""
         receive, buffer = self._sockets[entry].recvmsg_into, self._buffer
         exit_, passage = self._ways[entry]
-        now_ns = time.monotonic_ns()
-        to_monotonic_ns = now_ns - time.time_ns()
+        # In this order: a pause between the two makes frames late, and never early.
+        real_ns, now_ns = time.time_ns(), time.monotonic_ns()
         for _ in range(_AT_ONCE):
             try:
                 length, control, _, _ = receive((buffer,), _CONTROL_SPACE)
@@ -131,7 +129,7 @@ class Wires:
             for level, kind, content in control:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                     seconds, nanoseconds = _TIMESPEC.unpack(content)
-                    at_ns = seconds * 1_000_000_000 + nanoseconds + to_monotonic_ns
+                    at_ns = seconds * 1_000_000_000 + nanoseconds - real_ns + now_ns
                 elif level == SOL_PACKET and kind == PACKET_AUXDATA:
                     tag = stripped_tag(content)
             leaves_ns = passage.leaves_ns(at_ns, length + len(tag) - VNET_HEADER_BYTES)
@@ -143,7 +141,7 @@ class Wires:
 
     def _let_out(self) -> None:
         """Send what is due."""
-        due_ns = time.monotonic_ns() + _EARLY_NS
+        due_ns = time.monotonic_ns()
         while self._waiting and self._waiting[0][0] <= due_ns:
             _, _, exit_, parts = heapq.heappop(self._waiting)
             try:

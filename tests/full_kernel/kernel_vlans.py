@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lab.commands.live import ANSWER_DEADLINE_S, BUILD_DEADLINE_S, converge
 from lab.controller import temporary_lab
-from lab.messages import Build, Built, ReadTables, Tables
+from lab.questions.plans import Build, Built
+from lab.questions.tables import ReadTables, Tables
 from lab.runtimes.tagging import BY_KERNEL
 from vlan_networks import S_AND_C, direct
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from erlab_command import Erlab
 from lab.commands.offline import load
 from lab.controller import find_lab
-from lab.messages import ReadTables, Tables
 from lab.predict import predict
+from lab.questions.tables import ReadTables, Tables
 from lab.tables import differences
 from lab_processes import await_
 from topology_text import IPV4_ONLY, TopologyText

@@ -13,7 +13,9 @@ from erlab_command import Erlab
 from lab.bgp import Family
 from lab.controller import Lab, find_lab
 from lab.failover import SteadyStream, direction_result
-from lab.messages import AwaitQuiet, Quiet, ReadStatus, StartStream, Status, StopStream, Streamed, Streaming
+from lab.messages import AwaitQuiet, Quiet, StartStream, StopStream, Streamed, Streaming
+from lab.questions.control import ReadStatus
+from lab.questions.plans import Status
 from lab_processes import await_
 
 TESTS = Path(__file__).parents[1]

@@ -22,9 +22,10 @@ from lab.commands.live import converge
 from lab.controller import Lab, find_lab
 from lab.expectations import Expectation, NatExpectation
 from lab.forwarding import FlowResult, predict_flow
-from lab.messages import Probe, Probed, ReadTables, Tables
 from lab.plan import Plan
 from lab.predict import predict
+from lab.questions.packets import Probe, Probed
+from lab.questions.tables import ReadTables, Tables
 from lab.tables import LabTables, differences
 from lab_processes import await_
 from translating import (

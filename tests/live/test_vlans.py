@@ -17,8 +17,9 @@ from lab.bgp import Family
 from lab.commands.live import ANSWER_DEADLINE_S
 from lab.controller import Lab
 from lab.forwarding import Flow, FlowResult
-from lab.messages import Probe, Probed, ReadTables, Tables
 from lab.plan import Plan, Tagged
+from lab.questions.packets import Probe, Probed
+from lab.questions.tables import ReadTables, Tables
 from lab.shaping import Impairment
 from lab_processes import await_
 from networks import Net, live

@@ -21,9 +21,9 @@ from lab.bgp import Family
 from lab.codec import plain
 from lab.controller import find_lab
 from lab.expressroute.assumptions import Assumptions
-from lab.messages import ReadTables, Tables
 from lab.plan import BfdPlan, Plan
 from lab.plan.microsoft_edge import edge_bfd
+from lab.questions.tables import ReadTables, Tables
 from lab_processes import adopt_orphans, await_, bury_the_dead
 from networks import Net
 

@@ -17,8 +17,9 @@ from frr import Bgpd
 from frr_in_lab import bgpd_in, build
 from lab.bgp import Route, parse_extended_community, parse_route_distinguisher
 from lab.controller import find_lab
-from lab.messages import Applied, Apply, ReadTables, Tables
 from lab.plan import Plan, Role
+from lab.questions.plans import Applied, Apply
+from lab.questions.tables import ReadTables, Tables
 from lab.tables import LabTables
 from lab_processes import adopt_orphans, await_, bury_the_dead
 from vpn_networks import VpnNet

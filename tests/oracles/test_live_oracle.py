@@ -33,9 +33,9 @@ from lab.bgp import (
 )
 from lab.controller import find_lab
 from lab.events import SessionUp, UpdateReceived
-from lab.messages import ReadTables, RequestRoutes, Tables
-from lab.node_messages import Refreshed
 from lab.plan import NodePlan, Plan
+from lab.questions.control import Refreshed, RequestRoutes
+from lab.questions.tables import ReadTables, Tables
 from lab.router import Router
 from lab.tables import LabTables, RouterTables, differences
 from lab_processes import adopt_orphans, await_, bury_the_dead

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.bfd import ControlPacket, Datagram, Endpoint, Session, State, negotiated
@@ -95,7 +95,6 @@ class World:
 worlds = st.builds(World, plans, plans, st.builds(random.Random, st.integers(0, 1 << 32)))
 
 
-@settings(deadline=None)
 @given(worlds, st.floats(0.0, 0.95))
 def test_they_find_each_other_and_stay(world: World, loss: float) -> None:
     """After any loss both come Up, with the timers that are predicted, and then nothing changes without loss."""
@@ -110,7 +109,6 @@ def test_they_find_each_other_and_stay(world: World, loss: float) -> None:
     assert world.changes == []
 
 
-@settings(deadline=None)
 @given(worlds)
 def test_both_notice_silence(world: World) -> None:
     """When every packet is lost both leave Up within their detection times, and say so."""
@@ -127,7 +125,6 @@ def test_both_notice_silence(world: World) -> None:
         assert failure == f"BFD: no packet from {ADDRESSES[1 - index]} for {detection_ms[index]} ms"
 
 
-@settings(deadline=None)
 @given(worlds, st.integers(0, 1))
 def test_silence_one_way_is_noticed_by_both(world: World, deaf: int) -> None:
     """When one end hears nothing any more it goes Down, and the other follows because it is told."""

@@ -10,8 +10,8 @@ from scapy.layers.inet import IP, TCP, IPOption
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
+from lab.node.frames import remark, retagged, tags_of, tags_within
 from lab.plan import Endpoint, Tagged
-from lab.runtimes.frames import remark, retagged, tags_of, tags_within
 
 MACS = bytes(12)
 ETHERTYPES = (0x0800, 0x0806, 0x86DD)

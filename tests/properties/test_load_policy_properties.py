@@ -140,7 +140,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("load") / "policies.yaml"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(written=FILES, route=ROUTES)
 def test_right_values_are_policies_that_decide_any_route(file: Path, written: dict[str, Any], route: Route) -> None:
     """A file of right values is read, and what it says decides any route, with and without a trace alike."""
@@ -174,7 +174,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # any part of
     return [place for key in keys for place in ((value, key), *_places(value[key]))]
 
 
-@settings(max_examples=400, deadline=None)  # hangs are the fuzzer's: a busy machine is no mistake
+@settings(max_examples=100)  # hangs are the fuzzer's: a busy machine is no mistake
 @given(written=spoilt())
 def test_wrong_values_are_mistakes_with_a_place_and_nothing_else(file: Path, written: dict[str, Any]) -> None:
     """Whatever value stands wherever: the file is read, or refused with an InputError that says what is wrong."""

@@ -98,7 +98,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(drawn=st.data())
 def test_a_mutated_file_is_read_or_refused(directory: Path, name: str, drawn: st.DataObject) -> None:
     """A mutated file never breaks the loader, and every mistake has a place in one of the files and a text."""
@@ -113,7 +113,7 @@ def test_a_mutated_file_is_read_or_refused(directory: Path, name: str, drawn: st
         assert "\n" not in str(mistake.what)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(content=st.binary(max_size=200))
 def test_any_bytes_are_refused(directory: Path, content: bytes) -> None:
     """Bytes at random are no topology, and say so."""
@@ -121,7 +121,7 @@ def test_any_bytes_are_refused(directory: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", TOPOLOGIES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(drawn=st.data())
 def test_what_is_not_refused_can_be_planned(directory: Path, name: str, drawn: st.DataObject) -> None:
     """A mutated topology that is read has a plan without a fault."""
@@ -129,7 +129,7 @@ def test_what_is_not_refused_can_be_planned(directory: Path, name: str, drawn: s
         assert faults(plan(load_topology(directory / name))) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50)
 @given(drawn=st.data())
 def test_mistakes_never_show_a_pydantic_text(directory: Path, drawn: st.DataObject) -> None:
     """No mistake is told in pydantic's words."""

@@ -30,14 +30,14 @@ def planned(file: Path, said: Mapping) -> Plan:
     return plan(load_topology(file))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(said=topologies())
 def test_a_plan_has_no_fault(file: Path, said: Mapping) -> None:
     """Names are names of their own and fit, wires, cross connects and sessions have both ends, subnets are apart."""
     assert faults(planned(file, said)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(said=topologies())
 def test_a_plan_is_that_of_its_file(file: Path, said: Mapping) -> None:
     """The same file makes the same plan, which is the same after its way to the supervisor."""
@@ -46,7 +46,7 @@ def test_a_plan_is_that_of_its_file(file: Path, said: Mapping) -> None:
     assert typed(Plan, plain(made)) == made
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(said=topologies())
 def test_the_model_knows_the_state_of_every_session(file: Path, said: Mapping) -> None:
     """Each session is up at both its ends, or down at both with a reason."""

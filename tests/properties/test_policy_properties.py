@@ -67,7 +67,7 @@ def test_evaluation_mutates_nothing_and_repeats(chain: tuple[Policy, ...], route
 
 
 @given(chains, routes, contexts)
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_the_traced_and_the_compiled_form_agree(chain: tuple[Policy, ...], route: Route, context: Context) -> None:
     """A router runs the one and explains by the other, so their answers are the same."""
     outcome = evaluate(chain, route, context)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lab.bgp import Route
 from lab.errors import InputError
-from lab.load.json_source import WrongPlace, parse_json
+from lab.json_objects import WrongPlace
+from lab.load.json_source import parse_json
 from lab.load.routes import read_routes, route_of
 from lab.policy import Policy, compiled, evaluate
 from lab.policy.boundary import MOST_ROUTES, boundary
@@ -23,7 +24,7 @@ from lab.policy.meaning import say_the_same
 from lab.report.json_parts import document, route_object
 from strategies import policies, routes
 
-FEW = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FEW
@@ -103,7 +104,7 @@ def refusal(read: Callable[[], object]) -> InputError | None:
     return None
 
 
-@settings(FEW, max_examples=200)
+@settings(FEW, max_examples=80)
 @given(json_values)
 def test_any_json_is_read_or_refused_with_a_place(tmp_path: Path, value: object) -> None:
     """Whatever a JSON file holds, its routes come out or one InputError with a place."""
@@ -114,7 +115,7 @@ def test_any_json_is_read_or_refused_with_a_place(tmp_path: Path, value: object)
     assert refused is None or refused.mistakes
 
 
-@settings(FEW, max_examples=200)
+@settings(FEW, max_examples=80)
 @given(st.binary(max_size=200))
 def test_any_octets_are_read_or_refused(tmp_path: Path, octets: bytes) -> None:
     """Whatever a file holds, reading it ends with routes or with an InputError."""
@@ -125,7 +126,7 @@ def test_any_octets_are_read_or_refused(tmp_path: Path, octets: bytes) -> None:
     assert refused is None or str(refused).startswith(str(file))
 
 
-@settings(FEW, max_examples=200)
+@settings(FEW, max_examples=80)
 @given(st.text(max_size=60) | st.text("prefix=10./8 'as_path,", max_size=60))
 def test_any_words_are_read_or_refused_with_a_place(words: str) -> None:
     """Whatever a call's route says, it is one or an InputError with a place."""
@@ -134,7 +135,7 @@ def test_any_words_are_read_or_refused_with_a_place(words: str) -> None:
     assert refused is None or refused.mistakes
 
 
-@settings(FEW, max_examples=200)
+@settings(FEW, max_examples=80)
 @given(json_values, st.lists(st.sampled_from(["routes", "prefix", "10.0.0.0/8", 0, 1]), max_size=4))
 def test_every_path_has_a_place(value: object, path: list[str | int]) -> None:
     """A path that is in a document or not has a line and column inside of it."""
@@ -146,7 +147,7 @@ def test_every_path_has_a_place(value: object, path: list[str | int]) -> None:
     assert 1 <= mistake.column <= len(lines[mistake.line - 1]) + 1
 
 
-@settings(FEW, max_examples=300)
+@settings(FEW, max_examples=100)
 @given(st.text("0123456789[]()|^$_.*+?{},\\- d", max_size=40))
 def test_examples_of_any_text_are_few_and_come_soon(pattern: str) -> None:
     """Making examples of an expression never hangs and never fails, whatever the text is."""

@@ -107,14 +107,14 @@ def oracle(paths: list[Path], rules: BestPathRules) -> Path | None:
 
 
 @given(some_paths(), best_path_rules)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_the_best_path_is_the_one_of_the_rfc(paths: list[Path], rules: BestPathRules) -> None:
     """The decision agrees with the RFC's steps taken one after the other over all pairs."""
     assert decide(paths, rules).best == oracle(paths, rules)
 
 
 @given(some_paths(), best_path_rules)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_multipath_is_what_was_left_before_the_tie_breaks(paths: list[Path], rules: BestPathRules) -> None:
     """Learned paths that are forwarded, of each next hop the best, with one AS path or, relaxed, any."""
     decision = decide(paths, rules)

@@ -265,7 +265,7 @@ def without_reasons(tables: RouterTables) -> RouterTables:
 
 
 @given(stories() | stories_of_aggregates(), st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_tables_depend_on_the_present_and_not_on_the_past(story: Story, data: st.DataObject) -> None:
     """After any history the tables equal those of a router that was told only what is left, in any order.
 
@@ -286,7 +286,7 @@ def test_tables_depend_on_the_present_and_not_on_the_past(story: Story, data: st
 
 
 @given(stories() | stories_of_aggregates())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_effects_add_up_to_the_tables(story: Story) -> None:
     """Carrying out all effects gives exactly Adj-RIB-Out and FIB, without one effect that changes nothing."""
     router, kept, world = run(story)
@@ -297,7 +297,7 @@ def test_effects_add_up_to_the_tables(story: Story) -> None:
 
 
 @given(stories(export_to_a=SessionRules(export_policies=(REJECT_ALL,))))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_reject_all_leaves_the_adj_rib_out_empty(story: Story) -> None:
     """A session whose export policy rejects everything is never sent anything."""
     router, _, world = run(story)
@@ -306,7 +306,7 @@ def test_reject_all_leaves_the_adj_rib_out_empty(story: Story) -> None:
 
 
 @given(stories(export_to_a=SessionRules(export_policies=(ACCEPT_ALL,))))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_leaves_the_as_is_clean(story: Story) -> None:
     """Whatever happened, eBGP carries nothing that is only for the own AS, the own AS first and the own next hop.
 
@@ -322,7 +322,7 @@ def test_what_leaves_the_as_is_clean(story: Story) -> None:
 
 
 @given(stories() | stories_of_aggregates())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_explain_agrees_with_the_tables(story: Story) -> None:
     """What explain says is sent is what Adj-RIB-Out holds, and its best path is that of the Loc-RIB and its paths."""
     router, kept, _ = run(story)
@@ -342,7 +342,7 @@ def test_explain_agrees_with_the_tables(story: Story) -> None:
 
 
 @given(stories_of_aggregates())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_an_aggregate_is_there_while_a_more_specific_route_is(story: Story) -> None:
     """An aggregate appears with its first contributor and goes with the last (RFC 4271 §9.2.2.2)."""
     router, kept, _ = run(story)
@@ -356,7 +356,7 @@ def test_an_aggregate_is_there_while_a_more_specific_route_is(story: Story) -> N
 
 
 @given(stories_of_aggregates())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_an_aggregate_summarizes_is_not_sent(story: Story) -> None:
     """With summary_only no session has a more specific route beside the aggregate."""
     router, kept, world = run(story)
@@ -373,7 +373,7 @@ def limited(session: SessionPlan, limit: int) -> SessionPlan:
 
 
 @given(st.lists(events(PLAIN), max_size=20), st.integers(1, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_session_that_is_up_is_past_its_limit(history: list[Event], limit: int) -> None:
     """A session is closed by the UPDATE that goes past its limit, once, and holds nothing then (RFC 4486 §4)."""
     router = Router(node(limited(A, limit), B, I, J))

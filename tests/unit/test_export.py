@@ -62,7 +62,7 @@ def clab(directory: Path) -> Any:  # noqa: ANN401  # whatever YAML holds
 @pytest.mark.parametrize("name", ALL)
 def test_every_topology_of_the_project_is_exported_to_what_the_schemas_allow(name: str) -> None:
     """None is refused; each interface that a device waits for is the end of one link, and no link has another end."""
-    lab = exported(planned(name), "erlab/node", {})
+    lab = exported(planned(name), "erlab/node", "erlab/peers", {})
     document = loaded(topology(lab, lab.name))[0]
     assert problems(document, CONTAINERLAB) == []
     awaited = [f"{one.name}:{its.name}" for one in lab.devices.devices for its in one.attachments]
@@ -72,7 +72,7 @@ def test_every_topology_of_the_project_is_exported_to_what_the_schemas_allow(nam
     assert all(len(end.rpartition(":")[2]) <= 15 for end in ends)
     assert set(document["topology"]["nodes"]) == {one.name for one in lab.devices.devices}
 
-    lab = exported(planned(name), "erlab/node", {}, short_names=True)
+    lab = exported(planned(name), "erlab/node", "erlab/peers", {}, short_names=True)
     files = {one.name: to_text(one) for one in lab.devices.devices}
     documents = [one for text in resources(lab, files, api_for(lab, None)) for one in loaded(text)]
     assert [problem for one in documents for problem in problems_of_resource(one)] == []
@@ -247,7 +247,7 @@ def test_the_document_of_an_export_names_files_devices_and_stand_ins(
 
 def test_what_kubernetes_takes_for_no_name_is_refused() -> None:
     """A name with a dash at its end is one for erlab and none for Kubernetes."""
-    lab = exported(replace(planned("failover.yaml"), name="lab-"), "erlab/node", {}, short_names=True)
+    lab = exported(replace(planned("failover.yaml"), name="lab-"), "erlab/node", "erlab/peers", {}, short_names=True)
     with pytest.raises(InputError, match="'lab--ce1' is no name for Kubernetes"):
         resources(lab, {one.name: to_text(one) for one in lab.devices.devices}, Api.CLABERNETES)
 
@@ -270,10 +270,10 @@ def test_a_file_of_another_erlab_is_refused_in_words(text: str, said: str) -> No
 def test_limits_of_routers_are_those_of_their_containers() -> None:
     """Memory and whole processors; parts of one are what containerlab does not take, and that is said."""
     limits = Limits(memory_bytes=256 << 20, cpus=2.0)
-    lab = exported(replace(planned("failover.yaml"), limits=limits), "erlab/node", {})
+    lab = exported(replace(planned("failover.yaml"), limits=limits), "erlab/node", "erlab/peers", {})
     nodes = loaded(topology(lab, lab.name))[0]["topology"]["nodes"]
     assert (nodes["ce1"]["memory"], nodes["ce1"]["cpu"]) == ("268435456b", 2)
     assert "memory" not in nodes["hq"]
-    lab = exported(replace(planned("failover.yaml"), limits=Limits(cpus=0.5)), "erlab/node", {})
+    lab = exported(replace(planned("failover.yaml"), limits=Limits(cpus=0.5)), "erlab/node", "erlab/peers", {})
     assert "cpu" not in loaded(topology(lab, lab.name))[0]["topology"]["nodes"]["ce1"]
     assert "limits: not that of 0.5 processors, for containerlab takes whole ones" in lab.stand_ins

@@ -8,8 +8,8 @@ import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
+from lab.node.frames import on_the_wire, retagged, stripped_tag, tag_taken_out, tags_of, tags_within
 from lab.plan import Endpoint, Tagged
-from lab.runtimes.frames import on_the_wire, retagged, stripped_tag, tag_taken_out, tags_of, tags_within
 
 PORT = Endpoint(node="ce", interface="port")
 NOTHING_LEFT = bytes(10)

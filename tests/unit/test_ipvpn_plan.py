@@ -12,7 +12,7 @@ from lab.forwarding import Flow, predict_flow
 from lab.plan import Plan, Role, SessionPlan
 from lab.plan.ipvpn import Provider, Vpn, VrfPart, ipvpn
 from lab.predict import predict
-from lab.report import as_json, as_text
+from lab.report import as_text, tables_json
 from lab.rib import Because
 from vpn_networks import CUSTOMER, PROVIDER, VpnNet
 
@@ -161,8 +161,8 @@ def test_tables_show_distinguishers_and_labels() -> None:
     plan = two_customers().plan()
     tables = predict(plan).tables.of("pe1")
     assert "198.19.0.2:100 10.0.2.0/24    100    198.19.0.2 (pe2)" in as_text.table(plan, tables, "routes")
-    assert '"rd": "198.19.0.2:100",\n      "label": 100' in as_json.table(plan, tables, "routes")
-    assert '"family": "vpnv4"' in as_json.table(plan, tables, "sessions")
+    assert '"rd": "198.19.0.2:100",\n      "label": 100' in tables_json.table(plan, tables, "routes")
+    assert '"family": "vpnv4"' in tables_json.table(plan, tables, "sessions")
     assert CUSTOMER in {one.peer_asn for one in sessions(plan, "pe1-contoso").values()}
 
 

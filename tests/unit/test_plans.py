@@ -11,11 +11,12 @@ from circuits import PRIVATE, circuit, microsoft_peering, public, topology
 from lab.bgp import Asn, parse_prefix
 from lab.errors import InputError
 from lab.load import load_topology
-from lab.plan import Endpoint, Plan, Role, SessionPlan, SourceNat, Tagged
+from lab.plan import Endpoint, Plan, Role, SessionPlan, Tagged
 from lab.plan.draft import Draft
 from lab.plan.faults import faults
 from lab.plan.naming import gateways, towards
 from lab.plan.of_topology import plan
+from lab.plan.sources import SourceNat
 from lab.topology import Bfd, GlobalReach, Link, LinkSubnet, Nat, Provisioning, Topology
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"

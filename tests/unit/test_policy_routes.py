@@ -14,9 +14,9 @@ import pytest
 
 from lab.bgp import Aggregator, Asn, AsPath, Origin, Route, RouteSource, parse_prefix
 from lab.errors import InputError
-from lab.load.frr_routes import NO_COMMUNITIES
 from lab.load.routes import read_routes, route_of
 from lab.report.json_parts import document, route_object
+from lab.vendors.frr.routes import NO_COMMUNITIES
 from mrt_octets import peer_index_table, table
 
 SAMPLES = Path(__file__).parents[1] / "golden" / "routes"

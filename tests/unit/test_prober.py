@@ -9,9 +9,10 @@ import pytest
 
 from lab.channel import Channel
 from lab.errors import LabBroken
-from lab.messages import Fibs, Probe, Probed, ReadFibs
-from lab.node_messages import Broken
+from lab.messages import Fibs, ReadFibs
 from lab.prober import Prober
+from lab.questions.control import Broken
+from lab.questions.packets import Probe, Probed
 
 PROBE = Probe(flows=(), deadline_s=1.0)
 

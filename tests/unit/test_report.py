@@ -53,7 +53,6 @@ from lab.causes import verdicts
 from lab.errors import InputError, LabBroken, Mistake
 from lab.expectations import Expectation, ReachabilityExpectation, RouteExpectation, SessionExpectation
 from lab.forwarding import Flow, predict_flow
-from lab.messages import Status
 from lab.plan import Plan
 from lab.plan.of_topology import plan
 from lab.policy import (
@@ -68,7 +67,8 @@ from lab.policy import (
     Term,
     evaluate,
 )
-from lab.report import as_json, as_text, probes_json, probes_text
+from lab.questions.plans import Status
+from lab.report import as_json, as_text, probes_json, probes_text, running_json, tables_json
 from lab.report.explanation_text import policy_step
 from lab.report.layout import WIDTH
 from lab.report.plan_changes import PlanChange, changes
@@ -283,10 +283,10 @@ TEXTS = {
 DOCUMENTS = {
     "test_session_lost": as_json.report(SESSION_LOST),
     **{
-        f"show_{what}": as_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
+        f"show_{what}": tables_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), what)
         for what in ("routes", "sessions", "rib-in", "rib-out", "fib")
     },
-    "show_sessions_bfd": as_json.table(WITH_BFD.plan, WITH_BFD.tables.of("ce1"), "sessions"),
+    "show_sessions_bfd": tables_json.table(WITH_BFD.plan, WITH_BFD.tables.of("ce1"), "sessions"),
     "prediction": as_json.prediction(
         BROKEN.plan,
         BROKEN.tables,
@@ -299,9 +299,9 @@ DOCUMENTS = {
     "explain_rules": as_json.explanation(RULES.plan, RULES.prediction.routers["ce1"].explain(HUB)),
     "explain_lost": as_json.explanation(SAMPLE.plan, SAMPLE.prediction.routers["ce2"].explain(HUB)),
     "explain_refused": as_json.explanation(REFUSING.plan, REFUSING.prediction.routers["ce1"].explain(HUB)),
-    "status": as_json.status([STATUS, UNSETTLED]),
-    "status_shut": as_json.status([replace(STATUS, plan=SHUT.plan)]),
-    "ended": as_json.ended("contoso"),
+    "status": running_json.status([STATUS, UNSETTLED]),
+    "status_shut": running_json.status([replace(STATUS, plan=SHUT.plan)]),
+    "ended": running_json.ended("contoso"),
     "probes": probes_json.probes(PROBES),
     "check": as_json.mistakes(["contoso.yaml", "gone.yaml"], MISTAKES, ["gone.yaml: no such file"]),
     "error": as_json.error(InputError("2 mistakes", MISTAKES)),

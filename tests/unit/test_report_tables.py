@@ -10,7 +10,7 @@ import pytest
 
 from contoso import HUB6, SAMPLE, at_session
 from lab.expectations import Table
-from lab.report import as_json, as_text
+from lab.report import as_text, tables_json
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_address_that_nobody_owns_is_shown_alone() -> None:
 
 def test_a_route_in_json_has_typed_values() -> None:
     """Numbers are numbers, lists are lists and what is absent is null."""
-    document = json.loads(as_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), "routes"))
+    document = json.loads(tables_json.table(SAMPLE.plan, SAMPLE.tables.of("ce1"), "routes"))
 
     assert document["routes"][-1] == {
         "prefix": str(HUB6),
@@ -82,6 +82,6 @@ def test_a_route_in_json_has_typed_values() -> None:
 
 def test_a_table_that_is_none_is_refused() -> None:
     """Only the five tables can be shown."""
-    for table in (as_text.table, as_json.table):
+    for table in (as_text.table, tables_json.table):
         with pytest.raises(KeyError):
             table(SAMPLE.plan, SAMPLE.tables.of("ce1"), Table.LOC_RIB.value)

@@ -15,8 +15,9 @@ from lab.commands.offline import load
 from lab.commands.same_lab import is_of_another_file
 from lab.errors import InputError
 from lab.marking import MarkingRule
-from lab.plan import NodePlan, Plan, SourceNat
+from lab.plan import NodePlan, Plan
 from lab.plan.of_topology import plan
+from lab.plan.sources import SourceNat
 from lab.shaping import Impairment
 from topology_text import TopologyText
 

@@ -12,7 +12,8 @@ from lab.causes import first_cause
 from lab.checks import Evidence
 from lab.expectations import ReachabilityExpectation
 from lab.forwarding import predict_flow, walks
-from lab.plan import Plan, SourceFilter
+from lab.plan import Plan
+from lab.plan.sources import SourceFilter
 from lab.predict import predict
 from lab.report import as_json, as_text
 

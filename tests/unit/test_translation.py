@@ -16,7 +16,8 @@ from lab.expectations import NatExpectation, ReachabilityExpectation
 from lab.forwarding import Crossing, FlowResult, Source, Translation, Walk, answer_walks, predict_flow, walks
 from lab.node import nat
 from lab.packets import Protocol
-from lab.plan import Plan, SourceNat
+from lab.plan import Plan
+from lab.plan.sources import SourceNat
 from lab.predict import predict
 from lab.report import as_text, probes_text
 from lab.tables import FibEntry

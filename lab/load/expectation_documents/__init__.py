@@ -16,7 +16,7 @@ from lab.load.expectation_documents.paths import PathDocument, SymmetricDocument
 from lab.load.expectation_documents.routes import RouteDocument
 from lab.load.expectation_documents.sessions import SessionDocument
 from lab.load.forms import Document, under
-from lab.load.scalars import Wrong
+from lab.texts import Wrong
 
 
 class ExpectDocument(Document):

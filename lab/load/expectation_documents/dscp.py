@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from lab.load import values
 from lab.load.expectation_documents.packets import TransportDocument
 from lab.load.forms import AnyNumber, Reference
-from lab.load.scalars import Wrong, whole
+from lab.load.scalars import whole
 from lab.packets import Protocol
+from lab.texts import Wrong
 
 Mark = Annotated[int, values.DSCP]
 

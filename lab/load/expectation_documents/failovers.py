@@ -11,8 +11,9 @@ from lab.load import values
 from lab.load.durations import duration, duration_text
 from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import Document, FamilyName, Reference
-from lab.load.scalars import Wrong, choice, parsed, shown, whole
+from lab.load.scalars import choice, parsed, whole
 from lab.load.shaping_documents import DELAY
+from lab.texts import Wrong, shown
 from lab.topology import Link, RoutingDomain
 
 MOST_REPETITIONS = 100

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from lab.checks.largest import LEAST_BYTES
 from lab.load.expectation_documents.packets import FamilyDocument
 from lab.load.forms import OneOrMore, Reference
-from lab.load.scalars import Wrong, choice, whole
+from lab.load.scalars import choice, whole
 from lab.packets import Protocol
+from lab.texts import Wrong
 
 _MOST_BYTES = 9216
 

@@ -13,8 +13,9 @@ from lab.load.forms import (
     HostPrefix,
     Reference,
 )
-from lab.load.scalars import Wrong, choice, whole
+from lab.load.scalars import choice, whole
 from lab.packets import Protocol
+from lab.texts import Wrong
 
 
 class EndsDocument(Document):

@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from lab.load.expectation_documents.packets import EndsDocument, FamilyDocument
 from lab.load.forms import Reference
-from lab.load.scalars import Wrong, choice, whole
+from lab.load.scalars import choice, whole
 from lab.packets import Protocol
+from lab.texts import Wrong
 
 MOST_FLOWS = 256
 

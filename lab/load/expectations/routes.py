@@ -10,10 +10,9 @@ from lab.expectations import RouteExpectation, Table
 from lab.load.expectation_documents.routes import RouteDocument
 from lab.load.expectations.kind import Kind, Path
 from lab.load.names import Names, unknown
-from lab.load.scalars import did_you_mean
 from lab.load.source import SourceFile
-from lab.load.values import as_address
 from lab.plan.naming import REFLECTOR
+from lab.texts import as_address, did_you_mean
 
 _ADJ_RIBS = (Table.ADJ_RIB_IN, Table.ADJ_RIB_OUT)
 _ATTRIBUTE_KEYS = (

@@ -9,8 +9,8 @@ from lab.expectations import SessionExpectation
 from lab.load.expectation_documents.sessions import SessionDocument
 from lab.load.expectations.kind import Kind, Path, families_text
 from lab.load.names import Names, unknown
-from lab.load.scalars import did_you_mean
 from lab.load.source import SourceFile
+from lab.texts import did_you_mean
 
 
 def _check(session: SessionDocument, path: Path, names: Names, source: SourceFile) -> Iterator[Mistake]:

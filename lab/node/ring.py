@@ -6,23 +6,26 @@ The layouts are those of linux/if_packet.h; Documentation/networking/packet_mmap
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import socket
 import struct
 from collections.abc import Iterator
 
+from lab.node.frames import SOL_PACKET, VNET_HEADER_BYTES, on_the_wire, tag_taken_out
 from lab.pcapng import Frame
-from lab.runtimes.frames import SOL_PACKET, VNET_HEADER_BYTES, on_the_wire, tag_taken_out
 
 _ETH_P_ALL = 3
 _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 15, 23
 _TPACKET_V3 = 2
 _PACKET_OUTGOING = 4
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _BLOCK_BYTES, _BLOCKS, _FRAME_BYTES = 1 << 18, 64, 1 << 11
 """A block takes the longest frame, 64 KiB that are still to be cut in segments; its frames are as long as they are."""
 HANDED_OVER_MS = 20
 """A block that is not full is handed over after this time."""
 _REQUEST = struct.Struct("=7I")  # struct tpacket_req3
+_PROGRAM, _INSTRUCTION_BYTES = struct.Struct("@HP"), 8  # struct sock_fprog
 _COUNTS = struct.Struct("=3I")  # struct tpacket_stats_v3
 _BLOCK = struct.Struct("=8xIII")  # struct tpacket_block_desc: status, number of packets, offset to the first
 _STATUS = struct.Struct("=I")
@@ -36,11 +39,15 @@ the packet type."""
 class Ring:
     """A capture of one interface of the network namespace that the calling thread is in when it is made.
 
-    With `arrivals_only` it has the frames that come in by it; otherwise also those that go out.
+    With `arrivals_only` it has the frames that come in by it; otherwise also those that go out. `only` is a program of
+    `lab.packet_filter` that says which; empty, it is all of them. `blocks` is the size of its memory, in 256 KiB.
     """
 
-    def __init__(self, interface: str, number: int, *, arrivals_only: bool) -> None:
+    def __init__(
+        self, interface: str, number: int, *, arrivals_only: bool, only: bytes = b"", blocks: int = _BLOCKS
+    ) -> None:
         self._number = number
+        self._blocks = blocks
         self._received = self._dropped = 0
         self._next_block = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -50,10 +57,14 @@ class Ring:
             (_PACKET_IGNORE_OUTGOING, int(arrivals_only)),
         ):
             self._socket.setsockopt(SOL_PACKET, option, value)
-        frames = _BLOCK_BYTES // _FRAME_BYTES * _BLOCKS
-        request = _REQUEST.pack(_BLOCK_BYTES, _BLOCKS, _FRAME_BYTES, frames, HANDED_OVER_MS, 0, 0)
+        frames = _BLOCK_BYTES // _FRAME_BYTES * blocks
+        request = _REQUEST.pack(_BLOCK_BYTES, blocks, _FRAME_BYTES, frames, HANDED_OVER_MS, 0, 0)
         self._socket.setsockopt(SOL_PACKET, _PACKET_RX_RING, request)
-        self._ring = mmap.mmap(self._socket.fileno(), _BLOCK_BYTES * _BLOCKS)
+        self._ring = mmap.mmap(self._socket.fileno(), _BLOCK_BYTES * blocks)
+        if only:
+            program = ctypes.create_string_buffer(only, len(only))
+            described = _PROGRAM.pack(len(only) // _INSTRUCTION_BYTES, ctypes.addressof(program))
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
         self._socket.bind((interface, _ETH_P_ALL))
 
     def fileno(self) -> int:
@@ -70,14 +81,14 @@ class Ring:
         self._socket.getsockopt(
             socket.SOL_SOCKET, socket.SO_ERROR
         )  # of an interface that went down; or poll repeats it
-        for _ in range(_BLOCKS):  # and no more: other interfaces want their turn
+        for _ in range(self._blocks):  # and no more: other interfaces want their turn
             start = self._next_block * _BLOCK_BYTES
             status, count, first = _BLOCK.unpack_from(self._ring, start)
             if not status & _OURS:
                 return
             yield from self._frames(start + first, count)
             _STATUS.pack_into(self._ring, start + _STATUS_AT, _THE_KERNELS)
-            self._next_block = (self._next_block + 1) % _BLOCKS
+            self._next_block = (self._next_block + 1) % self._blocks
 
     def _frames(self, at: int, count: int) -> Iterator[Frame]:
         ring, number = self._ring, self._number

@@ -29,12 +29,12 @@ from lab.bgp import (
     parse_large_community,
     parse_prefix,
 )
-from lab.load.json_source import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
-from lab.load.values import as_address, router_id
+from lab.json_objects import JsonObject, WrongPlace, json_object, shared_address, shared_as_path
 from lab.policy import Context
 from lab.policy.boundary import Sample
 from lab.policy.changes import WEIGHT_MAX
 from lab.policy.sets import NUMBER_MAX
+from lab.texts import as_address, router_id
 
 _NAMES = {
     **WELL_KNOWN,
@@ -66,7 +66,7 @@ def is_frr(data: dict[str, object]) -> bool:
 
 def is_brief(data: dict[str, object]) -> bool:
     """Whether it is the form without communities."""
-    first = next(_paths(json_object(data, ()), Counter()), None)
+    first = next(paths_of(json_object(data, ()), Counter()), None)
     return first is not None and first[1].has("path")
 
 
@@ -76,18 +76,18 @@ def frr_routes(data: dict[str, object], left_out: Counter[str] | None = None) ->
     `left_out` counts what cannot be read as a route or a community, and is whole once the last route was read.
     """
     missing = Counter() if left_out is None else left_out
-    for prefix, path in _paths(json_object(data, ()), missing):
-        yield Sample(route=_route(prefix, path, missing), context=Context(peer_address=_peer(path)))
+    for prefix, path in paths_of(json_object(data, ()), missing):
+        yield Sample(route=route_of(prefix, path, missing), context=Context(peer_address=peer_of(path)))
 
 
-def _peer(path: JsonObject) -> Address | None:
+def peer_of(path: JsonObject) -> Address | None:
     """The neighbour that a path came from; none for the router's own."""
     peer = path.object("peer") if path.has("peer") else path
     found = peer.text("peerId", as_address, None)
     return None if found is None or found.is_unspecified else found
 
 
-def _paths(whole: JsonObject, left_out: Counter[str]) -> Iterator[tuple[Prefix, JsonObject]]:
+def paths_of(whole: JsonObject, left_out: Counter[str]) -> Iterator[tuple[Prefix, JsonObject]]:
     """Each path with its prefix."""
     if whole.has("paths"):
         yield from _listed(whole.required("prefix", parse_prefix), whole.objects("paths"), left_out)
@@ -99,7 +99,7 @@ def _paths(whole: JsonObject, left_out: Counter[str]) -> Iterator[tuple[Prefix, 
             return
     if not whole.has("routes"):
         for vrf in whole.entries:
-            yield from _paths(whole.object(vrf), left_out)
+            yield from paths_of(whole.object(vrf), left_out)
         return
     routes = whole.object("routes")
     for text, paths in routes.entries.items():
@@ -129,7 +129,8 @@ def _parsed_prefix(text: str, routes: JsonObject) -> Prefix:
         raise WrongPlace((*routes.path, text), str(problem)) from None
 
 
-def _route(prefix: Prefix, path: JsonObject, left_out: Counter[str]) -> Route:
+def route_of(prefix: Prefix, path: JsonObject, left_out: Counter[str]) -> Route:
+    """The route of a path. Raises WrongPlace."""
     next_hop = _next_hop(path)
     extended, unknown = path.object("extendedCommunity").text("string", _extended_communities, ((), ()))
     left_out.update(f"extended communities {kind}" for kind in unknown)
