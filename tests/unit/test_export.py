@@ -25,6 +25,8 @@ from lab.load import load_topology
 from lab.plan import Plan
 from lab.plan.devices import by_number, devices_of
 from lab.plan.of_topology import plan
+from lab.secret import Secret
+from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
 
 ALL = sorted(one.name for one in TOPOLOGIES.glob("*.yaml"))
 REFERENCE = TOPOLOGIES / "point_to_point_ethernet_layer2.yaml"
@@ -277,3 +279,14 @@ def test_limits_of_routers_are_those_of_their_containers() -> None:
     lab = exported(replace(planned("failover.yaml"), limits=Limits(cpus=0.5)), "erlab/node", "erlab/peers", {})
     assert "cpu" not in loaded(topology(lab, lab.name))[0]["topology"]["nodes"]["ce1"]
     assert "limits: not that of 0.5 processors, for containerlab takes whole ones" in lab.stand_ins
+
+
+def test_an_edge_that_is_a_daemon_has_the_image_with_daemons() -> None:
+    """The file of one with a configuration of its own is secret: that may hold keys."""
+    plan = planned("customer_edge_frr.yaml")
+    lab = exported(plan, "erlab/node", "erlab/peers", {})
+    assert {name for name, image in lab.images.items() if image == "erlab/peers"} == {"ce1", "ce2"}
+    own = ForeignSpeaker(kind=SpeakerKind.FRR, config=OwnConfig(file="gw.conf", text=Secret("password x")))
+    nodes = tuple(replace(node, speaker=own) if node.name == "gw" else node for node in plan.nodes)
+    assert not lab.devices.device("gw").has_secrets
+    assert devices_of(replace(plan, nodes=nodes)).device("gw").has_secrets
