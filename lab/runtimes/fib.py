@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 from lab.bgp import Address, Prefix
 from lab.netlink import ROUTERS_PROTOCOLS
-from lab.tables import FibChange
+from lab.tables import FibChange, FibEntry
 
 # linux/rtnetlink.h, linux/netlink.h
 _RTM_NEWROUTE, _RTM_GETROUTE, _NLMSG_DONE, _NLM_F_REQUEST, _NLM_F_DUMP = 24, 26, 3, 1, 0x300
@@ -50,6 +50,12 @@ class KernelRoutes:
         """Follow them no longer."""
         self._news.close()
         self._asks.close()
+
+    def entries(self) -> tuple[FibEntry, ...]:
+        """All of them, in prefix order."""
+        found = [FibEntry(prefix=_prefix(one), next_hops=_next_hops(hops)) for one, hops in self._routes.items()]
+        found.sort(key=lambda e: (e.prefix.version, int(e.prefix.network_address), e.prefix.prefixlen))
+        return tuple(found)
 
     def changes(self) -> list[FibChange]:
         """What is not as it was the last time."""
