@@ -6,6 +6,7 @@ All of it is in a private directory, which no other user can read; the processes
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from lab.errors import LabBroken
 from lab.plan import NodePlan, Plan
 from lab.processes import die_with_parent, how_it_ended
-from lab.vendors import Check, Command, Daemon, File, Step, Vendor
+from lab.vendors import OWN_USER, Check, Command, Daemon, File, Step, Vendor
 from lab.vendors.every import VENDORS
 
 PRIVATE = Path("/var/tmp/erlab")  # noqa: S108  # a file system of the lab's own is mounted there
@@ -59,6 +60,10 @@ def _vendor(node: NodePlan) -> Vendor | None:
 def _found(name: str, directories: tuple[str, ...]) -> str | None:
     path = ":".join([*directories, os.environ.get("PATH", os.defpath), _PLACES])
     return shutil.which(name, path=path)
+
+
+def _with_own_user(arguments: Iterable[str]) -> list[str]:
+    return [pwd.getpwuid(os.geteuid()).pw_name if one == OWN_USER else one for one in arguments]
 
 
 class Daemons:
@@ -127,7 +132,7 @@ class Daemons:
         if program is None:
             raise LabBroken(f"{one.command[0]} is not installed: install the package {self._vendor.package}")
         process = subprocess.Popen(  # noqa: S603
-            [program, *one.command[1:]],
+            [program, *_with_own_user(one.command[1:])],
             stdin=subprocess.DEVNULL,
             preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             cwd=self.directory,
@@ -172,7 +177,7 @@ class Daemons:
         with tempfile.TemporaryFile(dir=self.directory) as output:
             try:
                 ran = subprocess.Popen(  # noqa: S603
-                    [program, *command[1:]],
+                    [program, *_with_own_user(command[1:])],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

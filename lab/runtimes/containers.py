@@ -13,9 +13,9 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,16 +24,21 @@ from lab.errors import LabBroken, NotPermitted
 from lab.limits import Limits
 from lab.logs import TAIL_LINES
 from lab.node import interfaces
+from lab.node.daemons import PRIVATE
 from lab.node.supervised import ADDRESS
 from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, RouterFrozen, RouterKilled, StartRouter
 from lab.plan import NodePlan, Plan
 from lab.runtimes import links
-from lab.runtimes.engine import Engine, Owned
+from lab.runtimes.engine import Engine, Owned, Wanted
 from lab.runtimes.image import CODE_LABEL, code_digest
 from lab.runtimes.namespaces import enter_network_namespace, this_network_namespace
+from lab.vendors.every import VENDORS
 
-IMAGE = "erlab/node"
-"""The image of a router's container, unless the environment variable ERLAB_IMAGE names another one."""
+IMAGE, PEERS_IMAGE = "erlab/node", "erlab/peers"
+"""The image of a router's container, and of one with other vendors' daemons.
+
+The environment variables ERLAB_IMAGE and ERLAB_PEERS_IMAGE name other ones.
+"""
 LAB, NODE, STATE, SUPERVISOR = "erlab.lab", "erlab.node", "erlab.state", "erlab.supervisor"
 """The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with."""
 _AT_ONCE = 8
@@ -95,15 +100,18 @@ class ContainerRuntime:
     def check(self, plan: Plan) -> tuple[str, ...]:
         """What runs where. Raises LabBroken where the engine or the image is missing, or is of other code than this."""
         engine = self._reached()
-        image = _image()
+        self._limits = plan.limits
+        images = dict.fromkeys(_image(node) for node in plan.routers)
+        what = " and ".join(f"{image}{self._doubt(engine, image)}" for image in images)
+        routers = f"routers are Docker containers of {what} (engine {engine.release})"
+        return (f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}",)
+
+    def _doubt(self, engine: Engine, image: str) -> str:
+        """What is not known of an image. Raises LabBroken where it is missing, or is of other code than this."""
         code = engine.image_labels(image).get(CODE_LABEL)
         if code not in (None, code_digest()):
             raise LabBroken(f"the image {image} is of another erlab than this one: make it anew with `make image`")
-        self._limits = plan.limits
-        routers = f"routers are Docker containers of the image {image} (engine {engine.release})"
-        if code is None:
-            routers += ", which does not say whether it is of this very erlab"
-        return (f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}",)
+        return "" if code else ", which does not say whether it is of this very erlab,"
 
     def _reached(self) -> Engine:
         if self._engine is None:
@@ -116,25 +124,36 @@ class ContainerRuntime:
             sweep_until_quiet(self._reached(), self._proc, self._owner.state)
         self._made = True
         labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
-        started = _each([node.name for node in plan.routers], lambda name: self._start_container(name, labels))
+        started = _each(plan.routers, lambda node: self._start_container(node, labels))
         self._containers = dict(started)
         others = links.new_namespaces(node.name for node in plan.nodes if node.bgp is None)
         made = {**{name: one.namespace for name, one in self._containers.items()}, **others}
         return {node.name: made[node.name] for node in plan.nodes}
 
-    def _start_container(self, node: str, labels: dict[str, str]) -> tuple[str, _Container]:
+    def _start_container(self, node: NodePlan, labels: dict[str, str]) -> tuple[str, _Container]:
         """Called in a thread of its own, which may go from one namespace to another."""
         engine = self._reached()
-        container = engine.create(
-            _image(), container_name(self._owner, node, labels[SUPERVISOR]), node, {**labels, NODE: node}, self._limits
-        )
+        container = engine.create(self._wanted(node, labels))
         engine.start(container)
         namespace = self._namespace_of(container, engine.pid(container))
         enter_network_namespace(namespace)
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(ADDRESS)
         listening.listen(1)
-        return node, _Container(id=container, namespace=namespace, listening=listening)
+        return node.name, _Container(id=container, namespace=namespace, listening=listening)
+
+    def _wanted(self, node: NodePlan, labels: Mapping[str, str]) -> Wanted:
+        wanted = Wanted(
+            image=_image(node),
+            name=container_name(self._owner, node.name, labels[SUPERVISOR]),
+            node=node.name,
+            labels={**labels, NODE: node.name},
+            limits=self._limits,
+        )
+        if node.speaker is None:
+            return wanted
+        vendor = VENDORS[node.speaker.kind]
+        return replace(wanted, scratch=str(PRIVATE), capabilities=vendor.capabilities)
 
     def _namespace_of(self, container: str, pid: int) -> int:
         """The network namespace of a container's process, whose pid is the engine's word for it."""
@@ -250,7 +269,9 @@ class RunningContainer:
 # containers and who owns them
 
 
-def _image() -> str:
+def _image(node: NodePlan) -> str:
+    if node.speaker is not None:
+        return os.environ.get("ERLAB_PEERS_IMAGE") or PEERS_IMAGE
     return os.environ.get("ERLAB_IMAGE") or IMAGE
 
 

@@ -19,6 +19,9 @@ from lab.plan import BgpPlan, NodePlan, SessionPlan
 Command = tuple[str, ...]
 """A program by its name and its arguments; none of them is a key."""
 
+OWN_USER = "<own user>"
+"""An argument that stands for the name of the user that the node program runs as."""
+
 
 class VendorError(ValueError):
     """A daemon printed what cannot be its tables, or what this reads of them."""
@@ -181,6 +184,7 @@ class Vendor:
 
     `installs_routes` is for a daemon that puts its routes into the kernel itself; for any other the node program does.
     `reconfigures` is for one that takes other policies while it runs. `cannot` is what of a node's plan it does not do.
+    `capabilities` are those that it does not start without in a container, beside the ones of every router.
     """
 
     name: str
@@ -189,6 +193,7 @@ class Vendor:
     directories: tuple[str, ...] = ()
     installs_routes: bool = True
     reconfigures: bool = False
+    capabilities: tuple[str, ...] = ()
     cannot: Callable[[NodePlan], Iterator[Cannot]]
     router: Callable[[NodePlan, str], ForeignRouter]
     """Of the node's plan, and the absolute path of its private directory."""

@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lab.plan import BgpPlan, NodePlan
-from lab.vendors import AskAgain, Cannot, Check, Command, Daemon, File, ForeignTables, Order, Reset, Step, Vendor
+from lab.vendors import (
+    OWN_USER,
+    AskAgain,
+    Cannot,
+    Check,
+    Command,
+    Daemon,
+    File,
+    ForeignTables,
+    Order,
+    Reset,
+    Step,
+    Vendor,
+)
 from lab.vendors.frr import config, tables
 
 CONFIG, FIRST, EMPTY, CHANGES = "frr.conf", "first.conf", "vtysh.conf", "changes.conf"
@@ -59,7 +72,7 @@ class FrrRouter:
         return tuple(Daemon(command=one, ready=f"{one[0]}.vty") for one in found)
 
     def _options(self, program: str, first: str) -> tuple[str, ...]:
-        user = ("-u", "root", "-g", "root")
+        user = ("-u", OWN_USER, "-g", OWN_USER)
         pid, vty = ("-i", self._at(f"{program}.pid")), ("--vty_socket", self._directory, "--vty_port", "0")
         return ("-f", self._at(first), *pid, *vty, *user, "--log", "stdout")
 
@@ -100,6 +113,7 @@ FRR = Vendor(
     package="frr",
     directories=("/usr/lib/frr",),
     reconfigures=True,
+    capabilities=("SYS_ADMIN",),  # zebra 8.4 asks for it at its start, whatever it is to do
     cannot=_cannot,
     router=_router,
 )
