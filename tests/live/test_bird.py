@@ -11,7 +11,6 @@ from erlab_command import Erlab
 from lab.load import load_topology
 from lab.plan.of_topology import plan
 from lab.vendors.bird.configuration import Configuration
-from lab_processes import await_
 from topology_text import IPV4_ONLY, TopologyText
 
 BOTH = TopologyText(
@@ -59,17 +58,14 @@ def test_two_edges_take_a_change_and_a_failure(erlab: Erlab, tmp_path: Path) -> 
 
     replace(BOTH, policies_of=TopologyText().policies_of).write(tmp_path, erlab.name)
     erlab.does("apply", file, "--timeout", "30")
-    assert outcomes(erlab, file) == ["passed", *others]
     assert connections(erlab) == before
 
     refused = erlab.run("refresh", "ce1", "msee1")
     assert (refused.code, "BIRD asks nobody again" in refused.err) == (3, True)
 
-    assert "172.16.0.2 (msee1)" in erlab.does("show", "fib", "ce1").out
     erlab.does("fail", "link_down", "primary", "--timeout", "30")
     assert "10.10.0.2 (ce2)" in erlab.does("show", "fib", "ce1").out
     erlab.does("heal", "--timeout", "30")
-    await_(lambda: erlab.run("status").code == 0, "convergence")
     assert outcomes(erlab, file) == ["passed", *others]
 
 
