@@ -1,6 +1,6 @@
 # Everyday commands. Each sets up what it needs first (.ci/setup), from nothing but python3, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full-kernel lint check fmt image bench fuzz mutants schemas constraints clean
+.PHONY: help demo test test-containers test-full-kernel lint check fmt image bench fuzz mutants schemas constraints clean
 
 BIN := .venv/bin
 .NOTPARALLEL:
@@ -19,6 +19,11 @@ demo: ## Build a point-to-point circuit and test all that is expected of it
 test: ## Run every test; ARGS="-k failover" for some
 	@.ci/setup test
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-containers: ## Run the live tests with routers in Docker containers, as root (sudo); ARGS="-k failover" for some
+	@.ci/setup test
+	@[ $$(id -u) = 0 ] && as_root= || as_root="sudo -n --preserve-env=PATH"; \
+	  $$as_root $(BIN)/python -m pytest -n auto -p no:cacheprovider --runtime docker $(or $(ARGS),tests/live)
 
 test-full-kernel: ## Run the tests of VLANs on a kernel that has VLAN devices, in an emulator; takes minutes
 	@.ci/setup full_kernel

@@ -39,12 +39,15 @@ class EngineProxy:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
         self._listening.listen(64)
+        self._clients = list[socket.socket]()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     def close(self) -> None:
-        """Take no more connections, and end those whose process is gone."""
-        self._listening.shutdown(socket.SHUT_RDWR)
+        """End every connection, and take no more."""
+        for one in (self._listening, *self._clients):
+            with suppress(OSError):  # it has ended
+                one.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for thread in self._threads:
             thread.join(_END_S)
@@ -53,6 +56,7 @@ class EngineProxy:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listening.accept()
+                self._clients.append(client)
                 thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
                 self._threads.append(thread)
                 thread.start()

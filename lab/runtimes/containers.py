@@ -43,6 +43,8 @@ LAB, NODE, STATE, SUPERVISOR = "erlab.lab", "erlab.node", "erlab.state", "erlab.
 """The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with."""
 _AT_ONCE = 8
 _CONNECT_S, _ANSWER_S, _END_S, _POLL_S = 40.0, 5.0, 1.5, 0.01
+_LOOK_S = 1.0
+"""How often it is looked whether a container that says nothing has ended."""
 _IN_FLIGHT_S = 1.0
 """What a killed supervisor had asked for is there after this time, or was never made."""
 TAKES_ROOT = (
@@ -197,7 +199,7 @@ class ContainerRuntime:
     def _accept(self, node: str, container: _Container) -> Channel:
         """The connection of a container's process 1."""
         end_s = time.monotonic() + _CONNECT_S
-        while not readable([container.listening], 0.2):
+        while not readable([container.listening], _LOOK_S):
             end = self._reached().end(container.id)
             if end is not None:
                 raise LabBroken(f"the container of {node} {end}\n{self._reached().tail(container.id, TAIL_LINES)}")
