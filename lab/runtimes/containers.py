@@ -185,6 +185,8 @@ class ContainerRuntime:
                 if container in _read(process, "cgroup"):
                     return namespace
                 os.close(namespace)
+            except PermissionError:  # root of a user namespace is not that of the computer
+                raise NotPermitted(TAKES_ROOT) from None
             finally:
                 os.close(process)
         raise LabBroken(
