@@ -171,7 +171,7 @@ def _remove_remains(name: str | None) -> str:
     directories = [one for one in _directories(root) if name in (None, one.name) and (one / _CONTAINERS).exists()]
     dead = [one for one in directories if not _is_up(one)]
     removed = []
-    if dead or (name is None and _may_have_containers()):
+    if dead or _may_have_containers():
         from lab.runtimes.containers import LAB, remove_remains
 
         try:
@@ -190,7 +190,7 @@ def _may_have_containers() -> bool:
     """Whether a lab without a directory may have left containers behind: only root's have some."""
     from lab.runtimes.engine import DEFAULT_SOCKET
 
-    return os.geteuid() == 0 and Path(DEFAULT_SOCKET).exists()
+    return os.geteuid() == 0 and ("DOCKER_HOST" in os.environ or Path(DEFAULT_SOCKET).exists())
 
 
 def _remove_directory(directory: Path, lock: int) -> None:
