@@ -205,7 +205,7 @@ class Daemons:
                 if time.monotonic() > end_s:
                     ran.kill()
                     ran.wait()
-                    raise LabBroken(f"{command[0]} did not answer within {ANSWER_DEADLINE_S:g} s")
+                    raise LabBroken(f"{self._vendor.name} did not answer {command[0]} within {ANSWER_DEADLINE_S:g} s")
             output.seek(0)
             return status, output.read().decode(errors="replace")
 
