@@ -104,6 +104,7 @@ class ContainerRuntime:
             raise NotPermitted(TAKES_ROOT)
         self._owner = owner
         self._here = processes_here()
+        self._home = Path("/proc/self/ns/net").stat()
         self._engine: Engine | None = None
         self._unreachable = ""
         self._limits: Limits | None = None
@@ -182,7 +183,7 @@ class ContainerRuntime:
             process = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._here.proc)
             try:
                 namespace = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
-                if container in _read(process, "cgroup"):
+                if container in _read(process, "cgroup") and not os.path.samestat(os.fstat(namespace), self._home):
                     return namespace
                 os.close(namespace)
             except PermissionError:  # root of a user namespace is not that of the computer

@@ -153,7 +153,7 @@ class Engine:
             nano_cpus=None if limits.cpus is None else round(limits.cpus * 1e9),
             log_config=self._docker.types.LogConfig(type="json-file", config=_MOST_LOG),
         )
-        health = {"test": _HEALTH, "interval": 10 * _SECOND_NS, "timeout": 5 * _SECOND_NS, "retries": 3}
+        health = {"test": _HEALTH, "interval": 30 * _SECOND_NS, "timeout": 10 * _SECOND_NS, "retries": 3}
         with self._refused(f"make the container {wanted.name}"):
             made = api.create_container(
                 image=wanted.image,
@@ -162,6 +162,7 @@ class Engine:
                 hostname=wanted.node,
                 labels=dict(wanted.labels),
                 healthcheck=health,
+                network_disabled=True,  # a network namespace all the same, which the engine need not configure
                 host_config=host,
             )
         return str(made["Id"])
