@@ -32,10 +32,10 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates --mount=
  && rm -rf /packages/bin \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /packages -p /opt/erlab/lib/python3.11/site-packages /packages
 
-# Last of all, for it changes most.
+# Last of all, for it changes most. The modes of its files are those of whoever made the checkout, by his umask.
 FROM system AS program
 COPY lab /program/lab
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+RUN chmod -R u=rwX,go=rX /program && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
     -s /program -p /opt/erlab/lib/python3.11/site-packages /program
 
 FROM system AS node
@@ -48,13 +48,18 @@ RUN --mount=type=tmpfs,target=/run --mount=type=bind,source=.ci,target=/run/ci \
 USER erlab
 ENTRYPOINT ["python", "-m", "lab.node"]
 
-# The same with other vendors' routers, as Debian has them, for customer edges of `kind: frr`, `bird` and `gobgp`.
+# The same with other vendors' routers, as Debian has them, for customer edges of `kind: frr`, `bird` and `gobgp`. A container of FRR
+# has SYS_ADMIN, which its zebra asks for; a python whose file allows it starts as well where the container has none.
 FROM system AS peers
 RUN --mount=type=tmpfs,target=/run --mount=type=bind,source=.ci,target=/run/ci \
     --mount=type=secret,id=apt.conf --mount=type=secret,id=certificates \
     export APT_CONFIG=/run/secrets/apt.conf DEBIAN_FRONTEND=noninteractive \
  && apt-get update -qq && apt-get install -qq --yes --no-install-recommends frr bird2 gobgpd \
  && usermod --append --groups bird,frr,frrvty erlab \
+ && python3 -c 'import os, struct; \
+REVISION, BIND_SERVICE, ADMIN, RAW, SYS_ADMIN = 0x02000000, 1 << 10, 1 << 12, 1 << 13, 1 << 21; \
+os.setxattr("/usr/bin/python3.11", "security.capability", \
+            struct.pack("<5I", REVISION, BIND_SERVICE | ADMIN | RAW | SYS_ADMIN, 0, 0, 0))' \
  && /run/ci/tidy_layer
 RUN --mount=type=tmpfs,target=/run --mount=type=bind,source=.ci,target=/run/ci \
     --mount=type=bind,from=packages,source=/packages,target=/run/packages \

@@ -18,6 +18,7 @@ from lab.errors import InputError, LabError
 
 DEFAULT_TIMEOUT = "5, and 30 with other vendors' routers"
 """What `lab.commands.live.settle_s` makes of no timeout, in words: it is not imported to say so."""
+NODE_IMAGE, PEERS_IMAGE = "erlab/node", "erlab/peers"
 HEALING_TIMEOUT_S = 30.0
 """An end that heard nothing of a failure holds its old session until TCP gets through to it again."""
 
@@ -143,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
     schema.add_argument("kind", choices=("topology", "policy", "cases"))
     schema.set_defaults(run=_offline("schema"))
 
+    _export_commands(commands.add_parser("export", help="Write a topology as files for containerlab or Kubernetes."))
+
     _policy_commands(commands.add_parser("policy", help="Test, compare and try policies."))
 
     up = makes(waits(command("up", "Start a topology file's lab and leave it running.")))
@@ -263,6 +266,43 @@ def _how(one: argparse.ArgumentParser, protocol: str | None) -> None:
     one.add_argument("--timeout", type=_positive, default=1.0, metavar="SECONDS", help="how long to wait (default 1)")
 
 
+def _export_commands(export: argparse.ArgumentParser) -> None:
+    """The arguments of what is written for other programs."""
+    targets = export.add_subparsers(dest="target", metavar="TARGET", required=True)
+
+    def target(name: str, words: str) -> argparse.ArgumentParser:
+        one = targets.add_parser(name, help=words, description=words)
+        one.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+        one.add_argument("file", metavar="FILE", help="a topology file")
+        one.add_argument("-o", "--output", metavar="DIR", required=True, help="a directory, made where it is missing")
+        one.add_argument(
+            "--image", default=NODE_IMAGE, help=f"the image of this project's nodes (default {NODE_IMAGE})"
+        )
+        one.add_argument(
+            "--peers-image",
+            default=PEERS_IMAGE,
+            metavar="IMAGE",
+            help=f"the image of customer edges of kind frr, bird or gobgp (default {PEERS_IMAGE})",
+        )
+        one.add_argument(
+            "--ce",
+            action="append",
+            default=[],
+            metavar="NAME=KIND:IMAGE",
+            help="a customer edge that is a vendor's image instead, of a kind that containerlab knows",
+        )
+        one.set_defaults(run=_export(name))
+        return one
+
+    target("containerlab", "Write a topology of containerlab whose nodes configure themselves.")
+    kubernetes = target("kubernetes", "Write a topology of Clabernetes, and the files of its nodes as resources.")
+    kubernetes.add_argument(
+        "--api",
+        choices=("clabernetes.containerlab.dev/v1alpha1", "c9s.run/v1alpha1"),
+        help="whose Topology; default: the first, and the second where there are MD5 keys, which take Secrets",
+    )
+
+
 def _policy_commands(policy: argparse.ArgumentParser) -> None:
     """The arguments of what is done with policies alone."""
     verbs = policy.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -298,6 +338,15 @@ def _policy_commands(policy: argparse.ArgumentParser) -> None:
         one.add_argument(
             "--address", action="append", metavar="ADDRESS", help="the own address on the session, one of each family"
         )
+
+
+def _export(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from lab.commands import export
+
+        return int(getattr(export, name)(arguments))
+
+    return run
 
 
 def _policy(name: str) -> Callable[[argparse.Namespace], int]:

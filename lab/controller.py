@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -62,16 +62,27 @@ def temporary_lab(name: str, kind: Kind = Kind.NETNS) -> Iterator[Lab]:
         yield Lab(name=name, channel=channel)
     finally:
         channel.close()
-        _bury(pid)
+        if _bury(pid) and kind is Kind.DOCKER:
+            _forget_containers(name)
 
 
-def _bury(pid: int) -> None:
-    """Wait for the lab's parent process, which ends after all others; kill it where the lab hangs."""
+def _bury(pid: int) -> bool:
+    """Wait for the lab's parent process, which ends after all others; whether it was killed, for the lab hung."""
     ended = os.pidfd_open(pid)
-    if not select.select((ended,), (), (), END_DEADLINE_S)[0]:
+    hangs = not select.select((ended,), (), (), END_DEADLINE_S)[0]
+    if hangs:
         os.kill(pid, signal.SIGKILL)
     os.close(ended)
     os.waitpid(pid, 0)
+    return hangs
+
+
+def _forget_containers(name: str) -> None:
+    """Remove the containers of a dead lab where the engine lets us: else a later `erlab down` finds them."""
+    from lab.runtimes.containers import remove_remains
+
+    with suppress(LabBroken):
+        remove_remains(_root(), name, in_flight=True)
 
 
 def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
@@ -85,6 +96,8 @@ def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
                 raise InputError(f"a lab named {name} is up already: end it with `erlab down --lab {name}`")
         os.truncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())  # what a full disk refuses, instead of the logs later on
+        if kind is not Kind.DOCKER and (directory / _CONTAINERS).exists():
+            _forget_containers(name)  # of a dead lab of that name, of which the directory is about to know no more
         _remove_files(directory)
         if kind is Kind.DOCKER:
             (directory / _CONTAINERS).touch()
@@ -97,9 +110,13 @@ def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
 
 def labs_up() -> list[str]:
     """The names of the labs of this user that are up."""
-    root = _root()
+    return sorted(one.name for one in _directories(_root()) if _is_up(one))
+
+
+def _directories(root: Path) -> list[Path]:
+    """What is in the directory of all labs."""
     try:
-        return sorted(one.name for one in root.iterdir() if _is_up(one))
+        return list(root.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as problem:
@@ -151,25 +168,29 @@ def end_lab(name: str | None) -> str:
 def _remove_remains(name: str | None) -> str:
     """Remove what is left of a dead lab whose routers were containers, or of all; the names of the labs, if any."""
     root = _root()
-    dead = [one.parent for one in root.glob(f"{name or '*'}/{_CONTAINERS}") if not _is_up(one.parent)]
-    if not dead and (name is not None or not _may_have_containers()):
-        return ""
-    from lab.runtimes.containers import LAB, remove_remains
+    directories = [one for one in _directories(root) if name in (None, one.name) and (one / _CONTAINERS).exists()]
+    dead = [one for one in directories if not _is_up(one)]
+    removed = []
+    if dead or _may_have_containers():
+        from lab.runtimes.containers import LAB, remove_remains
 
-    removed = remove_remains(root, name)
+        try:
+            removed = [one.labels[LAB] for one in remove_remains(root, name, in_flight=bool(dead))]
+        except LabBroken:  # no engine answers, so nothing of a temporary lab can be found
+            if dead:
+                raise
     for directory in dead:
         lock = _take(directory)
         if lock is not None:  # and nobody has just started one of that name
             _remove_directory(directory, lock)
-    names = dict.fromkeys([*(one.name for one in dead), *(one.labels[LAB] for one in removed)])
-    return ", ".join(names)
+    return ", ".join(dict.fromkeys([*(one.name for one in dead), *removed]))
 
 
 def _may_have_containers() -> bool:
-    """Whether labs without a directory may have left containers behind: only root's have some."""
+    """Whether a lab without a directory may have left containers behind: only root's have some."""
     from lab.runtimes.engine import DEFAULT_SOCKET
 
-    return os.geteuid() == 0 and Path(DEFAULT_SOCKET).exists()
+    return os.geteuid() == 0 and ("DOCKER_HOST" in os.environ or Path(DEFAULT_SOCKET).exists())
 
 
 def _remove_directory(directory: Path, lock: int) -> None:

@@ -105,6 +105,8 @@ class ForeignState:
         ):
             if heard.established and listed is not None and listed != set(table):
                 yield f"{self.daemon} has not {words} {name}{' sent' if table is heard.adj_rib_in else ''}"
+        if heard.established and told.received_count not in (None, len(heard.adj_rib_in)):
+            yield f"{self.daemon} has not taken in what {name} sent"
 
     # what others are told
 

@@ -7,6 +7,7 @@ docs/decisions/0004-netlink.md.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import struct
@@ -38,6 +39,7 @@ _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT, _NTF_SELF = 1, 2, 0x80, 0x02  # linux/nei
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFLA_VLAN_ID, _IFLA_VLAN_PROTOCOL = 1, 5
 _IFF_UP = 1
+_SIOCGIFFLAGS = 0x8913  # linux/sockios.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
 _METRIC = struct.pack("=I", 2048)  # behind the kernel's connected routes, which an equal one would replace for good
@@ -51,6 +53,8 @@ _RTN_UNSPECIFIED, _RTN_UNICAST, _RTN_BLACKHOLE = 0, 1, 6
 RTPROT_BGP = 186
 """The protocol number that marks the router's own routes in the kernel (linux/rtnetlink.h)."""
 RTPROT_STATIC = 4
+ROUTERS_PROTOCOLS = (RTPROT_BGP, 12)
+"""The numbers of routes that a router puts there, whatever its program: BIRD has one of its own (RTPROT_BIRD)."""
 
 _BATCH = 200
 
@@ -135,6 +139,16 @@ class Netlink:
         info = _attribute(_IFLA_INFO_KIND, "veth") + _attribute(_IFLA_INFO_DATA, data)
         body = _ifinfo(index) + one.attributes() + _attribute(_IFLA_LINKINFO, info)
         self._add(_RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body, f"make the wire {one.name} - {other.name}")
+
+    def adopt(self, name: str, end: LinkEnd) -> None:
+        """Queue that an interface which somebody made becomes another one: its name, namespace, MTU and address.
+
+        It is down afterwards.
+        """
+        words = f"make {name} the interface {end.name}"
+        index = _index(name)
+        self._add(_RTM_NEWLINK, 0, _ifinfo(index, 0, _IFF_UP), words)
+        self._add(_RTM_NEWLINK, 0, _ifinfo(index) + end.attributes(), words)
 
     def vlan(self, end: LinkEnd, link: int, tag: tuple[int, int], index: int) -> None:
         """Queue a VLAN device: the frames with a tag (EtherType and VLAN id) at the interface of index `link`.
@@ -250,7 +264,7 @@ class Netlink:
                 length, kind, _, _, _ = struct.unpack_from("=IHHII", data, offset)
                 if kind in (_NLMSG_DONE, _NLMSG_ERROR):
                     return found
-                if data[offset + 16 + 5] == RTPROT_BGP:
+                if data[offset + 16 + 5] in ROUTERS_PROTOCOLS:
                     found.append(data[offset + 16 : offset + length])
                 offset += (length + 3) & ~3
 
@@ -337,6 +351,17 @@ def _acknowledgements(data: bytes) -> Iterable[tuple[int, int]]:
 
 def _index(name: str) -> int:
     return socket.if_nametoindex(name)
+
+
+def started_interfaces() -> set[str]:
+    """The interfaces of this namespace that their own end lets carry packets (netdevice(7), SIOCGIFFLAGS)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asks:
+        found = set()
+        for _, name in socket.if_nameindex():
+            answer = fcntl.ioctl(asks, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0))
+            if struct.unpack("16xH14x", answer)[0] & _IFF_UP:
+                found.add(name)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

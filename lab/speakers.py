@@ -23,15 +23,29 @@ class SpeakerKind(Enum):
 class Habits:
     """What a program does that no configuration changes, where the lab's own router does otherwise.
 
-    `own_multi_exit_disc` is the MED of routes that it originates; None is that they have none.
+    `own_multi_exit_disc` is the MED of routes that it originates; None is that they have none. With `connects_late` it
+    lets seconds pass before it opens a session. With `forwards_nothing` the kernel's routes are not its business. With
+    `spares_known_ases` it sends no AS a path that the AS is in already. `shuts_down_gracefully` is RFC 8326. With
+    `relaxes_multipath` paths share the load that are equally long, whatever ASes they lead through.
     """
 
     own_multi_exit_disc: int | None = None
+    connects_late: bool = False
+    forwards_nothing: bool = False
+    spares_known_ases: bool = False
+    shuts_down_gracefully: bool = True
+    relaxes_multipath: bool = False
 
 
 RFC_HABITS = Habits()
 """Those of the lab's own router (RFC 4271 §5.1.4 asks for no MED)."""
-_HABITS: Mapping[SpeakerKind, Habits] = {SpeakerKind.FRR: Habits(own_multi_exit_disc=0)}
+_HABITS: Mapping[SpeakerKind, Habits] = {
+    SpeakerKind.FRR: Habits(own_multi_exit_disc=0),
+    SpeakerKind.BIRD: Habits(relaxes_multipath=True),  # BIRD 2.0.12: bgp_rte_mergable of attrs.c
+    SpeakerKind.GOBGP: Habits(  # GoBGP 3.10: minConnectRetryInterval of fsm.go, isASLoop and filterpath of server.go
+        connects_late=True, forwards_nothing=True, spares_known_ases=True, shuts_down_gracefully=False
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,7 @@ class Supervisor:
         except _Ended:
             return
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already
             self._runtime.close()
 
     # the loop

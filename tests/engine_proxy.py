@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab.runtimes.engine import DEFAULT_SOCKET
 
+_END_S = 5.0
 _REQUEST = re.compile(rb"(GET|POST|DELETE|HEAD) ")
 
 
@@ -38,43 +39,58 @@ class EngineProxy:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
         self._listening.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._clients = list[socket.socket]()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """End every connection, and take no more."""
+        for one in (self._listening, *self._clients):
+            with suppress(OSError):  # it has ended
+                one.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        for thread in self._threads:
+            thread.join(_END_S)
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                self._clients.append(client)
+                thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
         pid = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        engine = socket.socket(socket.AF_UNIX)
-        engine.connect(DEFAULT_SOCKET)
         doomed = threading.Event()
-        threading.Thread(target=self._answer, args=(engine, client, pid, doomed), daemon=True).start()
-        with suppress(OSError):
-            while data := client.recv(1 << 16):
-                if _REQUEST.match(data) and self._is_fatal(data):
-                    if self._moment is Moment.ASKED:
-                        os.kill(pid, signal.SIGKILL)
-                        break
-                    doomed.set()
-                engine.sendall(data)
-        with suppress(OSError):
-            engine.shutdown(socket.SHUT_RDWR)
+        with client, socket.socket(socket.AF_UNIX) as engine:
+            engine.connect(DEFAULT_SOCKET)
+            answers = threading.Thread(target=self._answer, args=(engine, client, pid, doomed), daemon=True)
+            answers.start()
+            with suppress(OSError):
+                while data := client.recv(1 << 16):
+                    if _REQUEST.match(data) and self._is_fatal(data):
+                        if self._moment is Moment.ASKED:
+                            os.kill(pid, signal.SIGKILL)
+                            break
+                        doomed.set()
+                    engine.sendall(data)
+            if not doomed.is_set():  # what it was asked is still to be done
+                with suppress(OSError):
+                    engine.shutdown(socket.SHUT_RDWR)
+            answers.join()
 
-    def _answer(self, engine: socket.socket, client: socket.socket, pid: int, doomed: threading.Event) -> None:
+    @staticmethod
+    def _answer(engine: socket.socket, client: socket.socket, pid: int, doomed: threading.Event) -> None:
         with suppress(OSError):
             while data := engine.recv(1 << 16):
                 if doomed.is_set():
                     os.kill(pid, signal.SIGKILL)
                     break
                 client.sendall(data)
-        client.close()
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
 
     def _is_fatal(self, data: bytes) -> bool:
         with self._lock:

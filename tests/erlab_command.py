@@ -99,7 +99,7 @@ class Erlab:
     @property
     def environment(self) -> dict[str, str]:
         """The environment, with the directories where Debian keeps `ip` and `nft`."""
-        chosen = ("ERLAB_RUNTIME", "ERLAB_IMAGE")  # by pytest's --runtime
+        chosen = ("ERLAB_RUNTIME", "ERLAB_IMAGE", "ERLAB_PEERS_IMAGE")  # by pytest's --runtime
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ERLAB_") or name in chosen}
         return {**kept, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "ERLAB_STATE_DIR": str(self.state)}
 

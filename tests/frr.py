@@ -143,6 +143,16 @@ class Neighbor:
                 _take(decode_update(body, ebgp=ebgp), found)
         raise AssertionError("bgpd never came to the end of its routes")
 
+    def hears(self, count: int, *, ebgp: bool) -> dict[Prefix, Route]:
+        """The routes that it has been sent, once there are that many."""
+        found: dict[Prefix, Route] = {}
+        for kind, body in self._messages():
+            if kind == UPDATE:
+                _take(decode_update(body, ebgp=ebgp), found)
+            if len(found) == count:
+                return found
+        raise AssertionError("unreachable: messages have no end")
+
     def awaits_notification(self) -> tuple[int, int]:
         """The code and subcode of the NOTIFICATION that ends the session (RFC 4271 §4.5)."""
         body = self._until(NOTIFICATION)

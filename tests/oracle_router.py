@@ -68,12 +68,16 @@ def _session(name: str, peer: Peer, rules: SessionRules) -> SessionPlan:
     )
 
 
+def lan_node(plan: BgpPlan, static_routes: tuple[StaticRoute, ...] = ()) -> NodePlan:
+    """The router, on its LAN."""
+    return NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(_LAN,), bgp=plan, static_routes=static_routes)
+
+
 def started(
     peers: Mapping[str, Peer], plan: BgpPlan, static_routes: tuple[StaticRoute, ...] = ()
 ) -> tuple[Router, list[Effect]]:
     """The router with all its sessions up, and what it wanted done until then."""
-    node = NodePlan(name="r", role=Role.CUSTOMER_EDGE, interfaces=(_LAN,), bgp=plan, static_routes=static_routes)
-    router = Router(node)
+    router = Router(lan_node(plan, static_routes))
     effects = router.begin()
     for name, peer in peers.items():
         up = SessionUp(session=f"{name}/ipv4", peer_router_id=int(IPv4Address(peer.router_id)))

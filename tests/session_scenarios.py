@@ -1,11 +1,13 @@
-"""Scenarios of session rules, in our words and in FRR's, for `tests/oracles/test_session_rules_oracle.py`."""
+"""Scenarios of session rules, in our words and in FRR's, for the oracles, and what our router does in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
+from frr import body_of
 from lab.bgp import (
     Aggregate,
     Aggregator,
@@ -15,14 +17,19 @@ from lab.bgp import (
     ExtendedCommunity,
     LargeCommunity,
     Origin,
+    Prefix,
     RemovePrivate,
     Route,
     UnknownAttribute,
+    changes_between,
     parse_prefix,
 )
+from lab.events import Effect
+from lab.plan import BgpPlan
 from lab.policy import SessionRules
+from lab.router import Router
 from networks import OPEN
-from oracle_router import ROUTER_ID, Peer
+from oracle_router import ROUTER_ID, Peer, bgp_plan, receive, started
 
 PEERS = {
     "a": Peer(address="192.0.2.11", asn=65001, router_id="10.0.0.1"),
@@ -247,3 +254,57 @@ SCENARIOS: Mapping[str, Scenario] = {
         frr="aggregate-address 10.1.0.0/16",
     ),
 }
+
+
+# what each neighbour is sent
+
+Tables = Mapping[str, Mapping[str, Route]]
+"""What each neighbour has been sent, by prefix."""
+MARK = parse_prefix("223.255.255.0/24")
+"""What a neighbour sends last. It is left out of the tables, as is the next one."""
+OWN = parse_prefix("223.255.254.0/24")
+"""A network that a router under test may have, so that a table which it sends is never empty."""
+
+
+def bodies(scenario: Scenario) -> Iterator[tuple[str, list[bytes]]]:
+    """The UPDATEs of each neighbour that sends some."""
+    for name, routes in scenario.sent.items():
+        hop = IPv4Address(PEERS[name].address)
+        path = AsPath.of(PEERS[name].asn) if PEERS[name].ebgp else AsPath()
+        mark = Route(prefix=MARK, next_hop=hop, as_path=path, local_pref=100)
+        yield name, [body_of(replace(one, next_hop=hop)) for one in (*routes, mark)]
+
+
+def plan_of(scenario: Scenario) -> BgpPlan:
+    """What the router of a scenario is told: by default it lets everything pass."""
+    rules = {name: OPEN if peer.ebgp else SessionRules() for name, peer in PEERS.items()} | dict(scenario.rules)
+    return bgp_plan(PEERS, rules, map(parse_prefix, scenario.networks), scenario.aggregates)
+
+
+def play(scenario: Scenario) -> tuple[Router, list[Effect]]:
+    """Our router after a scenario, and all that it wanted done."""
+    router, effects = started(PEERS, plan_of(scenario))
+    for name, sent in bodies(scenario):
+        effects += receive(router, name, PEERS[name], sent)
+    return router, effects
+
+
+def by_us(scenario: Scenario) -> Tables:
+    """What our router sends each neighbour."""
+    router, _ = play(scenario)
+    return {one.neighbor: by_prefix({r.prefix: r for r in one.adj_rib_out}) for one in router.tables().sessions}
+
+
+def by_prefix(routes: Mapping[Prefix, Route]) -> Mapping[str, Route]:
+    """A table without what only marks its end."""
+    return {str(prefix): one for prefix, one in sorted(routes.items(), key=str) if prefix not in (MARK, OWN)}
+
+
+def apart(one: Tables, other: Tables) -> Mapping[str, int]:
+    """In how many routes two sets of tables differ, by attribute; `fate` where only one of them has the route."""
+    count: Counter[str] = Counter()
+    for name in PEERS:
+        count["fate"] += len(one[name].keys() ^ other[name].keys())
+        for prefix in one[name].keys() & other[name].keys():
+            count.update(change.attribute for change in changes_between(one[name][prefix], other[name][prefix]))
+    return dict(+count)

@@ -164,7 +164,7 @@ def refresh(arguments: argparse.Namespace) -> int:
     elif answer.sessions:
         sys.stderr.write(f"{arguments.router} asked for all routes on {', '.join(answer.sessions)}\n")
     for session, why in answer.down.items():
-        sys.stderr.write(f"erlab: {arguments.router} could not ask on {session}, which is down: {why}\n")
+        sys.stderr.write(f"erlab: {arguments.router} could not ask on {session}: {why}\n")
     return LabBroken.exit_code if answer.down else 0
 
 

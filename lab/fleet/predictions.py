@@ -34,7 +34,8 @@ def prediction(topology: Topology, planned: Plan, output: str, name: str = "") -
     evidence = predicted_evidence(predicted, planned, topology.expectations)
     answers = verdicts(topology.expectations, predicted, evidence, evidence)
     outcomes = {one.outcome for one in answers}
-    code = 1 if Outcome.FAILED in outcomes else 3 if Outcome.INCONCLUSIVE in outcomes else 0
+    unknown = bool(planned.unmodelled) or Outcome.INCONCLUSIVE in outcomes
+    code = 1 if Outcome.FAILED in outcomes else 3 if unknown else 0
     if output == "json":
         if name:
             report = as_json.file_prediction(name, code, planned, predicted.tables, answers)

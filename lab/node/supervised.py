@@ -140,6 +140,8 @@ class _Init:
 
         self._leads_group = message.plan.speaker is not None
         self._router = start_part(self._node, _STDERR, run_router)
+        if self._leads_group:
+            os.setpgid(self._router, self._router)  # as it does itself, for whoever ends it before it came to that
         theirs.close()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -172,7 +172,9 @@ class Draft:
             self.session(listens=listens, connects=connects)
 
     def session(self, *, listens: SessionEnd, connects: SessionEnd) -> None:
-        """Plan a session at both its ends."""
+        """Plan a session at both its ends. The other one listens where this one would keep it waiting."""
+        if self._connects_late(connects.node) and not self._connects_late(listens.node):
+            listens, connects = connects, listens
         for here, there in ((listens, connects), (connects, listens)):
             self._sessions[here.node].append(
                 SessionPlan(
@@ -190,6 +192,10 @@ class Draft:
                     rules=here.rules,
                 )
             )
+
+    def _connects_late(self, router: str) -> bool:
+        speaker = self._speakers.get(router)
+        return speaker is not None and speaker.habits.connects_late
 
     def vrf_part(self, edge: str, vpn: Vpn, best_path: BestPathRules) -> VrfPart:
         """What was planned of a VRF, whose provider adds the rest."""

@@ -116,6 +116,8 @@ def _speakers(topology: Topology) -> Iterator[str]:
                     f"{edge}: {speaker.kind.value}{config}; its RIBs are what it tells, the Adj-RIBs as its UPDATEs "
                     "were seen on the wire"
                 )
+                if speaker.habits.forwards_nothing:
+                    yield f"{edge}: forwards nothing itself; the lab puts its best routes into the kernel"
 
 
 def _stand_ins(topology: Topology) -> Iterator[str]:

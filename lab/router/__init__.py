@@ -366,7 +366,7 @@ class Router:
         for prefix in prefixes:
             paths = [path for session in self._sessions.values() for path in session.paths_to(prefix)]
             paths += self._own_paths_to(prefix)
-            decision = decide(paths, self._speaker.bgp.best_path)
+            decision = decide(paths, self._speaker.best_path)
             if decision == self._decisions.get(prefix):
                 continue
             if paths:

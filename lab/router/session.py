@@ -287,7 +287,7 @@ class Session:
         if refused:
             return Imported(refused=refused, outcome=journey.outcome)
         discard = rules.accept_blackhole and BLACKHOLE in journey.route.communities
-        self._mark(journey, discard=discard)
+        self._mark(journey, speaker, discard=discard)
         way = speaker.way_to(journey.route.next_hop)
         path = Path(
             route=journey.route,
@@ -305,12 +305,13 @@ class Session:
         )
         return Imported(path=path, outcome=journey.outcome, applied=tuple(journey.applied))
 
-    def _mark(self, journey: _Journey, *, discard: bool) -> None:
+    def _mark(self, journey: _Journey, speaker: Speaker, *, discard: bool) -> None:
         """Change what communities and the site ask for."""
         if discard:
             kept = (*journey.route.communities, NO_EXPORT)
             journey.apply("BLACKHOLE keeps it in this AS (RFC 7999 §3.2)", chosen=True, communities=kept)
-        if self.plan.ebgp and GRACEFUL_SHUTDOWN in journey.route.communities:
+        gracefully = self.plan.ebgp and speaker.habits.shuts_down_gracefully
+        if gracefully and GRACEFUL_SHUTDOWN in journey.route.communities:
             journey.apply("GRACEFUL_SHUTDOWN (RFC 8326 §4.1)", chosen=True, local_pref=GRACEFUL_SHUTDOWN_LOCAL_PREF)
         site = self.plan.rules.site_of_origin
         if site is not None:
@@ -351,7 +352,7 @@ class Session:
         withheld = self._withheld(best)
         if not withheld and suppressed_by is not None:
             withheld = f"the aggregate {suppressed_by} stands for it (summary_only)"
-        if withheld:
+        if withheld or (withheld := self._spared(best, speaker)):
             return Exported(refused=withheld)
         journey = _Journey(best.route, traced)
         if plan.ebgp and best.neighbor is not None:
@@ -368,6 +369,12 @@ class Session:
         else:
             self._stay_in_the_as(journey, best, speaker)
         return Exported(route=journey.route, outcome=journey.outcome, applied=tuple(journey.applied))
+
+    def _spared(self, best: Path, speaker: Speaker) -> str:
+        """Why a router that thinks of its neighbour's loops does not send a path; empty where it does."""
+        plan = self.plan
+        known = plan.ebgp and not plan.rules.as_override and plan.peer_asn in best.route.as_path.asns
+        return f"AS {plan.peer_asn} is in the path already" if known and speaker.habits.spares_known_ases else ""
 
     def _default(self, prefix: Prefix, speaker: Speaker) -> Exported:
         plan = self.plan

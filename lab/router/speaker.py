@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
-from lab.bgp import Address, Family, LeakedNetwork, Prefix, Route, RouteSource, family_of
+from lab.bgp import Address, BestPathRules, Family, LeakedNetwork, Prefix, Route, RouteSource, family_of
 from lab.plan import BgpPlan, NodePlan
 from lab.rib import Path
 from lab.speakers import RFC_HABITS
@@ -44,6 +44,12 @@ class Speaker:
     def cluster_id(self) -> IPv4Address:
         """The cluster id of this router, should it reflect routes (RFC 4456 §7)."""
         return self.bgp.router_id if self.bgp.cluster_id is None else self.bgp.cluster_id
+
+    @property
+    def best_path(self) -> BestPathRules:
+        """The rules of its decisions: those of its plan, as its program keeps them."""
+        rules = self.bgp.best_path
+        return replace(rules, multipath_relax=True) if self.habits.relaxes_multipath else rules
 
     def way_to(self, address: Address) -> Way | None:
         """How packets to a next hop leave, by the longest match; None where no connected or static route holds it."""

@@ -13,9 +13,9 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,22 +24,34 @@ from lab.errors import LabBroken, NotPermitted
 from lab.limits import Limits
 from lab.logs import TAIL_LINES
 from lab.node import interfaces
+from lab.node.daemons import PRIVATE
 from lab.node.supervised import ADDRESS
 from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, RouterFrozen, RouterKilled, StartRouter
 from lab.plan import NodePlan, Plan
 from lab.runtimes import links
-from lab.runtimes.engine import Engine, Owned
+from lab.runtimes.engine import Engine, Owned, Wanted
 from lab.runtimes.image import CODE_LABEL, code_digest
 from lab.runtimes.namespaces import enter_network_namespace, this_network_namespace
+from lab.vendors.every import VENDORS
 
-IMAGE = "erlab/node"
-"""The image of a router's container, unless the environment variable ERLAB_IMAGE names another one."""
+IMAGE, PEERS_IMAGE = "erlab/node", "erlab/peers"
+"""The image of a router's container, and of one with other vendors' daemons.
+
+The environment variables ERLAB_IMAGE and ERLAB_PEERS_IMAGE name other ones.
+"""
 LAB, NODE, STATE, SUPERVISOR = "erlab.lab", "erlab.node", "erlab.state", "erlab.supervisor"
-"""The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with."""
+"""The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with.
+
+The last has the pid, the time of its start, and the pid namespace in which that is its pid.
+"""
 _AT_ONCE = 8
 _CONNECT_S, _ANSWER_S, _END_S, _POLL_S = 40.0, 5.0, 1.5, 0.01
+_LOOK_S = 1.0
+"""How often it is looked whether a container that says nothing has ended."""
 _IN_FLIGHT_S = 1.0
 """What a killed supervisor had asked for is there after this time, or was never made."""
+_REMOVED_S = 30.0
+"""An engine that has not removed a container by then will not."""
 TAKES_ROOT = (
     "the Docker runtime takes root, for it puts the ends of wires into the containers' network namespaces: "
     "run `sudo erlab ...`, or leave out `--runtime docker`, for namespaces need no root"
@@ -62,6 +74,20 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """All processes of a pid namespace: the directory `/proc` that shows them, as an open file, and its name."""
+
+    proc: int
+    namespace: str
+
+
+def processes_here() -> Processes:
+    """The processes that the calling one sees, also when it has a `/proc` of its own later on."""
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return Processes(proc=proc, namespace=os.readlink("self/ns/pid", dir_fd=proc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Container:
     """A container that was started, with the socket that its process 1 connects to."""
 
@@ -77,7 +103,7 @@ class ContainerRuntime:
         if os.geteuid():
             raise NotPermitted(TAKES_ROOT)
         self._owner = owner
-        self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._here = processes_here()
         self._engine: Engine | None = None
         self._unreachable = ""
         self._limits: Limits | None = None
@@ -95,15 +121,19 @@ class ContainerRuntime:
     def check(self, plan: Plan) -> tuple[str, ...]:
         """What runs where. Raises LabBroken where the engine or the image is missing, or is of other code than this."""
         engine = self._reached()
-        image = _image()
+        self._limits = plan.limits
+        images = dict.fromkeys(_image(node) for node in plan.routers)
+        what = " and ".join(f"{image}{self._doubt(engine, image)}" for image in images)
+        routers = f"routers are Docker containers of {what} (engine {engine.release})"
+        where = f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}"
+        return (where, *(engine.not_in_force(plan.limits) if plan.limits is not None else ()))
+
+    def _doubt(self, engine: Engine, image: str) -> str:
+        """What is not known of an image. Raises LabBroken where it is missing, or is of other code than this."""
         code = engine.image_labels(image).get(CODE_LABEL)
         if code not in (None, code_digest()):
             raise LabBroken(f"the image {image} is of another erlab than this one: make it anew with `make image`")
-        self._limits = plan.limits
-        routers = f"routers are Docker containers of the image {image} (engine {engine.release})"
-        if code is None:
-            routers += ", which does not say whether it is of this very erlab"
-        return (f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}",)
+        return "" if code else ", which does not say whether it is of this very erlab,"
 
     def _reached(self) -> Engine:
         if self._engine is None:
@@ -112,39 +142,51 @@ class ContainerRuntime:
 
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """Start the containers of all routers at once, and make a namespace for each other node."""
-        if sweep(self._reached(), self._proc, self._owner.state):
-            sweep_until_quiet(self._reached(), self._proc, self._owner.state)
+        sweep_until_quiet(self._reached(), self._here, self._owner.state)
         self._made = True
-        labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
-        started = _each([node.name for node in plan.routers], lambda name: self._start_container(name, labels))
+        labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._here)}
+        started = _each(plan.routers, lambda node: self._start_container(node, labels))
         self._containers = dict(started)
         others = links.new_namespaces(node.name for node in plan.nodes if node.bgp is None)
         made = {**{name: one.namespace for name, one in self._containers.items()}, **others}
         return {node.name: made[node.name] for node in plan.nodes}
 
-    def _start_container(self, node: str, labels: dict[str, str]) -> tuple[str, _Container]:
+    def _start_container(self, node: NodePlan, labels: dict[str, str]) -> tuple[str, _Container]:
         """Called in a thread of its own, which may go from one namespace to another."""
         engine = self._reached()
-        container = engine.create(
-            _image(), container_name(self._owner, node, labels[SUPERVISOR]), node, {**labels, NODE: node}, self._limits
-        )
+        container = engine.create(self._wanted(node, labels))
         engine.start(container)
         namespace = self._namespace_of(container, engine.pid(container))
         enter_network_namespace(namespace)
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(ADDRESS)
         listening.listen(1)
-        return node, _Container(id=container, namespace=namespace, listening=listening)
+        return node.name, _Container(id=container, namespace=namespace, listening=listening)
+
+    def _wanted(self, node: NodePlan, labels: Mapping[str, str]) -> Wanted:
+        wanted = Wanted(
+            image=_image(node),
+            name=container_name(self._owner, node.name, labels[SUPERVISOR]),
+            node=node.name,
+            labels={**labels, NODE: node.name},
+            limits=self._limits,
+        )
+        if node.speaker is None:
+            return wanted
+        vendor = VENDORS[node.speaker.kind]
+        return replace(wanted, scratch=str(PRIVATE), capabilities=vendor.capabilities)
 
     def _namespace_of(self, container: str, pid: int) -> int:
         """The network namespace of a container's process, whose pid is the engine's word for it."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            process = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+            process = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._here.proc)
             try:
                 namespace = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
                 if container in _read(process, "cgroup"):
                     return namespace
                 os.close(namespace)
+            except PermissionError:  # root of a user namespace is not that of the computer
+                raise NotPermitted(TAKES_ROOT) from None
             finally:
                 os.close(process)
         raise LabBroken(
@@ -179,7 +221,7 @@ class ContainerRuntime:
     def _accept(self, node: str, container: _Container) -> Channel:
         """The connection of a container's process 1."""
         end_s = time.monotonic() + _CONNECT_S
-        while not readable([container.listening], 0.2):
+        while not readable([container.listening], _LOOK_S):
             end = self._reached().end(container.id)
             if end is not None:
                 raise LabBroken(f"the container of {node} {end}\n{self._reached().tail(container.id, TAIL_LINES)}")
@@ -194,7 +236,7 @@ class ContainerRuntime:
         for control in self._controls.values():
             control.close()  # by which all of them end at the same time
         if self._made and self._engine is not None:
-            mine = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
+            mine = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._here)}
             engine = self._engine
             _each(engine.owned(mine), lambda one: engine.remove(one.id))
 
@@ -208,7 +250,7 @@ class RunningContainer:
     channel: Channel
     control: Channel
     engine: Engine
-    pid: int | None = field(default=None)
+    pid: int | None = None
     """No process of it is a child of the calling one."""
 
     def freeze(self) -> None:
@@ -250,7 +292,9 @@ class RunningContainer:
 # containers and who owns them
 
 
-def _image() -> str:
+def _image(node: NodePlan) -> str:
+    if node.speaker is not None:
+        return os.environ.get("ERLAB_PEERS_IMAGE") or PEERS_IMAGE
     return os.environ.get("ERLAB_IMAGE") or IMAGE
 
 
@@ -260,49 +304,60 @@ def container_name(owner: Owner, node: str, supervisor: str) -> str:
     return f"erlab-{owner.name}{apart}-{node}"
 
 
-def remove_remains(state: Path, lab: str | None = None) -> list[Owned]:
-    """Remove what is left of a user's dead labs, or of one of them; which containers."""
-    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        return sweep_until_quiet(Engine(), proc, state, lab)
-    finally:
-        os.close(proc)
+def remove_remains(state: Path, lab: str | None = None, *, in_flight: bool) -> list[Owned]:
+    """Remove what is left of a user's dead labs, or of one of them; which containers.
 
-
-def sweep_until_quiet(engine: Engine, proc: int, state: Path, lab: str | None = None) -> list[Owned]:
-    """The same, and what the engine may still be making for a supervisor that was killed.
-
-    `proc` is a `/proc` that shows the processes of all labs.
+    `in_flight` is whether the engine may still be making some, for a supervisor that was killed.
     """
-    removed = list[Owned]()
-    end_s = time.monotonic() + _IN_FLIGHT_S
+    here = processes_here()
+    try:
+        return sweep_until_quiet(Engine(), here, state, lab, in_flight=in_flight)
+    finally:
+        os.close(here.proc)
+
+
+def sweep_until_quiet(
+    engine: Engine, here: Processes, state: Path, lab: str | None = None, *, in_flight: bool = False
+) -> list[Owned]:
+    """The same with a `/proc` that shows the processes of all labs. Where there are any, more may be in the making.
+
+    Raises LabBroken where the engine says for long that it is removing one, as it does of one that it cannot remove.
+    """
+    removed = sweep(engine, here, state, lab)
+    began_s = time.monotonic()
+    end_s = began_s + (_IN_FLIGHT_S if removed or in_flight else 0)
     while time.monotonic() < end_s:
-        found = sweep(engine, proc, state, lab)
-        removed += found
+        select.select((), (), (), 10 * _POLL_S)
+        found = sweep(engine, here, state, lab)
         if found:
             end_s = time.monotonic() + _IN_FLIGHT_S
-        select.select((), (), (), 10 * _POLL_S)
+            if end_s > began_s + _REMOVED_S:
+                raise LabBroken(f"the engine does not get rid of {', '.join(one.name for one in found)}")
+        removed += found
     return removed
 
 
-def sweep(engine: Engine, proc: int, state: Path, lab: str | None = None) -> list[Owned]:
+def sweep(engine: Engine, here: Processes, state: Path, lab: str | None = None) -> list[Owned]:
     """Remove the containers of a user's labs, or of one of them, whose supervisors are gone; which they were."""
     wanted = {STATE: str(state)} if lab is None else {STATE: str(state), LAB: lab}
-    dead = [one for one in engine.owned(wanted) if _is_dead(one, proc)]
+    dead = [one for one in engine.owned(wanted) if _is_dead(one, here)]
     _each(dead, lambda one: engine.remove(one.id))
     return dead
 
 
-def _identity(proc: int) -> str:
-    """This process as the engine's pid namespace has it: its pid there, and when it started."""
-    pid = os.readlink("self", dir_fd=proc)
-    return f"{pid} {_started(proc, pid)}"
+def _identity(here: Processes) -> str:
+    """This process: its pid, when it started, and the pid namespace."""
+    pid = os.readlink("self", dir_fd=here.proc)
+    return f"{pid} {_started(here.proc, pid)} {here.namespace}"
 
 
-def _is_dead(one: Owned, proc: int) -> bool:
-    pid, _, started = one.labels[SUPERVISOR].partition(" ")
+def _is_dead(one: Owned, here: Processes) -> bool:
+    """Whether a container's supervisor has ended. Of one in another pid namespace nothing is known from here."""
+    pid, started, namespace = (*one.labels[SUPERVISOR].split(" "), "", "")[:3]
+    if namespace != here.namespace:
+        return False
     try:
-        return _started(proc, pid) != started
+        return _started(here.proc, pid) != started
     except (FileNotFoundError, ProcessLookupError):
         return True
 

@@ -24,6 +24,7 @@ CAPABILITIES = ("NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW")
 """What a router's container may do, and why: docs/decisions/0026-containers.md."""
 _MOST_PROCESSES = 64
 _MOST_LOG = {"max-size": "1m", "max-file": "1"}
+_SCRATCH = "rw,nosuid,nodev,noexec,mode=1777,size=16m"
 _DEADLINE_S = 20.0
 _HEALTH = ["CMD", "python", "-m", "lab.node", "healthy"]
 _SECOND_NS = 1_000_000_000
@@ -37,6 +38,23 @@ class Owned:
     id: str
     name: str
     labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The container of a router to be made, with its labels.
+
+    `capabilities` are those beside the ones of every router. `scratch` is a directory that it may write to, in memory
+    and gone with it; without one there is none.
+    """
+
+    image: str
+    name: str
+    node: str
+    labels: Mapping[str, str]
+    limits: Limits | None
+    capabilities: tuple[str, ...] = ()
+    scratch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +124,28 @@ class Engine:
                 raise LabBroken(f"there is no image {image} here: make it with `make image`") from None
             raise
 
-    def create(self, image: str, name: str, node: str, labels: Mapping[str, str], limits: Limits | None) -> str:
+    def not_in_force(self, limits: Limits) -> tuple[str, ...]:
+        """Which of some limits this engine does not keep, one sentence each: it makes the containers without them."""
+        with self._refused("ask what the engine can limit"):
+            info = self._api.info()
+        if limits.memory_bytes is None or (info["MemoryLimit"] and info["SwapLimit"]):
+            return ()
+        if not info["MemoryLimit"]:
+            return ("limits of memory: not in force: the engine says that this kernel keeps none",)
+        return (
+            "limits of memory: a router may swap beyond its own: the engine says that this kernel does not limit that",
+        )
+
+    def create(self, wanted: Wanted) -> str:
         """Make the container of a router, with the fewest privileges that a router runs with; its id."""
-        limits = limits or Limits()
+        limits = wanted.limits or Limits()
         api = self._api
         host = api.create_host_config(
             network_mode="none",
             read_only=True,
+            tmpfs={wanted.scratch: _SCRATCH} if wanted.scratch else None,
             cap_drop=["ALL"],
-            cap_add=list(CAPABILITIES),
+            cap_add=[*CAPABILITIES, *wanted.capabilities],
             sysctls={"net.ipv4.ip_unprivileged_port_start": "0"},
             pids_limit=_MOST_PROCESSES,
             mem_limit=limits.memory_bytes,
@@ -123,13 +154,13 @@ class Engine:
             log_config=self._docker.types.LogConfig(type="json-file", config=_MOST_LOG),
         )
         health = {"test": _HEALTH, "interval": 10 * _SECOND_NS, "timeout": 5 * _SECOND_NS, "retries": 3}
-        with self._refused(f"make the container {name}"):
+        with self._refused(f"make the container {wanted.name}"):
             made = api.create_container(
-                image=image,
-                command=["supervised", node],
-                name=name,
-                hostname=node,
-                labels=dict(labels),
+                image=wanted.image,
+                command=["supervised", wanted.node],
+                name=wanted.name,
+                hostname=wanted.node,
+                labels=dict(wanted.labels),
                 healthcheck=health,
                 host_config=host,
             )

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from lab.bgp import Address, Prefix
-from lab.netlink import RTPROT_BGP
-from lab.tables import FibChange
+from lab.netlink import ROUTERS_PROTOCOLS
+from lab.tables import FibChange, FibEntry
 
 # linux/rtnetlink.h, linux/netlink.h
 _RTM_NEWROUTE, _RTM_GETROUTE, _NLMSG_DONE, _NLM_F_REQUEST, _NLM_F_DUMP = 24, 26, 3, 1, 0x300
@@ -50,6 +50,12 @@ class KernelRoutes:
         """Follow them no longer."""
         self._news.close()
         self._asks.close()
+
+    def entries(self) -> tuple[FibEntry, ...]:
+        """All of them, in prefix order."""
+        found = [FibEntry(prefix=_prefix(one), next_hops=_next_hops(hops)) for one, hops in self._routes.items()]
+        found.sort(key=lambda e: (e.prefix.version, int(e.prefix.network_address), e.prefix.prefixlen))
+        return tuple(found)
 
     def changes(self) -> list[FibChange]:
         """What is not as it was the last time."""
@@ -99,7 +105,7 @@ class KernelRoutes:
 
 def _bgp_route(message: bytes) -> Iterator[tuple[_Destination, tuple[bytes, ...]]]:
     family, length, _, _, table, protocol, _, _, _ = _ROUTE.unpack_from(message)
-    if protocol == RTPROT_BGP and table == _RT_TABLE_MAIN:
+    if protocol in ROUTERS_PROTOCOLS and table == _RT_TABLE_MAIN:
         attributes = dict(_attributes(message, _ROUTE.size))
         yield (family, length, attributes.get(_RTA_DST, b"")), tuple(_gateways(attributes))
 

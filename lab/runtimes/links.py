@@ -6,12 +6,14 @@ Nodes that need no process of their own, hosts and switches, are configured here
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from lab.netlink import LinkEnd, Netlink
 from lab.node import interfaces
-from lab.plan import Endpoint, NodePlan, OverlayEnd, Plan
+from lab.plan import Endpoint, NodePlan, Plan
+from lab.plan.devices import Attachment
+from lab.plan.tunnels import TunnelEnd, tunnel_ends
 from lab.runtimes.namespaces import (
     enter_network_namespace,
     new_network_namespace,
@@ -48,10 +50,10 @@ def join(plan: Plan, namespaces: dict[str, int]) -> None:
         netlink.veth(one, other, _FIRST_INDEX + 2 * number)
     netlink.commit()
     netlink.close()
-    _make_overlays(plan, namespaces)
+    make_tunnels(plan, tunnel_ends(plan), namespaces, _first_of_overlays(plan))
 
 
-def link_end(plan: Plan, end: Endpoint, namespaces: dict[str, int], trunks: set[Endpoint]) -> LinkEnd:
+def link_end(plan: Plan, end: Endpoint, namespaces: Mapping[str, int], trunks: set[Endpoint]) -> LinkEnd:
     """The end of a wire as its node's plan has it, with room for tags where it is one of `trunks`."""
     interface = plan.node(end.node).interface(end.interface)
     return LinkEnd(
@@ -60,6 +62,11 @@ def link_end(plan: Plan, end: Endpoint, namespaces: dict[str, int], trunks: set[
         mtu_bytes=interface.mtu_bytes + (TAGS_BYTES if end in trunks else 0),
         hardware_address=interface.hardware_address,
     )
+
+
+def attached_end(plan: Plan, one: Attachment, namespaces: Mapping[str, int], trunks: set[Endpoint]) -> LinkEnd:
+    """The same of an interface that somebody else made."""
+    return replace(link_end(plan, one.end, namespaces, trunks), one_by_one=one.one_by_one)
 
 
 def free_index(plan: Plan) -> int:
@@ -71,39 +78,31 @@ def _first_of_overlays(plan: Plan) -> int:
     return _FIRST_INDEX + 2 * len(plan.wires)
 
 
-def _make_overlays(plan: Plan, namespaces: dict[str, int]) -> None:
-    """The tunnels of the VPNs: VXLAN with the label for its VNI, from the namespace of a VRF through that of the core.
+def make_tunnels(plan: Plan, tunnels: Iterable[TunnelEnd], namespaces: Mapping[str, int], index: int) -> None:
+    """Ends of VPN tunnels: VXLAN with the label for its VNI, from the namespace of a VRF through that of the core.
 
-    Where the frames to each other end go is written down, so that nothing has to be flooded.
+    Where the frames to each other end go is written down, so that nothing has to be flooded. Interfaces get indices
+    from `index` on.
     """
     home = this_network_namespace()
-    index = _first_of_overlays(plan)
     try:
-        for overlay in plan.overlays:
-            for end in overlay.ends:
-                enter_network_namespace(namespaces[end.core])
-                netlink = Netlink()
-                there = link_end(plan, end.vrf, namespaces, trunks=set())
-                netlink.vxlan(there, index, vni=overlay.label, local=end.core_address)
-                netlink.commit()
-                netlink.close()
-                index += 1
-            for end in overlay.ends:
-                enter_network_namespace(namespaces[end.vrf.node])
-                _join(plan, end, [other for other in overlay.ends if other != end])
+        for number, tunnel in enumerate(tunnels):
+            end = tunnel.end
+            there = link_end(plan, end.vrf, namespaces, trunks=set())
+            enter_network_namespace(namespaces[end.core])
+            netlink = Netlink()
+            netlink.vxlan(there, index + number, vni=tunnel.label, local=end.core_address)
+            netlink.commit()
+            netlink.close()
+            enter_network_namespace(namespaces[end.vrf.node])
+            netlink = Netlink()
+            for way in tunnel.ways:
+                netlink.tunnel(end.vrf.interface, way.hardware_address, way.core_address)
+            netlink.commit()
+            netlink.close()
     finally:
         enter_network_namespace(home)
         os.close(home)
-
-
-def _join(plan: Plan, end: OverlayEnd, others: list[OverlayEnd]) -> None:
-    """Let an end of tunnels know the others. The caller is in the namespace of its VRF."""
-    netlink = Netlink()
-    for other in others:
-        there = plan.node(other.vrf.node).interface(other.vrf.interface)
-        netlink.tunnel(end.vrf.interface, there.hardware_address, other.core_address)
-    netlink.commit()
-    netlink.close()
 
 
 def configure_here(nodes: list[NodePlan], namespaces: dict[str, int]) -> None:

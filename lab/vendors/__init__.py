@@ -19,6 +19,9 @@ from lab.plan import BgpPlan, NodePlan, SessionPlan
 Command = tuple[str, ...]
 """A program by its name and its arguments; none of them is a key."""
 
+OWN_USER = "<own user>"
+"""An argument that stands for the name of the user that the node program runs as."""
+
 
 class VendorError(ValueError):
     """A daemon printed what cannot be its tables, or what this reads of them."""
@@ -66,9 +69,10 @@ class Step:
 class ForeignSession:
     """One session of the plan, as the daemon tells of it. `why_down` is empty where it is up.
 
-    `received` are the prefixes of its Adj-RIB-In before policy, `advertised` those of its Adj-RIB-Out; None where it
-    does not list them, as without soft reconfiguration. Their attributes are not asked of it: no two daemons print all
-    of them, nor the ones that are on the wire, so that the node program reads them there (`lab.overheard`).
+    `received` are the prefixes of its Adj-RIB-In before policy, or `received_count` says how many they are, and
+    `advertised` those of its Adj-RIB-Out; None where it does not tell them, as without soft reconfiguration. Their
+    attributes are not asked of it: no two daemons print all of them, nor the ones that are on the wire, so that the
+    node program reads them there (`lab.overheard`).
     `updates_received` counts the UPDATEs that it has worked through since it runs, over all connections with this
     peer; None where it does not count messages.
     """
@@ -77,6 +81,7 @@ class ForeignSession:
     established: bool
     why_down: str = ""
     received: frozenset[Prefix] | None = None
+    received_count: int | None = None
     advertised: frozenset[Prefix] | None = None
     updates_received: int | None = None
     bfd: BfdStatus | None = None
@@ -180,6 +185,7 @@ class Vendor:
 
     `installs_routes` is for a daemon that puts its routes into the kernel itself; for any other the node program does.
     `reconfigures` is for one that takes other policies while it runs. `cannot` is what of a node's plan it does not do.
+    `capabilities` are those that it does not start without in a container, beside the ones of every router.
     """
 
     name: str
@@ -188,6 +194,7 @@ class Vendor:
     directories: tuple[str, ...] = ()
     installs_routes: bool = True
     reconfigures: bool = False
+    capabilities: tuple[str, ...] = ()
     cannot: Callable[[NodePlan], Iterator[Cannot]]
     router: Callable[[NodePlan, str], ForeignRouter]
     """Of the node's plan, and the absolute path of its private directory."""

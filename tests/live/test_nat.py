@@ -323,6 +323,7 @@ def test_nothing_leaks_out_of_the_lab(up: _Starter) -> None:
     assert "table ip erlab" not in running.erlab.run_any("nft", "list", "ruleset").out
 
 
+@pytest.mark.netns  # a container has an nft of its own
 def test_without_nft_a_lab_that_needs_it_is_refused(erlab: Erlab) -> None:
     """Before anything is built, a message names the routers and the package; other labs need no nft."""
     without = replace(erlab, prefix=WITHOUT_NFT)

@@ -6,22 +6,33 @@ with real sessions, our router in memory. Where FRR means something else, `DIFFE
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address
 
 import pytest
 
-from frr import Frr, Neighbor, body_of, running_frr
-from lab.bgp import AsPath, Counted, MaxPrefix, Prefix, Route, changes_between, parse_prefix
-from lab.events import CEASE_MAXIMUM_PREFIXES, CloseSession, Effect
+from frr import Frr, Neighbor, running_frr
+from lab.bgp import Counted, MaxPrefix, Prefix
+from lab.events import CEASE_MAXIMUM_PREFIXES, CloseSession
 from lab.policy import SessionRules
-from lab.router import Router
 from lab_processes import await_
 from networks import OPEN, policies
-from oracle_router import OWN_ASN, ROUTER_ID, bgp_plan, neighbor_lines, receive, started
-from session_scenarios import PEERS, SCENARIOS, Scenario, route, tagged
+from oracle_router import OWN_ASN, ROUTER_ID, neighbor_lines
+from session_scenarios import (
+    MARK,
+    OWN,
+    PEERS,
+    SCENARIOS,
+    Scenario,
+    Tables,
+    apart,
+    bodies,
+    by_prefix,
+    by_us,
+    play,
+    route,
+    tagged,
+)
 
 OWN_MED = "FRR gives what it originates a MED of 0; we give it none (RFC 4271 §5.1.4 asks for none)"
 REFLECTED_MED = "FRR adds a MED of 0 to what it reflects without one; a reflector changes no MED (RFC 4456 §10)"
@@ -51,45 +62,6 @@ DIFFERENCES: Mapping[str, tuple[tuple[str, ...], Mapping[str, int]]] = {
     "aggregate of a prefix that is learned too": ((OWN_MED,), {"multi_exit_disc": 6}),
 }
 """In which attributes of how many routes FRR differs, and why; `fate` stands for routes that only one of both sends."""
-
-Tables = Mapping[str, Mapping[str, Route]]
-"""What each neighbour has been sent, by prefix."""
-MARK = parse_prefix("223.255.255.0/24")
-"""What a neighbour sends last. It is left out of the tables, as is the next one."""
-OWN = parse_prefix("223.255.254.0/24")
-"""A network of FRR's own: it marks no end of a table that is empty."""
-
-
-def bodies(scenario: Scenario) -> Iterator[tuple[str, list[bytes]]]:
-    """The UPDATEs of each neighbour that sends some."""
-    for name, routes in scenario.sent.items():
-        hop = IPv4Address(PEERS[name].address)
-        path = AsPath.of(PEERS[name].asn) if PEERS[name].ebgp else AsPath()
-        mark = Route(prefix=MARK, next_hop=hop, as_path=path, local_pref=100)
-        yield name, [body_of(replace(one, next_hop=hop)) for one in (*routes, mark)]
-
-
-# our router
-
-
-def play(scenario: Scenario) -> tuple[Router, list[Effect]]:
-    """Our router after a scenario, and all that it wanted done."""
-    rules = {name: OPEN if peer.ebgp else SessionRules() for name, peer in PEERS.items()} | dict(scenario.rules)
-    networks = map(parse_prefix, scenario.networks)
-    router, effects = started(PEERS, bgp_plan(PEERS, rules, networks, scenario.aggregates))
-    for name, sent in bodies(scenario):
-        effects += receive(router, name, PEERS[name], sent)
-    return router, effects
-
-
-def by_us(scenario: Scenario) -> Tables:
-    """What our router sends each neighbour."""
-    router, _ = play(scenario)
-    return {one.neighbor: _by_prefix({r.prefix: r for r in one.adj_rib_out}) for one in router.tables().sessions}
-
-
-def _by_prefix(routes: Mapping[Prefix, Route]) -> Mapping[str, Route]:
-    return {str(prefix): one for prefix, one in sorted(routes.items(), key=str) if prefix not in (MARK, OWN)}
 
 
 # FRR
@@ -140,19 +112,9 @@ def by_frr(frr: Frr, scenario: Scenario) -> Tables:
     best = {prefix: path.peer for prefix, paths in frr.paths().items() for path in paths if path.best}
     tables = {name: one.table(ebgp=PEERS[name].ebgp) for name, one in speakers.items()}
     return {
-        name: _by_prefix({one: found for one, found in table.items() if best.get(one) != PEERS[name].address})
+        name: by_prefix({one: found for one, found in table.items() if best.get(one) != PEERS[name].address})
         for name, table in tables.items()
     }
-
-
-def apart(one: Tables, other: Tables) -> Mapping[str, int]:
-    """In how many routes two sets of tables differ, by attribute; `fate` where only one of them has the route."""
-    count: Counter[str] = Counter()
-    for name in PEERS:
-        count["fate"] += len(one[name].keys() ^ other[name].keys())
-        for prefix in one[name].keys() & other[name].keys():
-            count.update(change.attribute for change in changes_between(one[name][prefix], other[name][prefix]))
-    return dict(+count)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

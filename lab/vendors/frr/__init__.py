@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from lab.plan import BgpPlan, NodePlan
-from lab.vendors import AskAgain, Cannot, Check, Command, Daemon, File, ForeignTables, Order, Reset, Step, Vendor
+from lab.vendors import (
+    OWN_USER,
+    AskAgain,
+    Cannot,
+    Check,
+    Command,
+    Daemon,
+    File,
+    ForeignTables,
+    Order,
+    Reset,
+    Step,
+    Vendor,
+)
 from lab.vendors.frr import config, tables
 
 CONFIG, FIRST, EMPTY, CHANGES = "frr.conf", "first.conf", "vtysh.conf", "changes.conf"
@@ -59,7 +73,7 @@ class FrrRouter:
         return tuple(Daemon(command=one, ready=f"{one[0]}.vty") for one in found)
 
     def _options(self, program: str, first: str) -> tuple[str, ...]:
-        user = ("-u", "root", "-g", "root")
+        user = ("-u", OWN_USER, "-g", OWN_USER)
         pid, vty = ("-i", self._at(f"{program}.pid")), ("--vty_socket", self._directory, "--vty_port", "0")
         return ("-f", self._at(first), *pid, *vty, *user, "--log", "stdout")
 
@@ -81,8 +95,17 @@ class FrrRouter:
             case Reset(session=session):
                 return ((*self._vtysh, "-c", f"clear bgp {session.family.value} {session.peer_address}"),)
             case AskAgain(session=session):
+                if self._own is not None and _keeps_what_comes(self._own.text.value, str(session.peer_address)):
+                    return None
                 family = f"{session.family.value} unicast"
                 return ((*self._vtysh, "-c", f"clear bgp {family} {session.peer_address} in"),)
+
+
+def _keeps_what_comes(text: str, peer: str) -> bool:
+    """Whether a configuration has FRR keep what a neighbour sends: then `clear bgp ... in` asks nobody for anything."""
+    keeping = re.findall(r"^\s*neighbor (\S+) soft-reconfiguration inbound", text, re.MULTILINE)
+    groups = re.findall(rf"^\s*neighbor {re.escape(peer)} peer-group (\S+)", text, re.MULTILINE | re.IGNORECASE)
+    return not {peer, *groups}.isdisjoint(one.lower() if ":" in one else one for one in keeping)
 
 
 def _router(node: NodePlan, directory: str) -> FrrRouter:
@@ -100,6 +123,7 @@ FRR = Vendor(
     package="frr",
     directories=("/usr/lib/frr",),
     reconfigures=True,
+    capabilities=("SYS_ADMIN",),  # zebra 8.4 asks for it at its start, whatever it is to do
     cannot=_cannot,
     router=_router,
 )
