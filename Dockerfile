@@ -32,10 +32,10 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates --mount=
  && rm -rf /packages/bin \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /packages -p /opt/erlab/lib/python3.11/site-packages /packages
 
-# Last of all, for it changes most.
+# Last of all, for it changes most. The modes of its files are those of whoever made the checkout, by his umask.
 FROM system AS program
 COPY lab /program/lab
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+RUN chmod -R u=rwX,go=rX /program && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
     -s /program -p /opt/erlab/lib/python3.11/site-packages /program
 
 FROM system AS node

@@ -68,7 +68,7 @@ def _frames(text: str) -> int:
 
 def _scheduler(text: str) -> str:
     kind, colon, rest = text.partition(":")
-    if kind == "dask" and not _DASK_ADDRESS.fullmatch(rest):
+    if kind == "dask" and (not _DASK_ADDRESS.fullmatch(rest) or not 1 <= int(rest.rpartition(":")[2]) <= 65535):
         raise argparse.ArgumentTypeError(
             f"dask takes the address of a scheduler, not {rest!r}: dask:HOST:PORT, dask:[IPV6]:PORT or with tcp:// or tls://"
         )

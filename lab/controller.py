@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -62,16 +62,27 @@ def temporary_lab(name: str, kind: Kind = Kind.NETNS) -> Iterator[Lab]:
         yield Lab(name=name, channel=channel)
     finally:
         channel.close()
-        _bury(pid)
+        if _bury(pid) and kind is Kind.DOCKER:
+            _forget_containers(name)
 
 
-def _bury(pid: int) -> None:
-    """Wait for the lab's parent process, which ends after all others; kill it where the lab hangs."""
+def _bury(pid: int) -> bool:
+    """Wait for the lab's parent process, which ends after all others; whether it was killed, for the lab hung."""
     ended = os.pidfd_open(pid)
-    if not select.select((ended,), (), (), END_DEADLINE_S)[0]:
+    hangs = not select.select((ended,), (), (), END_DEADLINE_S)[0]
+    if hangs:
         os.kill(pid, signal.SIGKILL)
     os.close(ended)
     os.waitpid(pid, 0)
+    return hangs
+
+
+def _forget_containers(name: str) -> None:
+    """Remove the containers of a dead lab where the engine lets us: else a later `erlab down` finds them."""
+    from lab.runtimes.containers import remove_remains
+
+    with suppress(LabBroken):
+        remove_remains(_root(), name, in_flight=True)
 
 
 def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
@@ -85,6 +96,8 @@ def start_lab(name: str, kind: Kind = Kind.NETNS) -> Lab:
                 raise InputError(f"a lab named {name} is up already: end it with `erlab down --lab {name}`")
         os.truncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())  # what a full disk refuses, instead of the logs later on
+        if kind is not Kind.DOCKER and (directory / _CONTAINERS).exists():
+            _forget_containers(name)  # of a dead lab of that name, of which the directory is about to know no more
         _remove_files(directory)
         if kind is Kind.DOCKER:
             (directory / _CONTAINERS).touch()
@@ -158,7 +171,7 @@ def _remove_remains(name: str | None) -> str:
     directories = [one for one in _directories(root) if name in (None, one.name) and (one / _CONTAINERS).exists()]
     dead = [one for one in directories if not _is_up(one)]
     removed = []
-    if dead or (name is None and _may_have_containers()):
+    if dead or _may_have_containers():
         from lab.runtimes.containers import LAB, remove_remains
 
         try:
@@ -177,7 +190,7 @@ def _may_have_containers() -> bool:
     """Whether a lab without a directory may have left containers behind: only root's have some."""
     from lab.runtimes.engine import DEFAULT_SOCKET
 
-    return os.geteuid() == 0 and Path(DEFAULT_SOCKET).exists()
+    return os.geteuid() == 0 and ("DOCKER_HOST" in os.environ or Path(DEFAULT_SOCKET).exists())
 
 
 def _remove_directory(directory: Path, lock: int) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -189,11 +190,16 @@ def kill_container(one: RunningNode, _name: str) -> None:
     docker.APIClient().kill(one.container)
 
 
+def threads() -> list[str]:
+    """What may be left of the runtime in memory: its thread."""
+    return [one.name for one in threading.enumerate() if one is not threading.main_thread()]
+
+
 def main(kind: str) -> int:
     """Live it, in the namespaces where a supervisor would be."""
     if kind == "memory":
         memory = InMemoryRuntime()
-        print(json.dumps(live(memory, lambda _one, name: memory.end(name))))  # noqa: T201
+        print(json.dumps(live(memory, lambda _one, name: memory.end(name), threads)))  # noqa: T201
         return 0
     logs = Logs(None)
     with tempfile.TemporaryDirectory() as state:

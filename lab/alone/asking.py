@@ -22,7 +22,8 @@ def connected(control: Path) -> socket.socket:
         connection.connect(str(control))
     except OSError as problem:
         connection.close()
-        raise LabBroken(f"no device answers at {control}: {problem.strerror}; it is not ready, or it ended") from None
+        why = problem.strerror or problem
+        raise LabBroken(f"no device answers at {control}: {why}; it is not ready, or it ended") from None
     return connection
 
 

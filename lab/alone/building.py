@@ -59,13 +59,14 @@ class Built:
     fidelity: tuple[str, ...]
 
     def start(self, routers: Routers) -> None:
-        """Configure all nodes, and start those that speak BGP."""
+        """Configure all nodes, and start those that speak BGP. Raises NotPermitted where the kernel refuses it."""
         plan = self.device.plan
-        # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
-        links.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self.namespaces)
-        routers.start(plan.routers)
-        others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
-        links.configure_here(others, self.namespaces)
+        with _rights():
+            # Switches first: a bridge port that comes up when its wire already has carrier is not told so for a second.
+            links.configure_here([node for node in plan.nodes if node.role is Role.SWITCH], self.namespaces)
+            routers.start(plan.routers)
+            others = [node for node in plan.nodes if node.bgp is None and node.role is not Role.SWITCH]
+            links.configure_here(others, self.namespaces)
 
 
 def build(device: Device, logs: Logs, deadline_s: float) -> Built:
@@ -78,10 +79,15 @@ def build(device: Device, logs: Logs, deadline_s: float) -> Built:
     if device.plan.routers:
         runtime.warm_up()  # while the interfaces are on their way
     _await_interfaces(device, deadline_s)
-    try:
+    with _rights():
         return _wire(device, runtime, fidelity, logs) if device.wire else _nodes(device, runtime, fidelity, logs)
-    except NotPermitted:
-        raise
+
+
+@contextmanager
+def _rights() -> Iterator[None]:
+    """Say what a device has to be given where the kernel refuses something."""
+    try:
+        yield
     except OSError as problem:
         raise NotPermitted(f"{problem.filename or 'the network'}: {problem.strerror}: {RIGHTS}") from problem
 

@@ -52,12 +52,20 @@ def run(device: Device, control: Path, deadline_s: float) -> NoReturn:
 
 
 def _listening(control: Path) -> socket.socket:
-    control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    control.unlink(missing_ok=True)
+    """The device's socket, for its user alone, in the place of one that an earlier device has left."""
     listening = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    listening.bind(str(control))
-    os.umask(before)
+    try:
+        control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if control.is_socket():
+            control.unlink()
+        before = os.umask(0o177)
+        try:
+            listening.bind(str(control))
+        finally:
+            os.umask(before)
+    except OSError as problem:
+        listening.close()
+        raise LabBroken(f"cannot listen at {control}: {problem.strerror or problem}") from problem
     listening.listen()
     return listening
 

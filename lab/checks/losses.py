@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lab.bgp import Family
 from lab.checks.evidence import Evidence, Finding, all_of
@@ -129,16 +129,20 @@ def unexplained(expectation: LossExpectation, predicted: Evidence, observed: Evi
     """Which load lost what the model does not explain, and this computer may have lost; empty where none did.
 
     Such a load is no proof of a full line. A busy computer alone is no doubt: it lets the lab wait for as long as a
-    trial takes, and loses nothing, and then the load's loss is that of the line.
+    trial takes, and loses nothing, and then the load's loss is that of the line. A model that does not know the routers
+    explains nothing.
     """
+    unmodelled = predicted.plan.unmodelled
     for trial in trials(expectation, observed.plan):
         seen, forecasts = observed.trials.get(trial), predicted.forecasts.get(trial, ())
-        if seen is None or not seen.busy or not forecasts:
+        if seen is None or not seen.busy or not (forecasts or unmodelled):
             continue
-        for asked, one, result in zip(expectation.load, forecasts[1:], seen.results[1:], strict=True):
-            if asked.loss_over_percent is not None and not _explains(one, result):
-                name, lost = _name(one.stream), percent(result.loss_percent)
-                return f"load {name} lost {lost} %, by the model {_bounds(one)}, and {seen.busy}"
+        known: Sequence[Forecast | None] = [None] * len(expectation.load) if unmodelled else forecasts[1:]
+        for asked, one, result in zip(expectation.load, known, seen.results[1:], strict=True):
+            if asked.loss_over_percent is not None and (one is None or not _explains(one, result)):
+                name, lost = _name(result.stream), percent(result.loss_percent)
+                by_model = f"unknown by the model ({unmodelled})" if one is None else f"by the model {_bounds(one)}"
+                return f"load {name} lost {lost} %, {by_model}, and {seen.busy}"
     return ""
 
 

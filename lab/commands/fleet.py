@@ -39,8 +39,10 @@ def scheduled(scheduler: str) -> Iterator[Scheduler]:
     if kind == "serial":
         yield serial_results
     elif kind == "processes":
+        from lab.fleet import tasks
         from lab.fleet.processes import processors, results_of_processes
 
+        del tasks  # imported once, and not by each process
         yield partial(results_of_processes, count=int(rest or processors()))
     elif kind == "threads":
         from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +105,7 @@ def check(arguments: argparse.Namespace) -> int:
 def predict(arguments: argparse.Namespace) -> int:
     """Show what the model says of every topology; the exit code is that of the worst."""
     from lab.fleet.files import files_of
-    from lab.fleet.work import predict_file
+    from lab.fleet.predictions import predict_file
 
     found = _results(arguments.scheduler, partial(predict_file, output=arguments.format), files_of(arguments.files))
     words = {0: "as expected", 1: "contradicted", 2: "wrong", 3: "inconclusive"}

@@ -30,11 +30,12 @@ def check(arguments: argparse.Namespace) -> int:
 
 def predict(arguments: argparse.Namespace) -> int:
     """Show the predicted tables, and each expectation that the model contradicts; 1 where there is one."""
-    from lab.commands import fleet
-    from lab.fleet.work import prediction
-
     if len(arguments.files) > 1 or Path(arguments.files[0]).is_dir():
+        from lab.commands import fleet
+
         return fleet.predict(arguments)
+    from lab.fleet.predictions import prediction
+
     answer = prediction(*load(arguments.files[0]), arguments.format)
     print(answer.report)
     return answer.exit_code or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT_S = 5.0
+_LONGEST_GREETING_BYTES = 1 << 20
 _EXTRA = "pip install 'erlab[dask]'"
 
 
@@ -27,17 +29,35 @@ def cluster(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError:
         raise InputError(f"Dask is not installed here: {_EXTRA}") from None
+    _check_address(address)
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, TimeoutError) as problem:
-        why = str(problem).splitlines()[0] if str(problem) else "no answer"
-        raise LabBroken(f"no Dask scheduler answers at {address}: {why}; start one with `dask scheduler`") from None
+    except OSError as problem:
+        raise LabBroken(_no_scheduler(address, str(problem).partition("\n")[0])) from None
     try:
         _check_workers(client, address)
         executor: Executor = client.get_executor(pure=False)
         yield executor
     finally:
         client.close(timeout=CONNECT_S)
+
+
+def _check_address(address: str) -> None:
+    """Raise LabBroken where nobody answers as Dask does: its client would ask again and again, or wait for ever."""
+    scheme, _, place = address.rpartition("://")
+    host, _, port = place.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as connection:
+            if scheme in ("", "tcp"):  # there the scheduler speaks first: the length of what it says, in 8 octets
+                length = int.from_bytes(connection.recv(8), "little")
+                if not 0 < length < _LONGEST_GREETING_BYTES:
+                    raise LabBroken(_no_scheduler(address, "whoever listens there speaks otherwise"))
+    except OSError as problem:
+        raise LabBroken(_no_scheduler(address, problem.strerror or str(problem))) from None
+
+
+def _no_scheduler(address: str, why: str) -> str:
+    return f"no Dask scheduler answers at {address}: {why}; start one with `dask scheduler`"
 
 
 def _check_workers(client: Client, address: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -22,7 +22,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def results_of_processes(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result | Lost]:
+def results_of_processes(
+    work: Callable[[Item], Result], items: Iterable[Item], count: int
+) -> Generator[Result | Lost, None, None]:
     """What `work` makes of each item, in the order of the items, in `count` processes that are forked from this one.
 
     They end with the iterator, however it ends, and with this process.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.checks import Outcome
 from lab.errors import InputError, LabError, Mistake
 from lab.fleet.files import File
-from lab.load import load_file, load_topology
+from lab.load import load_file
 from lab.plan import Plan
 from lab.plan.of_topology import plan
 from lab.topology import Topology
@@ -46,45 +45,6 @@ def check_file(file: File) -> Answer:
         return Answer(exit_code=0)
 
     return answered(file.name, check)
-
-
-def predict_file(file: File, output: str = "text") -> Answer:
-    """The tables that the model has of a topology, and each expectation that it contradicts, as `text` or `json`."""
-
-    def predict() -> Answer:
-        found = load_file(file.path, file.name) if file.found else load_topology(file.path, file.name)
-        if not isinstance(found, Topology):
-            return Answer(exit_code=None, problem=f"{file.name}: holds no topology")
-        return prediction(found, planned(found, file.name), output, file.name)
-
-    return answered(file.name, predict)
-
-
-def prediction(topology: Topology, planned: Plan, output: str, name: str = "") -> Answer:
-    """What the model says of a topology: 1 where it contradicts an expectation, 3 where it cannot tell.
-
-    With a name, JSON is one line that holds it too.
-    """
-    from lab.causes import verdicts
-    from lab.predict import predict, predicted_evidence
-
-    predicted = predict(planned)
-    evidence = predicted_evidence(predicted, planned, topology.expectations)
-    answers = verdicts(topology.expectations, predicted, evidence, evidence)
-    outcomes = {one.outcome for one in answers}
-    code = 1 if Outcome.FAILED in outcomes else 3 if Outcome.INCONCLUSIVE in outcomes else 0
-    if output == "json":
-        from lab.report import as_json
-
-        if name:
-            report = as_json.file_prediction(name, code, planned, predicted.tables, answers)
-        else:
-            report = as_json.prediction(planned, predicted.tables, answers)
-    else:
-        from lab.report import as_text
-
-        report = as_text.prediction(planned, predicted.tables, answers)
-    return Answer(exit_code=code, report=report)
 
 
 def answered(name: str, work: Callable[[], Answer]) -> Answer:

@@ -45,7 +45,8 @@ class OwnConfigs:
                     why = problem.strerror if isinstance(problem, OSError) else str(problem)
                     self.mistakes.append(reading.source.mistake((*at, "config"), f"config: {file}: {why}"))
                 for _, _, peering in peering_places(reading):
-                    self.mistakes += _without_effect(reading, (*peering, "policies", edge), edge)
+                    for key in ("policies", "customer_md5"):
+                        self.mistakes += _without_effect(reading, (*peering, key, edge), edge)
 
     def of(self, written: str) -> OwnConfig:
         """The configuration that the file calls by this name, where it had no mistake. Raises KeyError."""

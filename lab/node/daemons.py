@@ -27,6 +27,8 @@ READY_DEADLINE_S, ANSWER_DEADLINE_S = 20.0, 20.0
 _PLACES = "/usr/sbin:/sbin:/usr/local/sbin"
 _POLL_S = 0.01
 _MOST_REFUSALS = 10
+_KEY = re.compile(r"""password["']?(?:\s*[=:]\s*|[ \t]+)["']?([^\s"';,}]+)""", re.IGNORECASE)
+"""The key of a session, as FRR, BIRD and GoBGP have it in their configurations."""
 
 
 def check_programs(nodes: Iterable[NodePlan]) -> None:
@@ -62,6 +64,13 @@ def _found(name: str, directories: tuple[str, ...]) -> str | None:
     return shutil.which(name, path=path)
 
 
+def _keys(node: NodePlan) -> set[str]:
+    """The keys of a router's sessions: those of the plan, and those in a configuration of the user's own."""
+    planned = {one.md5.value for one in node.bgp.sessions if one.md5} if node.bgp else set()
+    own = node.speaker.config if node.speaker else None
+    return planned | (set(_KEY.findall(own.text.value)) if own else set())
+
+
 def _with_own_user(arguments: Iterable[str]) -> list[str]:
     return [pwd.getpwuid(os.geteuid()).pw_name if one == OWN_USER else one for one in arguments]
 
@@ -73,7 +82,7 @@ class Daemons:
         self._meanwhile = meanwhile
         self._name = node.name
         self._vendor = vendor
-        self._keys = [one.md5.value for one in node.bgp.sessions if one.md5] if node.bgp else []
+        self._keys = sorted(_keys(node), key=len, reverse=True)
         self.directory = PRIVATE / node.name
         self._origins: dict[str, str] = {}
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
@@ -99,10 +108,14 @@ class Daemons:
             return
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         said = list(self._placed(lines, check)) or lines or [f"{check.command[0]} ended with status {status}"]
-        text = "\n".join(said[:_MOST_REFUSALS])
+        text = self.without_keys("\n".join(said[:_MOST_REFUSALS]))
+        raise LabBroken(f"{self._vendor.name} refuses its configuration:\n{text}")
+
+    def without_keys(self, text: str) -> str:
+        """What a daemon printed, as it may be shown: gobgp, for one, tells the keys of its sessions."""
         for key in self._keys:
             text = text.replace(key, "***")
-        raise LabBroken(f"{self._vendor.name} refuses its configuration:\n{text}")
+        return text
 
     def _placed(self, lines: list[str], check: Check) -> Iterator[str]:
         """What a daemon says of lines, behind their places in the file that the user knows."""
@@ -168,7 +181,8 @@ class Daemons:
             status, output = self._run(command)
             if status != 0:
                 self.check_alive()
-                raise LabBroken(f"{command[0]} ended with status {status}: {output.strip()[-500:]}")
+                said = self.without_keys(output.strip())[-500:]
+                raise LabBroken(f"{command[0]} ended with status {status}: {said}")
             answers.append(output)
         return tuple(answers)
 
@@ -191,7 +205,7 @@ class Daemons:
                 if time.monotonic() > end_s:
                     ran.kill()
                     ran.wait()
-                    raise LabBroken(f"{command[0]} did not answer within {ANSWER_DEADLINE_S:g} s")
+                    raise LabBroken(f"{self._vendor.name} did not answer {command[0]} within {ANSWER_DEADLINE_S:g} s")
             output.seek(0)
             return status, output.read().decode(errors="replace")
 

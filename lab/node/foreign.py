@@ -180,7 +180,7 @@ class _Program:
         try:
             told = self._router.tables(self._daemons.ask(self._router.questions()))
         except VendorError as problem:
-            raise LabBroken(f"{self._vendor.name}: {problem}") from problem
+            raise LabBroken(f"{self._vendor.name}: {self._daemons.without_keys(str(problem))}") from None
         self._listen()
         self._take(told, news)
         now_s = time.monotonic()
@@ -207,6 +207,7 @@ class _Program:
         }
         for prefix in [one for one in self._installed if one not in wanted]:
             del self._installed[prefix]
+            self._refused.pop(f"install {prefix}", None)
             self._netlink.remove_route(prefix)  # type: ignore[arg-type]
         for prefix, hops in wanted.items():
             if self._installed.get(prefix) != hops:
@@ -245,7 +246,10 @@ class _Program:
                 self._supervisor.send(self._refresh(neighbor))
             case ResetSession(session=name):
                 session = next(one for one in self._bgp.sessions if one.name == name)
-                self._daemons.ask(self._router.commands(Reset(session=session)) or ())
+                commands = self._router.commands(Reset(session=session))
+                if commands is None:
+                    raise LabBroken(f"{self._vendor.name} closes no session when it is told to")
+                self._daemons.ask(commands)
                 self._happened()
                 self._supervisor.send(SessionReset())
             case _:

@@ -15,18 +15,28 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.channel import Channel, readable
+from lab.channel import Channel, ChannelClosed, readable
 from lab.errors import LabBroken, NotPermitted
 from lab.limits import Limits
 from lab.logs import TAIL_LINES
 from lab.node import interfaces
 from lab.node.daemons import PRIVATE
 from lab.node.supervised import ADDRESS
-from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, RouterFrozen, RouterKilled, StartRouter
+from lab.node_messages import (
+    NODE_KINDS,
+    ContainerReady,
+    FreezeRouter,
+    KillRouter,
+    MemoryRead,
+    ReadMemory,
+    RouterFrozen,
+    RouterKilled,
+    StartRouter,
+)
 from lab.plan import NodePlan, Plan
 from lab.runtimes import links
 from lab.runtimes.engine import Engine, Owned, Wanted
@@ -40,13 +50,18 @@ IMAGE, PEERS_IMAGE = "erlab/node", "erlab/peers"
 The environment variables ERLAB_IMAGE and ERLAB_PEERS_IMAGE name other ones.
 """
 LAB, NODE, STATE, SUPERVISOR = "erlab.lab", "erlab.node", "erlab.state", "erlab.supervisor"
-"""The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with."""
+"""The labels of a container: its lab, its node, the directory of the lab's files, and the process it ends with.
+
+The last has the pid, the time of its start, and the pid namespace in which that is its pid.
+"""
 _AT_ONCE = 8
 _CONNECT_S, _ANSWER_S, _END_S, _POLL_S = 40.0, 5.0, 1.5, 0.01
 _LOOK_S = 1.0
 """How often it is looked whether a container that says nothing has ended."""
 _IN_FLIGHT_S = 1.0
 """What a killed supervisor had asked for is there after this time, or was never made."""
+_REMOVED_S = 30.0
+"""An engine that has not removed a container by then will not."""
 TAKES_ROOT = (
     "the Docker runtime takes root, for it puts the ends of wires into the containers' network namespaces: "
     "run `sudo erlab ...`, or leave out `--runtime docker`, for namespaces need no root"
@@ -69,6 +84,20 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """All processes of a pid namespace: the directory `/proc` that shows them, as an open file, and its name."""
+
+    proc: int
+    namespace: str
+
+
+def processes_here() -> Processes:
+    """The processes that the calling one sees, also when it has a `/proc` of its own later on."""
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return Processes(proc=proc, namespace=os.readlink("self/ns/pid", dir_fd=proc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Container:
     """A container that was started, with the socket that its process 1 connects to."""
 
@@ -84,7 +113,7 @@ class ContainerRuntime:
         if os.geteuid():
             raise NotPermitted(TAKES_ROOT)
         self._owner = owner
-        self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._here = processes_here()
         self._home = Path("/proc/self/ns/net").stat()
         self._engine: Engine | None = None
         self._unreachable = ""
@@ -107,7 +136,8 @@ class ContainerRuntime:
         images = dict.fromkeys(_image(node) for node in plan.routers)
         what = " and ".join(f"{image}{self._doubt(engine, image)}" for image in images)
         routers = f"routers are Docker containers of {what} (engine {engine.release})"
-        return (f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}",)
+        where = f"runtime: {routers}; hosts and switches are network namespaces of Linux {os.uname().release}"
+        return (where, *(engine.not_in_force(plan.limits) if plan.limits is not None else ()))
 
     def _doubt(self, engine: Engine, image: str) -> str:
         """What is not known of an image. Raises LabBroken where it is missing, or is of other code than this."""
@@ -123,9 +153,9 @@ class ContainerRuntime:
 
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """Start the containers of all routers at once, and make a namespace for each other node."""
-        sweep_until_quiet(self._reached(), self._proc, self._owner.state)
+        sweep_until_quiet(self._reached(), self._here, self._owner.state)
         self._made = True
-        labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
+        labels = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._here)}
         started = _each(plan.routers, lambda node: self._start_container(node, labels))
         self._containers = dict(started)
         others = links.new_namespaces(node.name for node in plan.nodes if node.bgp is None)
@@ -160,7 +190,7 @@ class ContainerRuntime:
     def _namespace_of(self, container: str, pid: int) -> int:
         """The network namespace of a container's process, whose pid is the engine's word for it."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            process = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+            process = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._here.proc)
             try:
                 namespace = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
                 if container in _read(process, "cgroup") and not os.path.samestat(os.fstat(namespace), self._home):
@@ -200,24 +230,37 @@ class ContainerRuntime:
         )
 
     def _accept(self, node: str, container: _Container) -> Channel:
-        """The connection of a container's process 1."""
+        """The connection of a container's process 1, which is ready."""
         end_s = time.monotonic() + _CONNECT_S
-        while not readable([container.listening], _LOOK_S):
-            end = self._reached().end(container.id)
-            if end is not None:
-                raise LabBroken(f"the container of {node} {end}\n{self._reached().tail(container.id, TAIL_LINES)}")
-            if time.monotonic() > end_s:
-                raise LabBroken(f"the container of {node} said nothing within {_CONNECT_S:g} s")
+        self._await(node, container, container.listening, end_s)
         connection, _ = container.listening.accept()
         container.listening.close()
-        return Channel(connection, f"the container of {node}")
+        control = Channel(connection, f"the container of {node}", NODE_KINDS)
+        self._await(node, container, control, end_s)
+        try:
+            control.expect(ContainerReady, deadline_s=_ANSWER_S)
+        except ChannelClosed:
+            raise LabBroken(self._how_it_ended(node, container.id)) from None
+        return control
+
+    def _await(self, node: str, container: _Container, said: socket.socket | Channel, end_s: float) -> None:
+        """Wait until a container says something. Raises LabBroken where it ends instead, or the time does."""
+        while not readable([said], _LOOK_S):
+            if self._reached().end(container.id) is not None:
+                raise LabBroken(self._how_it_ended(node, container.id))
+            if time.monotonic() > end_s:
+                raise LabBroken(f"the container of {node} said nothing within {_CONNECT_S:g} s")
+
+    def _how_it_ended(self, node: str, container: str) -> str:
+        """How a container ended that never was a router, and what it said last."""
+        return f"{how_it_ended(self._reached(), container, node)}\n{self._reached().tail(container, TAIL_LINES)}"
 
     def close(self) -> None:
         """Remove the lab's containers."""
         for control in self._controls.values():
             control.close()  # by which all of them end at the same time
         if self._made and self._engine is not None:
-            mine = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._proc)}
+            mine = {LAB: self._owner.name, STATE: str(self._owner.state), SUPERVISOR: _identity(self._here)}
             engine = self._engine
             _each(engine.owned(mine), lambda one: engine.remove(one.id))
 
@@ -231,7 +274,7 @@ class RunningContainer:
     channel: Channel
     control: Channel
     engine: Engine
-    pid: int | None = field(default=None)
+    pid: int | None = None
     """No process of it is a child of the calling one."""
 
     def freeze(self) -> None:
@@ -244,16 +287,7 @@ class RunningContainer:
 
     def how_it_ended(self) -> str:
         """How the container ended, by the engine."""
-        end_s = time.monotonic() + _END_S
-        what = f"the container of {self.name}"
-        try:
-            while (end := self.engine.end(self.container)) is None:
-                if time.monotonic() > end_s:
-                    return f"{what} closed its channel"
-                select.select((), (), (), _POLL_S)
-        except LabBroken as problem:  # somebody has removed it
-            return f"{what} is gone: {problem}"
-        return f"{what} {end}"
+        return how_it_ended(self.engine, self.container, self.name)
 
     def memory_kib(self) -> int | None:
         """The proportional memory of all processes in it; None where it does not answer."""
@@ -268,6 +302,20 @@ class RunningContainer:
             return self.engine.tail(self.container, TAIL_LINES)
         except LabBroken:
             return ""
+
+
+def how_it_ended(engine: Engine, container: str, node: str) -> str:
+    """How the container of a node ended, or is about to."""
+    end_s = time.monotonic() + _END_S
+    what = f"the container of {node}"
+    try:
+        while (end := engine.end(container)) is None:
+            if time.monotonic() > end_s:
+                return f"{what} closed its channel"
+            select.select((), (), (), _POLL_S)
+    except LabBroken as problem:  # somebody has removed it
+        return f"{what} is gone: {problem}"
+    return f"{what} {end}"
 
 
 # containers and who owns them
@@ -290,46 +338,55 @@ def remove_remains(state: Path, lab: str | None = None, *, in_flight: bool) -> l
 
     `in_flight` is whether the engine may still be making some, for a supervisor that was killed.
     """
-    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    here = processes_here()
     try:
-        return sweep_until_quiet(Engine(), proc, state, lab, in_flight=in_flight)
+        return sweep_until_quiet(Engine(), here, state, lab, in_flight=in_flight)
     finally:
-        os.close(proc)
+        os.close(here.proc)
 
 
 def sweep_until_quiet(
-    engine: Engine, proc: int, state: Path, lab: str | None = None, *, in_flight: bool = False
+    engine: Engine, here: Processes, state: Path, lab: str | None = None, *, in_flight: bool = False
 ) -> list[Owned]:
-    """The same with a `/proc` that shows the processes of all labs. Where there are any, more may be in the making."""
-    removed = sweep(engine, proc, state, lab)
-    end_s = time.monotonic() + (_IN_FLIGHT_S if removed or in_flight else 0)
+    """The same with a `/proc` that shows the processes of all labs. Where there are any, more may be in the making.
+
+    Raises LabBroken where the engine says for long that it is removing one, as it does of one that it cannot remove.
+    """
+    removed = sweep(engine, here, state, lab)
+    began_s = time.monotonic()
+    end_s = began_s + (_IN_FLIGHT_S if removed or in_flight else 0)
     while time.monotonic() < end_s:
         select.select((), (), (), 10 * _POLL_S)
-        found = sweep(engine, proc, state, lab)
+        found = sweep(engine, here, state, lab)
         if found:
             end_s = time.monotonic() + _IN_FLIGHT_S
+            if end_s > began_s + _REMOVED_S:
+                raise LabBroken(f"the engine does not get rid of {', '.join(one.name for one in found)}")
         removed += found
     return removed
 
 
-def sweep(engine: Engine, proc: int, state: Path, lab: str | None = None) -> list[Owned]:
+def sweep(engine: Engine, here: Processes, state: Path, lab: str | None = None) -> list[Owned]:
     """Remove the containers of a user's labs, or of one of them, whose supervisors are gone; which they were."""
     wanted = {STATE: str(state)} if lab is None else {STATE: str(state), LAB: lab}
-    dead = [one for one in engine.owned(wanted) if _is_dead(one, proc)]
+    dead = [one for one in engine.owned(wanted) if _is_dead(one, here)]
     _each(dead, lambda one: engine.remove(one.id))
     return dead
 
 
-def _identity(proc: int) -> str:
-    """This process as the engine's pid namespace has it: its pid there, and when it started."""
-    pid = os.readlink("self", dir_fd=proc)
-    return f"{pid} {_started(proc, pid)}"
+def _identity(here: Processes) -> str:
+    """This process: its pid, when it started, and the pid namespace."""
+    pid = os.readlink("self", dir_fd=here.proc)
+    return f"{pid} {_started(here.proc, pid)} {here.namespace}"
 
 
-def _is_dead(one: Owned, proc: int) -> bool:
-    pid, _, started = one.labels[SUPERVISOR].partition(" ")
+def _is_dead(one: Owned, here: Processes) -> bool:
+    """Whether a container's supervisor has ended. Of one in another pid namespace nothing is known from here."""
+    pid, started, namespace = (*one.labels[SUPERVISOR].split(" "), "", "")[:3]
+    if namespace != here.namespace:
+        return False
     try:
-        return _started(proc, pid) != started
+        return _started(here.proc, pid) != started
     except (FileNotFoundError, ProcessLookupError):
         return True
 

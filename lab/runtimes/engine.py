@@ -124,6 +124,18 @@ class Engine:
                 raise LabBroken(f"there is no image {image} here: make it with `make image`") from None
             raise
 
+    def not_in_force(self, limits: Limits) -> tuple[str, ...]:
+        """Which of some limits this engine does not keep, one sentence each: it makes the containers without them."""
+        with self._refused("ask what the engine can limit"):
+            info = self._api.info()
+        if limits.memory_bytes is None or (info["MemoryLimit"] and info["SwapLimit"]):
+            return ()
+        if not info["MemoryLimit"]:
+            return ("limits of memory: not in force: the engine says that this kernel keeps none",)
+        return (
+            "limits of memory: a router may swap beyond its own: the engine says that this kernel does not limit that",
+        )
+
     def create(self, wanted: Wanted) -> str:
         """Make the container of a router, with the fewest privileges that a router runs with; its id."""
         limits = wanted.limits or Limits()

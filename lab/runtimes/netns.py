@@ -72,6 +72,8 @@ class NamespaceRuntime:
             be_router(node, Channel(theirs, "the supervisor", NODE_KINDS), again=again)
 
         pid = start_part(node.name, self._logs.open(node.name), run_router)
+        if node.speaker is not None:
+            os.setpgid(pid, pid)  # as it does itself, for whoever ends it before it came to that
         theirs.close()
         return RunningProcess(
             name=node.name,

@@ -11,6 +11,7 @@ from erlab_command import Erlab
 from lab.load import load_topology
 from lab.plan.of_topology import plan
 from lab.vendors.bird.configuration import Configuration
+from lab_processes import await_
 from topology_text import IPV4_ONLY, TopologyText
 
 BOTH = TopologyText(
@@ -47,7 +48,8 @@ def connections(erlab: Erlab) -> str:
 def test_two_edges_take_a_change_and_a_failure(erlab: Erlab, tmp_path: Path) -> None:
     """Only what a policy is against fails, and holds once another is applied, over the same connections.
 
-    When the primary link fails the kernel's routes of both edges change; when it is back, all is as before.
+    When the primary link fails the kernel's routes of both edges change; when it is back, all is as before. A reset
+    ends a connection.
     """
     file = BOTH.write(tmp_path, erlab.name)
     erlab.does("up", file, "--timeout", "30")
@@ -67,6 +69,10 @@ def test_two_edges_take_a_change_and_a_failure(erlab: Erlab, tmp_path: Path) -> 
     assert "10.10.0.2 (ce2)" in erlab.does("show", "fib", "ce1").out
     erlab.does("heal", "--timeout", "30")
     assert outcomes(erlab, file) == ["passed", *others]
+
+    before = connections(erlab)
+    erlab.does("fail", "session_reset", "ce1 - msee1")
+    await_(lambda: connections(erlab) != before, "the end of a connection")
 
 
 def own_config(directory: Path, *changes: tuple[str, str]) -> None:

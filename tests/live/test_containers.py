@@ -114,7 +114,10 @@ def test_a_router_may_do_what_it_needs_and_no_more(erlab: Erlab, api: docker.API
 
 
 def test_a_container_that_dies_is_named_at_once(erlab: Erlab, api: docker.APIClient, tmp_path: Path) -> None:
-    """Within two seconds every question is answered with its name, how it ended, and what it said last."""
+    """Every question is answered with its name, how it ended, and what it said last, in far less than a deadline.
+
+    That the reason is there within two seconds is in the contract of runtimes, without the time of commands.
+    """
     erlab.does("up", small(erlab, tmp_path), "--timeout", "30")
     containers = Containers(api, erlab)
     assert erlab.run("status").code == 0

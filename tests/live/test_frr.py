@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import Erlab
+from erlab_command import Erlab, in_containers
 from lab.load import load_topology
 from lab.plan.of_topology import plan
 from lab.vendors.frr.config import configuration
@@ -67,12 +67,21 @@ def test_a_lab_with_frr_is_asked_changed_and_broken(erlab: Erlab, tmp_path: Path
         erlab.does("heal")
     assert erlab.does("status", "--format", "json").document["labs"][0]["pending"] == []
 
-    seen = erlab.shell("ce1", "vtysh", "--vty_socket", PRIVATE, "-c", "show bgp ipv4 10.100.0.0/16")
-    assert "localpref 300" in seen
+    assert "localpref 300" in beside_frr(erlab, f"vtysh --vty_socket {PRIVATE} -c 'show bgp ipv4 10.100.0.0/16'")
 
-    pid = erlab.shell("ce1", "cat", f"{PRIVATE}/bgpd.pid").strip()
-    erlab.shell("ce1", "sh", "-c", f"kill -9 {pid}")
+    beside_frr(erlab, f"kill -9 $(cat {PRIVATE}/bgpd.pid)")
     await_(lambda: "bgpd was killed by signal 9" in erlab.run("show", "routes", "ce1").err, "the cause")
+
+
+def beside_frr(erlab: Erlab, script: str) -> str:
+    """What a script says that runs where the daemons of `ce1` do."""
+    if not in_containers():
+        return erlab.shell("ce1", "sh", "-c", script)
+    labels = (f"label=erlab.lab={erlab.name}", "label=erlab.node=ce1")
+    found = erlab.run_any("docker", "ps", "--quiet", *(word for one in labels for word in ("--filter", one)))
+    ended = erlab.run_any("docker", "exec", found.out.strip(), "sh", "-c", script)
+    assert ended.code == 0, ended
+    return ended.out
 
 
 def own_config(directory: Path, *changes: tuple[str, str]) -> None:

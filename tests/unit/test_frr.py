@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.bfd import BfdStatus, State
 from lab.bgp import Community, Counted, Family, MaxPrefix, parse_prefix
+from lab.errors import LabBroken
 from lab.foreign import ForeignState
 from lab.load import load_topology
+from lab.node import daemons
+from lab.node.daemons import Daemons
 from lab.plan import NodePlan
 from lab.plan.of_topology import plan
 from lab.policy import SessionRules
 from lab.rib import Because
-from lab.vendors import ForeignTables, VendorError
-from lab.vendors.frr import tables
+from lab.secret import Secret
+from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
+from lab.vendors import AskAgain, Check, ForeignTables, Step, VendorError
+from lab.vendors.frr import FRR, tables
 from lab.vendors.frr.config import cannot, configuration
 from lab.vendors.frr.route_maps import RouteMap, Where
 from networks import policies
@@ -186,6 +192,43 @@ def test_what_frr_does_otherwise_is_refused(ce1: NodePlan) -> None:
     limits = [MaxPrefix(limit=9, restart_s=seconds, counted=Counted.ACCEPTED) for seconds in (90, 60)]
     found = [[one.what for one in cannot(with_rules(ce1, max_prefix=limit))] for limit in limits]
     assert found == [["session with msee1: max_prefix: FRR waits whole minutes, and not 90 s"], []]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "  neighbor 172.16.0.2 soft-reconfiguration inbound",
+        " neighbor 172.16.0.2 peer-group azure\n  neighbor azure soft-reconfiguration inbound",
+    ],
+)
+def test_frr_asks_nobody_again_for_what_it_keeps(ce1: NodePlan, lines: str) -> None:
+    """By a configuration of the user's own; else a refresh would be said to have been asked for. Others are asked."""
+    assert ce1.bgp is not None
+    router = FRR.router(with_config(ce1, lines), "/private")
+    keeps, other = (AskAgain(session=one) for one in ce1.bgp.sessions[:2])
+    assert router.commands(keeps) is None
+    assert router.commands(other) is not None
+
+
+def test_what_a_daemon_prints_is_shown_without_keys(
+    ce1: NodePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither those of the plan nor those in a configuration of the user's own."""
+    monkeypatch.setattr(daemons, "PRIVATE", tmp_path)
+    running = Daemons(with_config(ce1, " neighbor 172.16.0.2 password Own1234\n"), FRR, lambda: None)
+    says = ("sh", "-c", "echo no Own1234 and no Contoso123; exit 1")
+    for attempt in (
+        lambda: running.ask([says]),
+        lambda: running.take(Step(checks=(Check(command=says, file="frr.conf"),))),
+    ):
+        with pytest.raises(LabBroken, match=r"no \*\*\* and no \*\*\*"):
+            attempt()
+
+
+def with_config(node: NodePlan, text: str) -> NodePlan:
+    """The node with a configuration of the user's own."""
+    config = OwnConfig(file="ce1.conf", text=Secret(text))
+    return replace(node, speaker=ForeignSpeaker(kind=SpeakerKind.FRR, config=config))
 
 
 def with_rules(node: NodePlan, **rules: Any) -> NodePlan:  # noqa: ANN401  # of SessionRules

@@ -217,6 +217,7 @@ def test_a_configuration_of_the_users_own_is_used_as_it_is() -> None:
     step = router.configure(None)
     assert step is not None
     assert "10.1.0.0/16" in step.checks[-1].command
+    assert "0" in step.checks[0].command, "a neighbour that the file leaves out is waited for"
 
 
 def test_no_command_holds_a_key() -> None:

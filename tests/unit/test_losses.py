@@ -17,6 +17,8 @@ from lab.load import load_topology
 from lab.plan import Plan
 from lab.plan.of_topology import plan
 from lab.predict import Prediction, predict, predicted_evidence
+from lab.secret import Secret
+from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
 from lab.streams import Delays, Stream, StreamResult, Trial, TrialResult
 from topology_text import TopologyText
 
@@ -184,6 +186,19 @@ def test_what_a_busy_computer_lost_fills_no_line(
     found = Case(tmp_path, edges=edges).verdict(STRICT, result(EF), result(BULK, lost=lost), waited_ms=waited_ms)
     assert (found.outcome, "wait for 400 ms" in found.cause) == (outcome, outcome is Outcome.INCONCLUSIVE)
     assert found.contradicts_model is (not edges and outcome is Outcome.PASSED)
+
+
+def test_without_a_model_a_busy_computer_may_have_lost_it(tmp_path: Path) -> None:
+    """The same loss of a load is what fills the line where nobody waited, and no proof of that where they did."""
+    case = Case(tmp_path, edges=QUEUES)
+    own = ForeignSpeaker(kind=SpeakerKind.FRR, config=OwnConfig(file="ce1.conf", text=Secret("!")))
+    nodes = (replace(node, speaker=own) if node.name == "ce1" else node for node in case.plan.nodes)
+    case.plan = replace(case.plan, nodes=tuple(nodes))
+    outcomes = [
+        case.verdict(STRICT, result(EF), result(BULK, lost=650), waited_ms=waited_ms).outcome
+        for waited_ms in (100, 400)
+    ]
+    assert outcomes == [Outcome.PASSED, Outcome.INCONCLUSIVE]
 
 
 def test_jitter_that_was_not_measured_is_not_under_anything(tmp_path: Path) -> None:

@@ -61,8 +61,10 @@ class BirdRouter:
         self._node, self._bgp = node, node.bgp
         self._own = None if node.speaker is None else node.speaker.config
         self._config, self._control = f"{directory}/{_FILE}", f"{directory}/{_CONTROL}"
+        self._by_peer: dict[Address, str] = {}  # of a configuration of the user's own, as soon as BIRD tells them
         if self._own is None:
-            self._names = [protocol_of(session) for session in node.bgp.sessions]
+            self._by_peer = {session.peer_address: protocol_of(session) for session in node.bgp.sessions}
+            self._names = list(self._by_peer.values())
         else:
             self._names = [one.strip("'") for one in _BGP.findall(_COMMENTS.sub("", self._own.text.value))]
 
@@ -108,6 +110,7 @@ class BirdRouter:
         if _LAST not in told or not told[_LAST].lines:
             raise VendorError(f"birdcl did not answer everything: {' '.join(answers)[-200:]!r}")
         protocols = {one.peer: one for one in output.bgp_protocols(told[_PROTOCOLS]) if one.peer is not None}
+        self._by_peer |= {peer: one.name for peer, one in protocols.items()}
         bfd = output.bfd_sessions(told[_BFD])
         sessions = tuple(self._session(session, protocols, bfd, told) for session in self._bgp.sessions)
         paths = tuple(self._paths(told, protocols))
@@ -161,9 +164,8 @@ class BirdRouter:
         """A reset; BIRD asks nobody again for the routes that it keeps."""
         if not isinstance(order, Reset):
             return None
-        names = self._names if self._own is None else []
-        own = [name for name in names if name == protocol_of(order.session)]
-        return tuple(("birdcl", "-s", self._control, f"restart '{name}'") for name in own) or None
+        name = self._by_peer.get(order.session.peer_address)
+        return () if name is None else (("birdcl", "-s", self._control, f"restart '{name}'"),)
 
 
 def _why_down(session: SessionPlan, protocol: BirdProtocol) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -94,8 +95,17 @@ class FrrRouter:
             case Reset(session=session):
                 return ((*self._vtysh, "-c", f"clear bgp {session.family.value} {session.peer_address}"),)
             case AskAgain(session=session):
+                if self._own is not None and _keeps_what_comes(self._own.text.value, str(session.peer_address)):
+                    return None
                 family = f"{session.family.value} unicast"
                 return ((*self._vtysh, "-c", f"clear bgp {family} {session.peer_address} in"),)
+
+
+def _keeps_what_comes(text: str, peer: str) -> bool:
+    """Whether a configuration has FRR keep what a neighbour sends: then `clear bgp ... in` asks nobody for anything."""
+    keeping = re.findall(r"^\s*neighbor (\S+) soft-reconfiguration inbound", text, re.MULTILINE)
+    groups = re.findall(rf"^\s*neighbor {re.escape(peer)} peer-group (\S+)", text, re.MULTILINE | re.IGNORECASE)
+    return not {peer, *groups}.isdisjoint(one.lower() if ":" in one else one for one in keeping)
 
 
 def _router(node: NodePlan, directory: str) -> FrrRouter:

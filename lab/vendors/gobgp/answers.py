@@ -82,13 +82,14 @@ def _object(text: str) -> Object:
 
 
 def _of_kind(text: str, kind: type[list[Any] | dict[str, Any]]) -> Any:  # noqa: ANN401  # JSON has no narrower type
+    """A value of JSON. What is none is not shown: the neighbours have their keys in it. Raises VendorError."""
     try:
         value = json.loads(text or "null")
     except ValueError as problem:
-        raise VendorError(f"gobgp printed what is no JSON: {problem}: {text[:200]!r}") from None
+        raise VendorError(f"gobgp printed what is no JSON: {problem}") from None
     found = kind() if value is None else value
     if not isinstance(found, kind):
-        raise VendorError(f"gobgp printed {text[:200]!r} where it prints an {kind.__name__} else")
+        raise VendorError(f"gobgp printed a {type(value).__name__} where it prints a {kind.__name__} else")
     return found
 
 
