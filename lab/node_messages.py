@@ -126,6 +126,11 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerReady:
+    """Process 1 has loaded the node program, and starts it at once when it is told to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartRouter:
     """Start the node program; the file descriptor of its channel comes with it. There is no answer but on that.
 
@@ -171,8 +176,8 @@ class MemoryRead:
 NodeMessage = (
     Explain | Explained | Broken | Listening | Connect | SessionReport | NodeReport | BfdReport
     | ReadRouterTables | RouterTablesRead | ReportChanges | ChangesReported | ConfigureRouter | Configured
-    | ResetSession | SessionReset | Refresh | Refreshed | StartRouter | FreezeRouter | RouterFrozen | KillRouter
-    | RouterKilled | ReadMemory | MemoryRead
+    | ResetSession | SessionReset | Refresh | Refreshed | ContainerReady | StartRouter
+    | FreezeRouter | RouterFrozen | KillRouter | RouterKilled | ReadMemory | MemoryRead
 )  # fmt: skip
 """Everything that crosses their channels."""
 

@@ -23,6 +23,7 @@ from lab.node import privileges
 from lab.node.router import be_router
 from lab.node_messages import (
     NODE_KINDS,
+    ContainerReady,
     FreezeRouter,
     KillRouter,
     MemoryRead,
@@ -35,7 +36,7 @@ from lab.processes import how_it_ended, memory_kib, start_part
 
 ADDRESS = "\0erlab"
 """The supervisor's socket: a name in the container's network namespace, and in no file system (unix(7), abstract)."""
-_CONNECT_S, _POLL_S = 20.0, 0.005
+_CONNECT_S, _POLL_S = 10.0, 0.005
 _STDERR = 2
 _BY_SIGNAL = 128
 """An exit code above it tells of a signal, as those of shells do."""
@@ -45,9 +46,11 @@ def main(node: str) -> int:
     """Serve as process 1 of the container of a node; returns its exit code."""
     privileges.hand_on()
     signal.signal(signal.SIGTERM, _end)
-    _warm_up()  # first: once it is connected, a router starts at once
+    supervisor = Channel(_connect(), "the supervisor", NODE_KINDS)  # first: by it the end of the supervisor is heard
+    _warm_up()
     try:
-        return _Init(node, Channel(_connect(), "the supervisor", NODE_KINDS)).serve()
+        supervisor.send(ContainerReady())
+        return _Init(node, supervisor).serve()
     except ChannelClosed:
         return 0
 

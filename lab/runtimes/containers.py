@@ -19,14 +19,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lab.channel import Channel, readable
+from lab.channel import Channel, ChannelClosed, readable
 from lab.errors import LabBroken, NotPermitted
 from lab.limits import Limits
 from lab.logs import TAIL_LINES
 from lab.node import interfaces
 from lab.node.daemons import PRIVATE
 from lab.node.supervised import ADDRESS
-from lab.node_messages import FreezeRouter, KillRouter, MemoryRead, ReadMemory, RouterFrozen, RouterKilled, StartRouter
+from lab.node_messages import (
+    NODE_KINDS,
+    ContainerReady,
+    FreezeRouter,
+    KillRouter,
+    MemoryRead,
+    ReadMemory,
+    RouterFrozen,
+    RouterKilled,
+    StartRouter,
+)
 from lab.plan import NodePlan, Plan
 from lab.runtimes import links
 from lab.runtimes.engine import Engine, Owned, Wanted
@@ -220,17 +230,30 @@ class ContainerRuntime:
         )
 
     def _accept(self, node: str, container: _Container) -> Channel:
-        """The connection of a container's process 1."""
+        """The connection of a container's process 1, which is ready."""
         end_s = time.monotonic() + _CONNECT_S
-        while not readable([container.listening], _LOOK_S):
-            end = self._reached().end(container.id)
-            if end is not None:
-                raise LabBroken(f"the container of {node} {end}\n{self._reached().tail(container.id, TAIL_LINES)}")
-            if time.monotonic() > end_s:
-                raise LabBroken(f"the container of {node} said nothing within {_CONNECT_S:g} s")
+        self._await(node, container, container.listening, end_s)
         connection, _ = container.listening.accept()
         container.listening.close()
-        return Channel(connection, f"the container of {node}")
+        control = Channel(connection, f"the container of {node}", NODE_KINDS)
+        self._await(node, container, control, end_s)
+        try:
+            control.expect(ContainerReady, deadline_s=_ANSWER_S)
+        except ChannelClosed:
+            raise LabBroken(self._how_it_ended(node, container.id)) from None
+        return control
+
+    def _await(self, node: str, container: _Container, said: socket.socket | Channel, end_s: float) -> None:
+        """Wait until a container says something. Raises LabBroken where it ends instead, or the time does."""
+        while not readable([said], _LOOK_S):
+            if self._reached().end(container.id) is not None:
+                raise LabBroken(self._how_it_ended(node, container.id))
+            if time.monotonic() > end_s:
+                raise LabBroken(f"the container of {node} said nothing within {_CONNECT_S:g} s")
+
+    def _how_it_ended(self, node: str, container: str) -> str:
+        """How a container ended that never was a router, and what it said last."""
+        return f"{how_it_ended(self._reached(), container, node)}\n{self._reached().tail(container, TAIL_LINES)}"
 
     def close(self) -> None:
         """Remove the lab's containers."""
@@ -264,16 +287,7 @@ class RunningContainer:
 
     def how_it_ended(self) -> str:
         """How the container ended, by the engine."""
-        end_s = time.monotonic() + _END_S
-        what = f"the container of {self.name}"
-        try:
-            while (end := self.engine.end(self.container)) is None:
-                if time.monotonic() > end_s:
-                    return f"{what} closed its channel"
-                select.select((), (), (), _POLL_S)
-        except LabBroken as problem:  # somebody has removed it
-            return f"{what} is gone: {problem}"
-        return f"{what} {end}"
+        return how_it_ended(self.engine, self.container, self.name)
 
     def memory_kib(self) -> int | None:
         """The proportional memory of all processes in it; None where it does not answer."""
@@ -288,6 +302,20 @@ class RunningContainer:
             return self.engine.tail(self.container, TAIL_LINES)
         except LabBroken:
             return ""
+
+
+def how_it_ended(engine: Engine, container: str, node: str) -> str:
+    """How the container of a node ended, or is about to."""
+    end_s = time.monotonic() + _END_S
+    what = f"the container of {node}"
+    try:
+        while (end := engine.end(container)) is None:
+            if time.monotonic() > end_s:
+                return f"{what} closed its channel"
+            select.select((), (), (), _POLL_S)
+    except LabBroken as problem:  # somebody has removed it
+        return f"{what} is gone: {problem}"
+    return f"{what} {end}"
 
 
 # containers and who owns them
