@@ -417,6 +417,7 @@ def test_the_cases_reach_every_step(router: Router) -> None:
         Because.HIGHER_MULTI_EXIT_DISC_OF_ALL,  # by other rules
         Because.HIGHER_IGP_COST,
         Because.HIGHER_DISTINGUISHER,  # of VPN routes, and a tie-break of this lab's own
+        Because.NOT_CHOSEN,  # of another vendor's daemon
     }
 
 
