@@ -145,7 +145,8 @@ def _fork_server(prefix: tuple[str, ...]) -> tuple[socket.socket, subprocess.Pop
     adopt_orphans()
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     argv = [*prefix, sys.executable, str(Path(__file__).with_name("fork_server.py"))]
-    server = subprocess.Popen(argv, stdin=theirs.fileno(), env={**os.environ, "ROOM": "-" * ROOM})  # noqa: S603
+    kept = {name: value for name, value in os.environ.items() if name != "ERLAB_STATE_DIR"}  # it is no test's own
+    server = subprocess.Popen(argv, stdin=theirs.fileno(), env={**kept, "ROOM": "-" * ROOM})  # noqa: S603
     theirs.close()
     return ours, server
 
