@@ -7,6 +7,7 @@ has ended by then, so that the program is a child of the process that asked, whi
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -15,8 +16,10 @@ import os
 import pkgutil
 import socket
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import lab
 from lab.cli import main as erlab
@@ -84,18 +87,30 @@ def _show_environment(environment: Mapping[str, str]) -> None:
     ctypes.memmove(begin, shown.ljust(end - begin, b"\0"), end - begin)
 
 
-def main() -> int:
+def _run(program: str, arguments: list[str]) -> NoReturn:
+    """Be a program, and end as a process that `multiprocessing` has forked ends: what is loaded is not taken down."""
+    code = 1
+    try:
+        code = {"erlab": erlab, "run_plan": run_plan}[program](arguments)
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    except Exception:  # noqa: BLE001  # the process ends here
+        traceback.print_exc()
+    finally:
+        atexit._run_exitfuncs()  # noqa: SLF001
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def main() -> None:
     """Serve, and be the program in what was forked."""
     with socket.socket(fileno=os.dup(0)) as asking:
         _load()
-        program, *arguments = _serve(asking) or [""]
-    match program:
-        case "erlab":
-            return erlab(arguments)
-        case "run_plan":
-            return run_plan(arguments)
-    return 0
+        asked = _serve(asking)
+    if asked:
+        _run(asked[0], asked[1:])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
