@@ -219,6 +219,26 @@ def test_an_export_replaces_its_own_files_and_nothing_of_a_users(
     assert content(tmp_path) == before
 
 
+def test_keys_that_a_lab_has_no_more_go_with_their_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file of Secrets of an earlier export is removed, and it is said; a file of that name by a user stays."""
+    keyless, secrets = TOPOLOGIES / "failover.yaml", tmp_path / "out" / "contoso-failover.secrets.yml"
+    assert export("kubernetes", REFERENCE, "-o", tmp_path / "out") == 0
+    (tmp_path / "out" / "contoso-p2p.secrets.yml").rename(secrets)
+    assert MD5 in secrets.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert export("kubernetes", keyless, "-o", tmp_path / "out") == 0
+    assert not secrets.exists()
+    told = capsys.readouterr().err
+    assert f"removed {secrets}: an earlier export wrote it" in told
+    assert (
+        "kubectl delete secret -l app.kubernetes.io/managed-by=erlab,app.kubernetes.io/part-of=contoso-failover" in told
+    )
+    secrets.write_text("kind: Secret  # mine\n", encoding="utf-8")
+    assert export("kubernetes", keyless, "-o", tmp_path / "out") == 0
+    assert secrets.read_text(encoding="utf-8") == "kind: Secret  # mine\n"
+    assert "removed" not in capsys.readouterr().err
+
+
 def test_a_directory_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """So that a slip of the hand does not strew files into a home directory; nor is a link followed."""
     (tmp_path / "thesis.tex").write_text("x")
