@@ -17,7 +17,7 @@ import pkgutil
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +29,7 @@ ROOM = 16384
 """Octets that an environment may take; the server is started with one of that size."""
 MESSAGE = 65536
 _LOADED_LATE = ("scapy.layers.inet6", "docker")
+_PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {"erlab": erlab, "run_plan": run_plan}
 _ENVIRONMENT = slice(47, 49)
 """Where proc(5), stat, tells of the environment's memory: fields 50 and 51, counted from the one behind the name."""
 
@@ -91,7 +92,7 @@ def _run(program: str, arguments: list[str]) -> NoReturn:
     """Be a program, and end as a process that `multiprocessing` has forked ends: what is loaded is not taken down."""
     code = 1
     try:
-        code = {"erlab": erlab, "run_plan": run_plan}[program](arguments)
+        code = _PROGRAMS[program](arguments)
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     except Exception:  # noqa: BLE001  # the process ends here
