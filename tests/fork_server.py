@@ -28,6 +28,8 @@ from run_plan import main as run_plan
 ROOM = 16384
 """Octets that an environment may take; the server is started with one of that size."""
 MESSAGE = 65536
+_LEFT_OUT = "lab.plots"
+"""matplotlib is most of what there is, and few commands take it."""
 _LOADED_LATE = ("scapy.layers.inet6", "docker")
 _PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {"erlab": erlab, "run_plan": run_plan}
 _ENVIRONMENT = slice(47, 49)
@@ -36,7 +38,7 @@ _ENVIRONMENT = slice(47, 49)
 
 def _load() -> None:
     for module in pkgutil.walk_packages(lab.__path__, "lab."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not module.name.startswith(_LEFT_OUT):
             importlib.import_module(module.name)
     for name in _LOADED_LATE:
         importlib.import_module(name)
