@@ -14,12 +14,17 @@ from networks import Net, Seen, exporting, importing, live, policies
 P = "10.1.0.0/16"
 
 
-def chosen(plan: Plan, router: str = "r") -> tuple[Seen, Because]:
-    """What the lab showed, and the reason for the choice that a router made, as its own model tells it."""
-    (seen,) = live(plan)
+def because_of(plan: Plan, router: str = "r") -> Because:
+    """The reason for the choice that a router makes, as its own model tells it."""
     decision = predict(plan).routers[router].explain(parse_prefix(P)).decision
     assert decision is not None
-    return seen, decision.because
+    return decision.because
+
+
+def chosen(plan: Plan, router: str = "r") -> tuple[Seen, Because]:
+    """What the lab showed, and the reason for the choice that a router made."""
+    (seen,) = live(plan)
+    return seen, because_of(plan, router)
 
 
 def rivals(a: str, b: str, *, same_as: bool = False, rules: BestPathRules | None = None) -> Plan:
@@ -34,50 +39,55 @@ def rivals(a: str, b: str, *, same_as: bool = False, rules: BestPathRules | None
     return net.plan()
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "because"),
-    [
-        pytest.param("weight: 0, local_pref: 900", "weight: 1", Because.LOWER_WEIGHT, id="weight"),
-        pytest.param("local_pref: 99", "prepend: {last_asn: 5}", Because.LOWER_LOCAL_PREF, id="local_pref"),
-        pytest.param("prepend: {last_asn: 1}", "origin: incomplete", Because.LONGER_AS_PATH, id="as_path"),
-        pytest.param("as_path: '65001 7 8'", "as_path: '65002 {7,8,9}'", Because.LONGER_AS_PATH, id="as_set_is_one"),
-        pytest.param(
-            "as_path: '65001 7'",
-            "as_path: '(64600 64601 64602) 65002'",
-            Because.LONGER_AS_PATH,
-            id="confederation_is_0",
-        ),
-        pytest.param("origin: egp", "med: 500", Because.HIGHER_ORIGIN, id="origin"),
-        pytest.param("origin: incomplete", "origin: egp", Because.HIGHER_ORIGIN, id="origin_egp"),
-    ],
+STEPS = (
+    ("weight: 0, local_pref: 900", "weight: 1", Because.LOWER_WEIGHT),
+    ("local_pref: 99", "prepend: {last_asn: 5}", Because.LOWER_LOCAL_PREF),
+    ("prepend: {last_asn: 1}", "origin: incomplete", Because.LONGER_AS_PATH),
+    ("as_path: '65001 7 8'", "as_path: '65002 {7,8,9}'", Because.LONGER_AS_PATH),  # a set counts as one
+    ("as_path: '65001 7'", "as_path: '(64600 64601 64602) 65002'", Because.LONGER_AS_PATH),  # a confederation as none
+    ("origin: egp", "med: 500", Because.HIGHER_ORIGIN),
+    ("origin: incomplete", "origin: egp", Because.HIGHER_ORIGIN),
 )
-def test_a_step_decides_for_b(a: str, b: str, because: Because) -> None:
-    """The path of `b`, worse in every later step, is best because of this one."""
-    seen, why = chosen(rivals(a, b))
-    assert why is because
-    assert seen.fib("r") == {P: ("100.64.0.6",)}
 
 
-@pytest.mark.parametrize(
-    ("rules", "same_as", "best"),
-    [
-        pytest.param(BestPathRules(), True, "b", id="same_neighbour_as"),
-        pytest.param(BestPathRules(), False, "a", id="other_neighbour_as_is_not_compared"),
-        pytest.param(BestPathRules(always_compare_med=True), False, "b", id="always_compare_med"),
-    ],
+def test_a_step_decides_for_b() -> None:
+    """The path of `b`, worse in every later step, is best because of this one; before and after it is that of `a`."""
+    equal = rivals("med: none", "med: none")
+    first, *others = live(equal, *(plan for a, b, _ in STEPS for plan in (rivals(a, b), equal)))
+    assert because_of(equal) is Because.HIGHER_ROUTER_ID
+    assert first.fib("r") == {P: ("100.64.0.2",)}
+    for (a, b, because), seen, back in zip(STEPS, others[::2], others[1::2], strict=True):
+        assert because_of(rivals(a, b)) is because
+        assert seen.fib("r") == {P: ("100.64.0.6",)}, (a, b)
+        assert back.fib("r") == first.fib("r"), (a, b)
+
+
+BOTH_HOPS = ("100.64.0.2", "100.64.0.6")
+ONE_AS = (
+    ("med: 20", "med: 10", BestPathRules(), ("100.64.0.6",)),
+    ("med: none", "med: 10", BestPathRules(missing_med_as_worst=False), ("100.64.0.2",)),
+    ("med: none", "med: 10", BestPathRules(missing_med_as_worst=True), ("100.64.0.6",)),
+    ("med: none", "med: none", BestPathRules(maximum_paths=2), BOTH_HOPS),
+    ("med: none", "med: none", BestPathRules(maximum_paths=1, multipath_relax=True), ("100.64.0.2",)),
 )
-def test_med_is_compared_where_it_may_be(rules: BestPathRules, *, same_as: bool, best: str) -> None:
-    """A lower MED decides among paths of one neighbour AS, and of all where the router is told so."""
-    seen, _ = chosen(rivals("med: 20", "med: 10", same_as=same_as, rules=rules))
-    assert seen.fib("r")[P] == ({"a": "100.64.0.2", "b": "100.64.0.6"}[best],)
+"""What `r` imports from two neighbours of one AS, its rules, and the next hops that its kernel has then."""
+TWO_ASES = (
+    ("med: 20", "med: 10", BestPathRules(), ("100.64.0.2",)),
+    ("med: 20", "med: 10", BestPathRules(always_compare_med=True), ("100.64.0.6",)),
+    ("med: none", "med: none", BestPathRules(maximum_paths=2), ("100.64.0.2",)),
+    ("med: none", "med: none", BestPathRules(maximum_paths=2, multipath_relax=True), BOTH_HOPS),
+)
+"""The same where they are of two."""
 
 
-@pytest.mark.parametrize(("worst", "best"), [(False, "100.64.0.2"), (True, "100.64.0.6")])
-def test_a_missing_med_is_best_or_worst(*, worst: bool, best: str) -> None:
-    """An absent MED counts as 0 (RFC 4271 §9.1.2.2 c), or, where the router is told so, as the highest."""
-    rules = BestPathRules(missing_med_as_worst=worst)
-    seen, _ = chosen(rivals("med: none", "med: 10", same_as=True, rules=rules))
-    assert seen.fib("r")[P] == (best,)
+@pytest.mark.parametrize("same_as", [True, False])
+def test_med_and_multipath_ask_for_one_as_where_no_rule_says_otherwise(*, same_as: bool) -> None:
+    """A MED is compared, absent it is 0 (RFC 4271 §9.1.2.2 c), and equal paths share the load, as the rules say."""
+    cases = ONE_AS if same_as else TWO_ASES
+    for (*case, hops), seen in zip(
+        cases, live(*(rivals(a, b, same_as=same_as, rules=rules) for a, b, rules, _ in cases)), strict=True
+    ):
+        assert seen.fib("r")[P] == hops, case
 
 
 def test_med_does_not_depend_on_the_order_of_three_paths() -> None:
@@ -132,28 +142,6 @@ def test_the_nearer_next_hop_decides(costs: dict[str, int], via: str) -> None:
     assert seen.fib("r")[P] == (via,)
 
 
-def test_the_router_id_decides_at_last() -> None:
-    """Of two equal paths the one from the lower router id is best (RFC 4271 §9.1.2.2 f)."""
-    seen, because = chosen(rivals("med: none", "med: none"))
-    assert because is Because.HIGHER_ROUTER_ID
-    assert seen.fib("r")[P] == ("100.64.0.2",)
-
-
-@pytest.mark.parametrize(
-    ("rules", "same_as", "hops"),
-    [
-        pytest.param(BestPathRules(maximum_paths=2), True, 2, id="same_path"),
-        pytest.param(BestPathRules(maximum_paths=2), False, 1, id="other_path"),
-        pytest.param(BestPathRules(maximum_paths=2, multipath_relax=True), False, 2, id="relax"),
-        pytest.param(BestPathRules(maximum_paths=1, multipath_relax=True), True, 1, id="one_path"),
-    ],
-)
-def test_equal_paths_share_the_load(rules: BestPathRules, *, same_as: bool, hops: int) -> None:
-    """The kernel has both next hops where paths are alike, or, with multipath_relax, only equally long."""
-    seen, _ = chosen(rivals("med: none", "med: none", same_as=same_as, rules=rules))
-    assert len(seen.fib("r")[P]) == hops
-
-
 def test_internal_paths_share_the_load_where_they_cost_the_same() -> None:
     """Multipath asks for equal IGP costs."""
     rules = BestPathRules(maximum_paths=2)
@@ -181,7 +169,7 @@ def test_confederation_segments_stay_inside_the_as() -> None:
 # route reflection (RFC 4456)
 
 
-def reflected(*, clients: tuple[str, ...]) -> Seen:
+def reflecting(clients: tuple[str, ...]) -> Plan:
     """`c` originates; the reflector `rr` has `c`, `d` and `n` as internal neighbours."""
     net = Net()
     net.router("rr", 65010)
@@ -190,19 +178,23 @@ def reflected(*, clients: tuple[str, ...]) -> Seen:
     net.router("n", 65010)
     for name in ("c", "d", "n"):
         net.session("rr", name, rr=SessionRules(route_reflector_client=name in clients))
-    return live(net.plan())[0]
+    return net.plan()
 
 
-@pytest.mark.parametrize(
-    ("clients", "receivers"),
-    [((), set()), (("c",), {"d", "n"}), (("d",), {"d"}), (("c", "d"), {"d", "n"}), (("n", "d"), {"n", "d"})],
-)
-def test_a_reflector_passes_internal_routes_to_and_from_its_clients(
-    clients: tuple[str, ...], receivers: set[str]
-) -> None:
+REFLECTED: dict[tuple[str, ...], set[str]] = {
+    (): set(),
+    ("c",): {"d", "n"},
+    ("d",): {"d"},
+    ("c", "d"): {"d", "n"},
+    ("n", "d"): {"n", "d"},
+}
+"""Who hears of the route, by who the reflector's clients are."""
+
+
+def test_a_reflector_passes_internal_routes_to_and_from_its_clients() -> None:
     """From a client to everyone, from others to clients only, and never back (RFC 4456 §6)."""
-    seen = reflected(clients=clients)
-    assert {name for name in ("c", "d", "n") if seen.received(name, "rr")} == receivers
+    for (clients, receivers), seen in zip(REFLECTED.items(), live(*map(reflecting, REFLECTED)), strict=True):
+        assert {name for name in ("c", "d", "n") if seen.received(name, "rr")} == receivers, clients
 
 
 def test_a_route_that_comes_back_through_two_reflectors_is_refused() -> None:
