@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,7 @@ def test_a_malformed_attribute_is_discarded_alone(erlab: Erlab) -> None:
             body = update(attributes, nlri(P))
             (expected,) = modelled(body).explain(parse_prefix(P)).candidates
             x.sends(f"update {body.hex()}")
-            candidate = await_(lambda told=expected.fault: _told(erlab, told), f"the fault of {name}", deadline_s=10)
+            candidate = await_(partial(_told, erlab, str(expected.fault)), f"the fault of {name}", deadline_s=10)
             assert candidate["fate"] == "best", name
             assert named in expected.fault, name
             assert candidate["received"]["aggregator"] is None, name

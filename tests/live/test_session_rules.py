@@ -13,6 +13,7 @@ from lab.bgp import (
     NO_EXPORT,
     NO_EXPORT_SUBCONFED,
     Aggregate,
+    AnyCommunity,
     Asn,
     Counted,
     Family,
@@ -20,6 +21,7 @@ from lab.bgp import (
     RemovePrivate,
     parse_prefix,
 )
+from lab.plan import Plan
 from lab.policy import SessionRules
 from networks import OPEN, Net, Seen, exporting, importing, live, policies
 
@@ -116,18 +118,22 @@ def test_a_large_set_in_a_path_survives_the_wire(count: int) -> None:
     assert (len(path.asns), path.length) == (count + 2, 3 if count <= 255 else 4)
 
 
-@pytest.mark.parametrize(("allowed", "accepted"), [(0, False), (1, True)])
-def test_allowas_in_lets_the_own_as_in(allowed: int, *, accepted: bool) -> None:
-    """Two sites of one AS see each other's networks only with allowas_in (RFC 4271 §9.1.2 refuses them)."""
+def two_sites(allowed: int) -> Plan:
+    """Two sites of one AS, joined by a provider; the second lets its own AS in so often."""
     net = Net()
     net.router("p", 65100)
     net.router("one", 65010, ["10.1.0.0/16"])
     net.router("two", 65010)
     net.session("p", "one")
     net.session("p", "two", two=importing(*OPEN.import_policies, allowas_in=allowed))
-    (seen,) = live(net.plan())
-    assert set(seen.received("two", "p")) == {"10.1.0.0/16"}
-    assert bool(seen.loc_rib("two")) is accepted
+    return net.plan()
+
+
+def test_allowas_in_lets_the_own_as_in() -> None:
+    """Two sites of one AS see each other's networks only with allowas_in (RFC 4271 §9.1.2 refuses them)."""
+    without, within = live(two_sites(0), two_sites(1))
+    assert set(without.received("two", "p")) == set(within.received("two", "p")) == {"10.1.0.0/16"}
+    assert (bool(without.loc_rib("two")), bool(within.loc_rib("two"))) == (False, True)
 
 
 def test_as_override_hides_the_sites_own_as() -> None:
@@ -142,17 +148,16 @@ def test_as_override_hides_the_sites_own_as() -> None:
     assert str(seen.loc_rib("two")["10.1.0.0/16"].as_path) == "65100 65100"
 
 
-@pytest.mark.parametrize(
-    ("how", "path"),
-    [
-        (None, "65100 64512 174 64513 65001"),
-        (RemovePrivate.LEADING, "65100 174 64513 65001"),
-        (RemovePrivate.ALL, "65100 174"),
-        (RemovePrivate.REPLACE, "65100 65100 174 65100 65100"),
-    ],
-)
-def test_private_as_numbers_are_removed(how: RemovePrivate | None, path: str) -> None:
-    """Leading, all or replaced: what is left of `64512 174 64513 65001` at the neighbour."""
+PRIVATE_REMOVED = {
+    None: "65100 64512 174 64513 65001",
+    RemovePrivate.LEADING: "65100 174 64513 65001",
+    RemovePrivate.ALL: "65100 174",
+    RemovePrivate.REPLACE: "65100 65100 174 65100 65100",
+}
+
+
+def removing(how: RemovePrivate | None) -> Plan:
+    """`p` receives a path with private AS numbers, and removes them before it sends it on to `b`."""
     found = policies("policies: {far: [{set: {as_path: '64512 174 64513 65001'}, then: accept}]}")
     net = Net()
     net.router("p", 65100)
@@ -160,8 +165,13 @@ def test_private_as_numbers_are_removed(how: RemovePrivate | None, path: str) ->
     net.router("b", 65002)
     net.session("p", "a", p=importing(found["far"]))
     net.session("p", "b", p=exporting(*OPEN.export_policies, remove_private_asns=how))
-    (seen,) = live(net.plan())
-    assert str(seen.received("b", "p")["10.1.0.0/16"].as_path) == path
+    return net.plan()
+
+
+def test_private_as_numbers_are_removed() -> None:
+    """Leading, all or replaced: what is left of `64512 174 64513 65001` at the neighbour."""
+    for (how, path), seen in zip(PRIVATE_REMOVED.items(), live(*map(removing, PRIVATE_REMOVED)), strict=True):
+        assert str(seen.received("b", "p")["10.1.0.0/16"].as_path) == path, how
 
 
 def test_next_hop_self_is_for_routes_from_outside() -> None:
@@ -245,12 +255,12 @@ def test_an_aggregate_without_a_more_specific_route_is_not_there() -> None:
 # well-known communities
 
 
-@pytest.mark.parametrize(
-    ("community", "outside", "inside"),
-    [(NO_EXPORT, False, True), (NO_EXPORT_SUBCONFED, False, True), (NO_ADVERTISE, False, False)],
-)
-def test_well_known_communities_keep_routes_in(community: str, *, outside: bool, inside: bool) -> None:
-    """RFC 1997: NO_EXPORT and NO_EXPORT_SUBCONFED stay in the AS, NO_ADVERTISE at the router."""
+KEPT_IN = {NO_EXPORT: (False, True), NO_EXPORT_SUBCONFED: (False, True), NO_ADVERTISE: (False, False)}
+"""Whether a route with the community goes outside, and whether to an internal neighbour."""
+
+
+def tagged(community: AnyCommunity) -> Plan:
+    """`r` tags what `a` sends it, and sends it to `b` outside and to `i` inside."""
     found = policies(f"policies: {{tag: [{{set: {{communities: ['{community}']}}, then: accept}}]}}")
     net = Net()
     net.router("r", 65010)
@@ -260,10 +270,14 @@ def test_well_known_communities_keep_routes_in(community: str, *, outside: bool,
     net.session("r", "a", r=importing(found["tag"]))
     net.session("r", "b")
     net.session("r", "i", r=SessionRules(next_hop_self=True))
-    (seen,) = live(net.plan())
-    assert set(seen.loc_rib("r")) == {"10.1.0.0/16"}
-    assert bool(seen.received("b", "r")) is outside
-    assert bool(seen.received("i", "r")) is inside
+    return net.plan()
+
+
+def test_well_known_communities_keep_routes_in() -> None:
+    """RFC 1997: NO_EXPORT and NO_EXPORT_SUBCONFED stay in the AS, NO_ADVERTISE at the router."""
+    for (community, goes), seen in zip(KEPT_IN.items(), live(*map(tagged, KEPT_IN)), strict=True):
+        assert set(seen.loc_rib("r")) == {"10.1.0.0/16"}, community
+        assert (bool(seen.received("b", "r")), bool(seen.received("i", "r"))) == goes, community
 
 
 def test_graceful_shutdown_makes_a_path_the_last_choice() -> None:
@@ -301,9 +315,8 @@ def test_graceful_shutdown_travels_inside_the_as_with_local_pref_0() -> None:
     assert seen.received("i", "r")["10.1.0.0/16"].local_pref == 0
 
 
-@pytest.mark.parametrize("accepting", [True, False])
-def test_blackhole_discards_where_that_is_agreed(*, accepting: bool) -> None:
-    """RFC 7999: traffic to a tagged host route is discarded and the route kept in the AS, if the session accepts it."""
+def dropping(*, accepting: bool) -> Plan:
+    """`a` tags a host route to be discarded; `r` has or has not agreed to that."""
     found = policies("policies: {drop: [{set: {communities: [blackhole]}, then: accept}]}")
     net = Net()
     net.router("r", 65010)
@@ -311,11 +324,16 @@ def test_blackhole_discards_where_that_is_agreed(*, accepting: bool) -> None:
     net.router("b", 65002)
     net.session("r", "a", a=exporting(found["drop"]), r=importing(*OPEN.import_policies, accept_blackhole=accepting))
     net.session("r", "b")
-    (seen,) = live(net.plan())
-    assert seen.fib("r") == {"10.1.0.1/32": () if accepting else ("100.64.0.2",)}
-    assert (NO_EXPORT in seen.loc_rib("r")["10.1.0.1/32"].communities) is accepting
-    assert set(seen.received("b", "r")) == (set() if accepting else {"10.1.0.1/32"})
-    assert BLACKHOLE in seen.received("r", "a")["10.1.0.1/32"].communities
+    return net.plan()
+
+
+def test_blackhole_discards_where_that_is_agreed() -> None:
+    """RFC 7999: traffic to a tagged host route is discarded and the route kept in the AS, if the session accepts it."""
+    for accepting, seen in zip((True, False), live(dropping(accepting=True), dropping(accepting=False)), strict=True):
+        assert seen.fib("r") == {"10.1.0.1/32": () if accepting else ("100.64.0.2",)}
+        assert (NO_EXPORT in seen.loc_rib("r")["10.1.0.1/32"].communities) is accepting
+        assert set(seen.received("b", "r")) == (set() if accepting else {"10.1.0.1/32"})
+        assert BLACKHOLE in seen.received("r", "a")["10.1.0.1/32"].communities
 
 
 def test_the_cluster_of_a_reflector_has_a_name_of_its_own() -> None:
