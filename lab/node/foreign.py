@@ -263,7 +263,8 @@ class _Program:
         for session in of_neighbor:
             commands = self._router.commands(AskAgain(session=session))
             if commands is None:
-                down.setdefault(session.name, f"{self._vendor.name} asks nobody again for routes that it keeps")
+                keeps = f"{self._vendor.name} keeps the routes that it receives, {self._vendor.keeps_routes}"
+                down.setdefault(session.name, f"{keeps}: it asks no neighbour for them again")
             elif session.name not in down:
                 self._daemons.ask(commands)
                 asked.append(session.name)
