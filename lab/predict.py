@@ -39,7 +39,10 @@ _Sent = SessionUp | SessionDown | UpdateReceived
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The routers at their fixpoint, and their tables. `closed` are the sessions that one of their ends closed."""
+    """The routers at their fixpoint, and their tables. `closed` are the sessions that one of their ends closed.
+
+    They are none where the plan is not all modelled: which routes pass a limit is not known then.
+    """
 
     routers: dict[str, Router]
     tables: LabTables
@@ -68,7 +71,8 @@ def predict(plan: Plan) -> Prediction:
     model = _Model(plan)
     if not model.settle(model.deliver_in_order) or not model.try_closed_sessions():
         raise LabBroken(_why_it_does_not_settle(plan))
-    return Prediction(routers=model.routers, tables=model.tables(), closed=tuple(model.closed.values()))
+    closed = () if plan.unmodelled else tuple(model.closed.values())
+    return Prediction(routers=model.routers, tables=model.tables(), closed=closed)
 
 
 def refuse_unmodelled(plan: Plan) -> None:

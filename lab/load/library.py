@@ -12,7 +12,7 @@ from lab.errors import InputError, Mistake
 from lab.load.policies import check_policies, to_policies
 from lab.load.policy_documents import PolicyFileDocument
 from lab.load.reading import MOST_MISTAKES, Reading
-from lab.load.source import SourceFile, read
+from lab.load.source import SourceFile, read_named
 from lab.policy import Policy
 
 
@@ -42,7 +42,7 @@ class Library:
                 continue
             seen.add(file)
             try:
-                self._add(Reading(read(directory / written, file), PolicyFileDocument))
+                self._add(Reading(read_named(directory / written, file), PolicyFileDocument))
             except InputError as problem:
                 self._unread = True
                 self.mistakes += problem.mistakes or [naming.source.mistake(at, str(problem))]

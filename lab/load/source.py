@@ -6,8 +6,11 @@ number and `no` into False, keep the last of two equal keys, and recurse as deep
 
 from __future__ import annotations
 
+import errno
+import os
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -135,6 +138,30 @@ def read(path: Path, name: str) -> SourceFile:
     return replace(parse(_text(path, name), name), directory=path.parent)
 
 
+def read_named(path: Path, name: str) -> SourceFile:
+    """A YAML file that another one names, which is a regular one. Raises InputError as `read` does."""
+    return replace(parse(_text(path, name, regular), name), directory=path.parent)
+
+
+def regular(path: str, flags: int) -> int:
+    """An opener for what a file names: no pipe is waited for, and no device touched. Raises OSError."""
+    _refuse_others(path, os.stat(path))  # noqa: PTH116  # an opener is given a text
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)  # it may have become another one
+    try:
+        _refuse_others(path, os.fstat(fd))
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _refuse_others(path: str, found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file", path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "is a pipe, a socket or a device, not a file", path)
+
+
 def parse(text: str, name: str) -> SourceFile:
     """A YAML text. Raises InputError where it is not YAML, or not of one document."""
     builder = _Builder(name)
@@ -145,9 +172,9 @@ def parse(text: str, name: str) -> SourceFile:
     return SourceFile(name=name, root=root, mistakes=tuple(builder.mistakes))
 
 
-def _text(path: Path, name: str) -> str:
+def _text(path: Path, name: str, opener: Callable[[str, int], int] | None = None) -> str:
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if opener is None else open(path, "rb", opener=opener) as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"{name}: no such file") from None

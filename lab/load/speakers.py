@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.errors import Mistake
 from lab.load.customer_documents import SpeakerDocument
 from lab.load.places import TopologyReading, other_site_places, peering_places, site_places
+from lab.load.source import regular
 from lab.plan import Plan
 from lab.secret import Secret
 from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
@@ -62,7 +63,7 @@ def _without_effect(reading: TopologyReading, path: tuple[str | int, ...], edge:
 
 def _read(path: Path) -> str:
     """The text of a configuration. Raises OSError, or ValueError where it cannot be one."""
-    with path.open("rb") as file:
+    with open(path, "rb", opener=regular) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"holds more than {MAX_BYTES // 1_000_000} MB")

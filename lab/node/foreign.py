@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from lab.messages import Message
 from lab.netlink import RTPROT_STATIC, LinkMonitor, Netlink
 from lab.node import interfaces, marking, program
 from lab.node.daemons import Daemons
+from lab.node.kernel_routes import KernelRoutes
 from lab.node.ring import Ring
 from lab.node_messages import (
     ChangesReported,
@@ -95,11 +95,10 @@ class _Program:
         self._router = vendor.router(node, str(self._daemons.directory))
         self._state = ForeignState(node, vendor.name)
         self._netlink = Netlink()
-        self._installed: dict[object, object] = {}
-        self._refused: dict[str, str] = {}
+        self._kernel_routes = KernelRoutes(node.name, self._netlink)
         self._links, self._carriers = LinkMonitor(), program.Carriers(node)
         self._told: dict[str, SessionReport] = {}
-        self._told_pending: tuple[str, ...] | None = None
+        self._told_besides: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._since_ns = 0
         self._wait_s, self._ask_at_s, self._quiet_since_s = _SOON_S, 0.0, time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -171,6 +170,7 @@ class _Program:
             if event.up:
                 interfaces.write_neighbors(self._node.interface(event.interface), self._netlink)
                 self._netlink.flush()
+                self._kernel_routes.forget()
             self._happened()
 
     def _ask(self) -> None:
@@ -188,7 +188,7 @@ class _Program:
             self._state.accept_counts()
         pending = self._state.pending()
         self._wait_s = min(2 * self._wait_s, _LATER_S)
-        self._ask_at_s = now_s + (self._wait_s if pending else _IDLE_S)
+        self._ask_at_s = now_s + (self._wait_s if pending or self._kernel_routes.refused else _IDLE_S)
 
     def _take(self, told: ForeignTables, news: int) -> None:
         if self._state.take(told, news):
@@ -201,23 +201,12 @@ class _Program:
 
     def _install(self) -> None:
         """Bring the kernel's routes to what a daemon chose that leaves them alone."""
-        wanted = {
-            prefix: tuple(sorted({path.route.next_hop for path in paths}, key=int))
-            for prefix, paths in self._state.forwarding().items()
-        }
-        for prefix in [one for one in self._installed if one not in wanted]:
-            del self._installed[prefix]
-            self._refused.pop(f"install {prefix}", None)
-            self._netlink.remove_route(prefix)  # type: ignore[arg-type]
-        for prefix, hops in wanted.items():
-            if self._installed.get(prefix) != hops:
-                self._installed[prefix] = hops
-                self._refused.pop(f"install {prefix}", None)
-                self._netlink.route(prefix, hops)
-        for words, error in self._netlink.flush():
-            if not words.startswith("remove"):
-                self._refused[words] = os.strerror(error)
-                sys.stderr.write(f"{self._node.name}: the kernel refused to {words}: {os.strerror(error)}\n")
+        self._kernel_routes.bring_to(
+            {
+                prefix: tuple(sorted({path.route.next_hop for path in paths}, key=int))
+                for prefix, paths in self._state.forwarding().items()
+            }
+        )
 
     # what it is asked
 
@@ -274,7 +263,8 @@ class _Program:
         for session in of_neighbor:
             commands = self._router.commands(AskAgain(session=session))
             if commands is None:
-                down.setdefault(session.name, f"{self._vendor.name} asks nobody again for routes that it keeps")
+                keeps = f"{self._vendor.name} keeps the routes that it receives, {self._vendor.keeps_routes}"
+                down.setdefault(session.name, f"{keeps}: it asks no neighbour for them again")
             elif session.name not in down:
                 self._daemons.ask(commands)
                 asked.append(session.name)
@@ -286,13 +276,12 @@ class _Program:
     # what it tells
 
     def _report(self) -> None:
-        pending = self._state.pending()
+        pending, refused = self._state.pending(), self._kernel_routes.refused
         reports = [one for one in self._state.reports() if one != self._told.get(one.session)]
-        if not reports and pending == self._told_pending and not self._since_ns:
+        if not reports and (pending, refused) == self._told_besides and not self._since_ns:
             return
         self._told |= {one.session: one for one in reports}
-        self._told_pending = pending
-        refused = tuple(f"{words}: {why}" for words, why in self._refused.items())
+        self._told_besides = pending, refused
         since_ns = self._since_ns or time.monotonic_ns()
         self._since_ns = 0
         self._supervisor.send(NodeReport(sessions=tuple(reports), refused=refused, since_ns=since_ns, pending=pending))

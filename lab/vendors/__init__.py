@@ -185,6 +185,7 @@ class Vendor:
 
     `installs_routes` is for a daemon that puts its routes into the kernel itself; for any other the node program does.
     `reconfigures` is for one that takes other policies while it runs. `cannot` is what of a node's plan it does not do.
+    `keeps_routes` is when it has its neighbours' routes from itself, and so does not ask for them again.
     `capabilities` are those that it does not start without in a container, beside the ones of every router.
     """
 
@@ -194,6 +195,7 @@ class Vendor:
     directories: tuple[str, ...] = ()
     installs_routes: bool = True
     reconfigures: bool = False
+    keeps_routes: str = ""
     capabilities: tuple[str, ...] = ()
     cannot: Callable[[NodePlan], Iterator[Cannot]]
     router: Callable[[NodePlan, str], ForeignRouter]

@@ -63,7 +63,7 @@ def test_two_edges_take_a_change_and_a_failure(erlab: Erlab, tmp_path: Path) -> 
     assert connections(erlab) == before
 
     refused = erlab.run("refresh", "ce1", "msee1")
-    assert (refused.code, "BIRD asks nobody again" in refused.err) == (3, True)
+    assert (refused.code, "BIRD keeps the routes that it receives, by `import table on`" in refused.err) == (3, True)
 
     erlab.does("fail", "link_down", "primary", "--timeout", "30")
     assert "10.10.0.2 (ce2)" in erlab.does("show", "fib", "ce1").out
@@ -88,8 +88,16 @@ def own_config(directory: Path, *changes: tuple[str, str]) -> None:
 
 
 def test_a_configuration_of_its_own_is_used_as_it_is(erlab: Erlab, tmp_path: Path) -> None:
-    """What it sets is seen in the lab, of which the model says nothing; what it drops is missed."""
-    own_config(tmp_path, ("bgp_local_pref = 200", "bgp_local_pref = 250"), ("'msee1-ipv4'", "'to_azure'"))
+    """What it sets is seen in the lab, of which the model says nothing; what it drops is missed.
+
+    Without an import table it asks its neighbours for their routes again.
+    """
+    own_config(
+        tmp_path,
+        ("bgp_local_pref = 200", "bgp_local_pref = 250"),
+        ("'msee1-ipv4'", "'to_azure'"),
+        ("import table on; ", ""),
+    )
     file = replace(
         ONE,
         policies_of=OF_THE_OTHER,
@@ -100,10 +108,21 @@ def test_a_configuration_of_its_own_is_used_as_it_is(erlab: Erlab, tmp_path: Pat
             "reachable: {from: hq, to: hub, via: [ce1, msee1]}",
         ),
     ).write(tmp_path, erlab.name)
-    ended = erlab.run("test", file, "--timeout", "30", "--format", "json")
+    erlab.does("up", file, "--timeout", "30")
+    ended = erlab.run("test", file, "--lab", erlab.name, "--format", "json")
     report = ended.document
     assert [one["outcome"] for one in report["verdicts"]] == ["failed", "passed", "passed", "passed"]
     assert (ended.code, "ce1.conf" in report["model"]["not_compared"]) == (1, True)
+
+    assert refreshes_of_ce1(erlab) == 0
+    assert "ce1 asked for all routes on msee1/ipv4" in erlab.does("refresh", "ce1", "msee1").err
+    await_(lambda: refreshes_of_ce1(erlab) == 1, "the ROUTE-REFRESH at msee1")
+
+
+def refreshes_of_ce1(erlab: Erlab) -> int:
+    """How often msee1 was asked by ce1 for its routes again."""
+    sessions = erlab.does("show", "sessions", "msee1", "--format", "json").document["sessions"]
+    return next(int(one["refreshes"]) for one in sessions if one["neighbor"] == "ce1")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -62,15 +63,61 @@ def test_a_lab_with_frr_is_asked_changed_and_broken(erlab: Erlab, tmp_path: Path
         ]
     ] == ["passed", "passed", "passed", "failed", "passed", "passed"]
 
-    for fault in (("router_killed", "ce1"), ("link_down", "primary"), ("session_reset", "ce1 - msee1")):
-        erlab.does("fail", *fault)
-        erlab.does("heal")
-    assert erlab.does("status", "--format", "json").document["labs"][0]["pending"] == []
+    whole = frr_says(erlab)
+    assert replace(whole, bgpd=0) == Frr(state="Established", connections=1, next_hop="172.16.0.2", local_pref=300)
 
-    assert "localpref 300" in beside_frr(erlab, f"vtysh --vty_socket {PRIVATE} -c 'show bgp ipv4 10.100.0.0/16'")
+    erlab.does("fail", "router_killed", "ce1")
+    assert why_down(erlab) == {"msee1": "the router was killed", "ce2": "the router was killed"}
+    erlab.does("heal")
+    again = frr_says(erlab)
+    assert again == replace(whole, bgpd=again.bgpd)
+    assert again.bgpd != whole.bgpd
+
+    erlab.does("fail", "link_down", "primary")
+    assert (list(down := why_down(erlab)), "bgpd is in" in down["msee1"]) == (["msee1"], True)
+    broken = frr_says(erlab)
+    assert (broken.state == "Established", broken.next_hop, broken.local_pref) == (False, "10.10.0.2", 100)
+    erlab.does("heal")
+    assert frr_says(erlab) == replace(again, connections=2)
+
+    erlab.does("fail", "session_reset", "ce1 - msee1")
+    await_(lambda: frr_says(erlab) == replace(again, connections=3), "another connection")
+    await_(lambda: erlab.run("status").code == 0, "all that was there before")
 
     beside_frr(erlab, f"kill -9 $(cat {PRIVATE}/bgpd.pid)")
     await_(lambda: "bgpd was killed by signal 9" in erlab.run("show", "routes", "ce1").err, "the cause")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frr:
+    """What FRR itself says: bgpd's pid, its session with msee1, and its best path to the VNet."""
+
+    bgpd: int = 0
+    state: str
+    connections: int
+    next_hop: str
+    local_pref: int
+
+
+def frr_says(erlab: Erlab) -> Frr:
+    """Of FRR at `ce1`, by its own command."""
+    ask = f"vtysh --vty_socket {PRIVATE} -c"
+    session, route = "show bgp neighbors 172.16.0.2 json", "show bgp ipv4 10.100.0.0/16 bestpath json"
+    script = f"printf '[%s,' $(cat {PRIVATE}/bgpd.pid); {ask} '{session}'; printf ,; {ask} '{route}'; printf ]"
+    bgpd, neighbors, found = json.loads(beside_frr(erlab, script))
+    return Frr(
+        bgpd=bgpd,
+        state=neighbors["172.16.0.2"]["bgpState"],
+        connections=neighbors["172.16.0.2"]["connectionsEstablished"],
+        next_hop=found["paths"][0]["nexthops"][0]["ip"],
+        local_pref=found["paths"][0]["locPrf"],
+    )
+
+
+def why_down(erlab: Erlab) -> dict[str, str]:
+    """The neighbours of ce1 with which the session is down, and why."""
+    sessions = erlab.does("show", "sessions", "ce1", "--format", "json").document["sessions"]
+    return {one["neighbor"]: one["why_down"] for one in sessions if not one["established"]}
 
 
 def beside_frr(erlab: Erlab, script: str) -> str:

@@ -11,6 +11,7 @@ from erlab_command import Erlab
 from lab.load import load_topology
 from lab.plan.of_topology import plan
 from lab.vendors.gobgp.configuration import configuration
+from lab_processes import await_
 from topology_text import IPV4_ONLY, TopologyText
 
 DROPS = TopologyText(
@@ -35,7 +36,10 @@ ONE = replace(
 
 
 def test_a_policy_that_drops_a_route_fails_what_asks_for_it(erlab: Erlab, tmp_path: Path) -> None:
-    """That one expectation fails; nothing but BGP listens on the wires; a route that is lost leaves the kernel."""
+    """That one expectation fails, and nothing but BGP listens on the wires.
+
+    A route that a link takes out of the kernel comes back with it; one that GoBGP loses leaves the kernel.
+    """
     erlab.does("up", file := DROPS.write(tmp_path, erlab.name))
 
     report = erlab.run("test", file, "--lab", erlab.name, "--format", "json").document
@@ -46,6 +50,10 @@ def test_a_policy_that_drops_a_route_fails_what_asks_for_it(erlab: Erlab, tmp_pa
     assert {line.split()[3].rpartition(":")[2] for line in listening if line} == {"179"}
 
     assert "10.100.0.0/16" in erlab.does("show", "fib", "ce1").out
+    flap = "ip link set to-hq down; ip link set to-hq up; ip route show 10.100.0.0/16"
+    assert erlab.shell("ce1", "sh", "-c", flap) == ""
+    await_(lambda: "10.100.0.0/16" in erlab.does("show", "fib", "ce1").out, "a route by the link that is back")
+
     erlab.run("fail", "session_reset", "ce1 - ce2", "--timeout", "0.5")
     assert "10.100.0.0/16" not in erlab.does("show", "fib", "ce1").out
 

@@ -335,3 +335,12 @@ def test_a_session_can_be_reset_and_nobody_is_asked_again() -> None:
     """BIRD restarts the protocol of a session; with what it keeps it does not ask for routes."""
     assert router().commands(Reset(session=A)) == (("birdcl", "-s", "/private/bird.ctl", "restart 'a-ipv4'"),)
     assert router().commands(AskAgain(session=A)) is None
+
+
+def test_without_an_import_table_a_neighbour_is_asked_again() -> None:
+    """BIRD says which channels have none; one whose import table it lists is not asked for."""
+    made = router("protocol bgp 'a-ipv4' {\n}\nprotocol bgp 'b-ipv4' {\n}\n")
+    none = "show route import table 'b-ipv4'.ipv4\n9001 No import table in channel b-ipv4.ipv4\n"
+    made.tables((f"{printed().replace('bird> show status', f'bird> {none}bird> show status')}",))
+    assert made.commands(AskAgain(session=A)) is None
+    assert made.commands(AskAgain(session=B)) == (("birdcl", "-s", "/private/bird.ctl", "reload in 'b-ipv4'"),)

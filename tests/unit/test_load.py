@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +37,7 @@ from lab.plan.of_topology import plan
 from lab.policy import SessionRules
 from lab.secret import Secret
 from lab.topology import Azure, Bfd, EdgeBgp, Link, LinkSubnet, Network, Peering, Sku, Topology, VirtualNetwork
-from topology_text import TopologyText
+from topology_text import ONE_EDGE, TopologyText
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "topologies" / "point_to_point_ethernet_layer2.yaml"
@@ -372,6 +374,26 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_directory(tmp_path: Path) -> None:
     """A directory is called one."""
     assert str(refusal(tmp_path)) == f"{tmp_path}: is a directory, not a file"
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (Path.mkdir, "is a directory, not a file"),
+        (os.mkfifo, "is a pipe, a socket or a device, not a file"),
+        (lambda path: path.symlink_to(os.devnull), "is a pipe, a socket or a device, not a file"),
+    ],
+    ids=["directory", "pipe", "device"],
+)
+def test_a_file_names_only_files(made: Callable[[Path], None], why: str, tmp_path: Path) -> None:
+    """What is none is not waited for: the place that names it is told, for a configuration and for policies."""
+    made(tmp_path / "odd")
+    configured = replace(ONE_EDGE, edges="speakers: {ce1: {kind: frr, config: odd}}", policies_of="{}")
+    assert f":8:39: config: {tmp_path}/odd: {why}" in str(refusal(configured.write(tmp_path, "lab")))
+    file = ONE_EDGE.write(tmp_path, "lab")
+    file.write_text(file.read_text().replace("topology-policies.yaml", "odd"))
+    assert f":19:12: {tmp_path}/odd: " in str(refusal(file))
+    assert why in str(refusal(file))
 
 
 def test_an_impossible_name() -> None:

@@ -17,6 +17,8 @@ from lab.errors import LabBroken
 from lab.plan import BgpPlan, InterfacePlan, NodePlan, Plan, Role, SessionPlan
 from lab.policy import Asked, AsPathEntry, AsPathSet, Change, Fate, Match, Policy, SessionRules, Term
 from lab.predict import predict
+from lab.secret import Secret
+from lab.speakers import ForeignSpeaker, OwnConfig, SpeakerKind
 from lab.tables import ClosedSession, RouterTables, SessionTables
 from networks import ACCEPT as EVERYTHING
 from networks import Net, importing, policies
@@ -106,6 +108,19 @@ def test_a_session_past_its_limit_is_down_at_both_ends() -> None:
     assert (far.established, far.why_down, far.adj_rib_in, far.adj_rib_out) == (False, f"r closed it: {reason}", (), ())
     assert prediction.closed == (ClosedSession(router="r", session="a/ipv4", reason=reason),)
     assert [route.prefix for route in prediction.tables.of("r").loc_rib] == [P1]
+
+
+def test_no_session_is_awaited_to_close_by_a_file_that_the_model_does_not_read() -> None:
+    """Whether the daemon of that file sends more than the limit is for the lab to show."""
+    modelled = pair(with_rules(A, max_prefix=MaxPrefix(limit=1)))
+    near, far = modelled.nodes
+    daemon = ForeignSpeaker(kind=SpeakerKind.FRR)
+    own = replace(daemon, config=OwnConfig(file="a.conf", text=Secret("router bgp 65010")))
+
+    rendered, unread = (replace(modelled, nodes=(near, replace(far, speaker=one))) for one in (daemon, own))
+
+    assert len(predict(rendered).closed) == 1
+    assert predict(unread).closed == ()
 
 
 def passes_for_a_moment(restart_s: int | None, *, for_ever: bool) -> Plan:

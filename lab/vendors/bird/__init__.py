@@ -14,6 +14,7 @@ from lab.bfd import BfdStatus
 from lab.bgp import Address, Family
 from lab.plan import BgpPlan, NodePlan, SessionPlan
 from lab.vendors import (
+    AskAgain,
     Cannot,
     Check,
     Command,
@@ -61,6 +62,7 @@ class BirdRouter:
         self._node, self._bgp = node, node.bgp
         self._own = None if node.speaker is None else node.speaker.config
         self._config, self._control = f"{directory}/{_FILE}", f"{directory}/{_CONTROL}"
+        self._keep_nothing: set[str] = set()  # the sessions without an import table, as BIRD says
         self._by_peer: dict[Address, str] = {}  # of a configuration of the user's own, as soon as BIRD tells them
         if self._own is None:
             self._by_peer = {session.peer_address: protocol_of(session) for session in node.bgp.sessions}
@@ -111,6 +113,11 @@ class BirdRouter:
             raise VendorError(f"birdcl did not answer everything: {' '.join(answers)[-200:]!r}")
         protocols = {one.peer: one for one in output.bgp_protocols(told[_PROTOCOLS]) if one.peer is not None}
         self._by_peer |= {peer: one.name for peer, one in protocols.items()}
+        self._keep_nothing = {
+            one.name
+            for one in self._bgp.sessions
+            if one.peer_address in protocols and _has_no_import_table(protocols[one.peer_address], one.family, told)
+        }
         bfd = output.bfd_sessions(told[_BFD])
         sessions = tuple(self._session(session, protocols, bfd, told) for session in self._bgp.sessions)
         paths = tuple(self._paths(told, protocols))
@@ -161,11 +168,17 @@ class BirdRouter:
             yield ForeignPath(route=route, session=session, best=one.best, forwarding=one.best or merged)
 
     def commands(self, order: Order) -> tuple[Command, ...] | None:
-        """A reset; BIRD asks nobody again for the routes that it keeps."""
-        if not isinstance(order, Reset):
-            return None
+        """What birdcl is told. Where it has an import table `reload in` takes the routes from there."""
         name = self._by_peer.get(order.session.peer_address)
-        return () if name is None else (("birdcl", "-s", self._control, f"restart '{name}'"),)
+        if isinstance(order, AskAgain) and order.session.name not in self._keep_nothing:
+            return None
+        told = "restart" if isinstance(order, Reset) else "reload in"
+        return () if name is None else (("birdcl", "-s", self._control, f"{told} '{name}'"),)
+
+
+def _has_no_import_table(protocol: BirdProtocol, family: Family, told: Mapping[str, output.Answer]) -> bool:
+    answer = told.get(f"show route import table '{protocol.name}'.{family.value}")
+    return answer is not None and answer.error.startswith("No import table")
 
 
 def _why_down(session: SessionPlan, protocol: BirdProtocol) -> str:
@@ -179,6 +192,7 @@ BIRD = Vendor(
     programs=("bird", "birdcl"),
     package="bird2",
     reconfigures=True,
+    keeps_routes="by `import table on`",
     cannot=cannot,
     router=BirdRouter,
 )

@@ -123,6 +123,7 @@ FRR = Vendor(
     package="frr",
     directories=("/usr/lib/frr",),
     reconfigures=True,
+    keeps_routes="by `soft-reconfiguration inbound`",
     capabilities=("SYS_ADMIN",),  # zebra 8.4 asks for it at its start, whatever it is to do
     cannot=_cannot,
     router=_router,

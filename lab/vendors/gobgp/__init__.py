@@ -114,6 +114,7 @@ GOBGP = Vendor(
     programs=("gobgpd", "gobgp"),
     package="gobgpd",
     installs_routes=False,
+    keeps_routes="always",
     cannot=cannot,
     router=_router,
 )
