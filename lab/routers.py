@@ -47,8 +47,8 @@ class Supervising(Protocol):
     def has_ended(self, router: str, how: str) -> None:
         """Take note that a router is gone, and nobody wanted it to."""
 
-    def breaks(self, reason: str, part: str) -> None:
-        """Take note that a part of the lab cannot go on."""
+    def breaks(self, reason: str, part: str, *, input_is_wrong: bool = False) -> None:
+        """Take note that a part of the lab cannot go on, with a user's file perhaps."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,8 +116,8 @@ class Routers:
                         self._listens(router)
                     case NodeReport():
                         self._supervisor.hear(name, message)
-                    case Broken(reason=reason):
-                        self._supervisor.breaks(reason, name)
+                    case Broken(reason=reason, input_is_wrong=wrong):
+                        self._supervisor.breaks(reason, name, input_is_wrong=wrong)
                     case _:
                         router.owes -= 1
                         router.answer = message
