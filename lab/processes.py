@@ -65,6 +65,11 @@ def waited_ns(pid: int) -> int:
         return 0
 
 
+def signal_part(pid: int, number: signal.Signals, *, leads_group: bool) -> None:
+    """Send a signal to a part of the lab, with its daemons where it leads a process group that has some."""
+    (os.killpg if leads_group else os.kill)(pid, number)
+
+
 def processes_of_group(leader: int) -> list[int]:
     """The processes of a process group."""
     found = []

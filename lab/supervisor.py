@@ -37,7 +37,7 @@ from lab.messages import (
     StartStream,
     StopStream,
 )
-from lab.node import daemons, marking
+from lab.node import daemons
 from lab.node_messages import (
     ChangesReported,
     NodeReport,
@@ -381,7 +381,7 @@ class Supervisor:
         if old.without_rules() != new.without_rules():
             raise LabBroken("more than policies, rules and networks differs: this takes a new lab")
         daemons.refuse_changes(old, new)
-        marking.check_program(new.nodes)
+        self._runtime.check_programs(new)
         self._routers.refuse_late(node.name for node in new.routers if node != old.node(node.name))
         self._failing.take(new)
         self._plan = new  # what every router is told, whenever it answers

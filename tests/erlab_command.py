@@ -1,19 +1,27 @@
-"""The command `erlab` as its user runs it: a process of its own, with an exit code and two streams."""
+"""The command `erlab` as its user runs it: a process of its own, with an exit code and two streams.
+
+The process is forked from one that has imported erlab (`fork_server.py`); where a test names `ERLAB`, Python is started
+for it, as it is by a shell.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
+from fork_server import ROOM
 from lab_containers import processes_of_containers, remove_containers
-from lab_processes import Process, end, processes_with
+from lab_processes import Process, adopt_orphans, end, processes_with
 
 ERLAB = str(Path(sys.executable).with_name("erlab"))
 DEADLINE_S = 60.0
@@ -60,7 +68,11 @@ class Erlab:
 
     def run(self, *arguments: str | Path) -> Ended:
         """Run a command to its end."""
-        return self.run_any(ERLAB, *arguments)
+        return ending(self.start(*arguments))
+
+    def run_plan(self, document: object, *arguments: str) -> Ended:
+        """Run `run_plan.py` to its end, with JSON on its stdin."""
+        return ending(self._fork("run_plan", *arguments, stdin=subprocess.PIPE), json.dumps(document))
 
     def run_any(self, *argv: str | Path) -> Ended:
         """Run any program to its end, in the environment that `erlab` has here."""
@@ -83,14 +95,10 @@ class Erlab:
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
-        return subprocess.Popen(  # noqa: S603
-            [*self.prefix, ERLAB, *map(str, arguments)],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return self._fork("erlab", *arguments)
+
+    def _fork(self, program: str, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        return Forked((program, *map(str, arguments)), self.environment, self.prefix, stdin)
 
     def shell(self, node: str, *argv: str) -> str:
         """What a program says that runs in a node of the one lab that is up; it must end with exit code 0."""
@@ -120,12 +128,53 @@ class Erlab:
             remove_containers(self.state)
 
 
-def ending(process: subprocess.Popen[str]) -> Ended:
-    """How a started command ends, within the deadline."""
+def ending(process: subprocess.Popen[str], stdin: str | None = None, deadline_s: float = DEADLINE_S) -> Ended:
+    """How a started command ends, within a deadline."""
     try:
-        out, err = process.communicate(timeout=DEADLINE_S)
+        out, err = process.communicate(stdin, timeout=deadline_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise
     return Ended(code=process.returncode, out=out, err=err)
+
+
+@cache
+def _fork_server(prefix: tuple[str, ...]) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The process that forks commands as the user that a prefix makes of us, and how to ask it."""
+    adopt_orphans()
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    argv = [*prefix, sys.executable, str(Path(__file__).with_name("fork_server.py"))]
+    kept = {name: value for name, value in os.environ.items() if name != "ERLAB_STATE_DIR"}  # it is no test's own
+    server = subprocess.Popen(argv, stdin=theirs.fileno(), env={**kept, "ROOM": "-" * ROOM})  # noqa: S603
+    theirs.close()
+    return ours, server
+
+
+_ENVIRONMENT, _PIPES = 5, slice(9, 15)
+"""Where `subprocess` hands them on, counted from the one behind the words."""
+
+
+class Forked(subprocess.Popen[str]):
+    """A program of `fork_server.py`, and otherwise a process like any other of its class."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        prefix: tuple[str, ...] = (),
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
+        self._prefix = prefix
+        super().__init__(argv, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def _execute_child(self, argv: Sequence[str], *more: Any) -> None:  # noqa: ANN401
+        """What makes the process, and then closes here what is the process's."""
+        environment, pipes = more[_ENVIRONMENT], more[_PIPES]
+        asked = {"argv": argv, "directory": str(Path.cwd()), "environment": dict(environment)}
+        stdin, _, _, stdout, _, stderr = pipes
+        server, _ = _fork_server(self._prefix)
+        socket.send_fds(server, [json.dumps(asked).encode()], [stdin, stdout, stderr])
+        self.pid = int(server.recv(16))
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  # private

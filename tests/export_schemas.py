@@ -1,8 +1,10 @@
 """What the exports have to be, as JSON Schemas: of the published ones those parts that an export uses, and no more.
 
 A document that is valid here is valid there: each key that these know has the type and the bounds that it has there,
-and no other key is let through. Written down from
-- containerlab's `schemas/clab.schema.json` at commit b11ef1add1ee7a51e37f092d18526d8768e66098;
+and no other key is let through. What an API server fills in need not be there: `naming`, in the older Topology.
+They are written down from
+- containerlab's `schemas/clab.schema.json` at commit b11ef1add1ee7a51e37f092d18526d8768e66098, and what v0.79.0 is
+  stricter in: names, and no empty user. `cpu` is a number there, and in the program all along (`CPU float64`);
 - the CustomResourceDefinitions of Clabernetes: `assets/crd/clabernetes.containerlab.dev_topologies.yaml` at commit
   0c730d387b55f684c4f91577054dcb1980ec6047, and `charts/clabernetes/crds/c9s.run_topologies.yaml` at commit
   d9b9aa9ee038900fca624ee9ce4e8df27e199370;
@@ -51,12 +53,12 @@ _CLAB_NODE = _closed(
         "kind": {"enum": list(KINDS)},
         "image": _STRING,
         "network-mode": {"type": "string", "pattern": r"^(host)|(container:\S+)|(none)$"},
-        "user": {"type": ["string", "number"]},
+        "user": {"type": ["string", "number"], "minLength": 1},
         "entrypoint": _STRING,
         "cmd": _STRING,
         "binds": _list(_STRING),
         "memory": _STRING,
-        "cpu": {"type": "integer"},
+        "cpu": {"type": "number", "minimum": 0},
         "healthcheck": _HEALTHCHECK,
     },
     "kind",
@@ -67,11 +69,15 @@ _CLAB_LINK = _closed(
 )
 CONTAINERLAB = _closed(
     {
-        "name": _STRING,
+        "name": {"type": "string", "pattern": "^[a-zA-Z0-9][-a-zA-Z0-9._]*$"},
         "topology": _closed(
             {
-                "nodes": {"type": "object", "additionalProperties": _CLAB_NODE},
-                "links": {"type": "array", "items": _CLAB_LINK},
+                "nodes": {
+                    "type": "object",
+                    "propertyNames": {"pattern": "^[a-zA-Z0-9][-a-zA-Z0-9._|]*$"},
+                    "additionalProperties": _CLAB_NODE,
+                },
+                "links": {"type": "array", "items": _CLAB_LINK, "minItems": 1},
             },
             "nodes",
             "links",
@@ -82,7 +88,8 @@ CONTAINERLAB = _closed(
 )
 
 _NAME = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
-_METADATA = _closed({"name": _NAME, "labels": {"type": "object", "additionalProperties": _STRING}}, "name")
+_LABEL = {"type": "string", "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"}
+_METADATA = _closed({"name": _NAME, "labels": {"type": "object", "additionalProperties": _LABEL}}, "name")
 _MODE = {"enum": ["read", "execute"]}
 _FROM_CONFIG_MAP = _closed(
     {"filePath": _STRING, "configMapName": _NAME, "configMapPath": _STRING, "mode": _MODE},
@@ -154,6 +161,17 @@ def _exports(target: str) -> Iterator[tuple[Path, Any]]:
                 yield from ((topology, one) for one in yaml.safe_load_all(file.read_text(encoding="utf-8")))
 
 
+def _defaulted(document: Any, schema: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever YAML holds
+    """A document as an API server has it when it validates: what is not there and has a default is filled in."""
+    if isinstance(document, list):
+        return [_defaulted(one, schema.get("items", {})) for one in document]
+    if not isinstance(document, dict):
+        return document
+    known, others = schema.get("properties", {}), schema.get("additionalProperties") or {}
+    filled = {key: about["default"] for key, about in known.items() if "default" in about}
+    return {key: _defaulted(one, known.get(key, others)) for key, one in {**filled, **document}.items()}
+
+
 def main(containerlab: str, *definitions: str) -> int:
     """Say what the published schemas do not allow; returns the exit code."""
     schema = json.loads(Path(containerlab).read_text(encoding="utf-8"))
@@ -164,7 +182,7 @@ def main(containerlab: str, *definitions: str) -> int:
             api, schema = f"{definition['group']}/{version['name']}", version["schema"]["openAPIV3Schema"]
             for topology, found in _exports("kubernetes"):
                 if found["apiVersion"] == api:
-                    wrong += [(topology, one) for one in problems(found, schema)]
+                    wrong += [(topology, one) for one in problems(_defaulted(found, schema), schema)]
     sys.stderr.writelines(f"{topology.name}: {one}\n" for topology, one in wrong)
     return 1 if wrong else 0
 

@@ -14,11 +14,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +32,15 @@ from lab.errors import LabBroken
 from lab.logs import OneLog
 from lab.netlink import LinkEnd, Netlink
 from lab.processes import start_part
+from lab.runtimes.containers import LAB, NODE
 from lab.runtimes.namespaces import enter_network_namespace, new_network_namespace, this_network_namespace
 from lab.runtimes.netns import NamespaceRuntime
+from lab_processes import await_
 
 DEADLINE_S = 90.0
 MTU_BYTES = 9500
 """That of containerlab's links."""
-_CLOSED_PORT, _ANSWER_S, _POLL_S = 7, 1.0, 0.02
+_CLOSED_PORT, _ANSWER_S = 7, 1.0
 _PYTHON = "python"
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_ADMIN", "DAC_READ_SEARCH")
 _RIGHTS = (
@@ -96,8 +97,9 @@ class InContainer:
         self._run = scratch / name
         self._run.mkdir()
         python, *words = self._program
+        labels = (f"--label={LAB}={plan.parent.name}", f"--label={NODE}={name}")
         argv = [
-            *("docker", "run", "--detach", "--name", self._name, *_RIGHTS),
+            *("docker", "run", "--detach", "--name", self._name, *labels, *_RIGHTS),
             *("--network", about["network-mode"], "--user", about["user"], "--volume", f"{plan}:{about['cmd']}:ro"),
             *("--volume", f"{self._run}:{SOCKET.parent}", "--entrypoint", python, about["image"], *words, about["cmd"]),
         ]
@@ -188,15 +190,6 @@ def reached(source: Node, address: str) -> bool:
     return False
 
 
-def await_(condition: Callable[[], bool], what: str) -> None:
-    """Wait until it is so."""
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > end_s:
-            sys.exit(f"not within {DEADLINE_S:g} s: {what}")
-        time.sleep(_POLL_S)
-
-
 def main(kind: str, file: str, source: str, destination: str, shown: str, *stopped: str) -> None:
     """Start and join the nodes, see that all is up, stop some, and see what they were for."""
     topology = yaml.safe_load(Path(file).read_text(encoding="utf-8"))["topology"]
@@ -210,11 +203,11 @@ def main(kind: str, file: str, source: str, destination: str, shown: str, *stopp
                 nodes[name] = make(name, about, plans[name], Path(scratch))
             join(topology["links"], nodes)
             for name, node in nodes.items():
-                await_(node.healthy, f"{name} is healthy")
+                await_(node.healthy, f"{name} is healthy", DEADLINE_S)
             host = from_text(plans[destination].read_text(encoding="utf-8"), destination).plan.nodes[0]
             there = [str(host.address(family)) for family in Family]
             for address in there:
-                await_(lambda address=address: reached(nodes[source], address), f"{source} reaches {address}")  # type: ignore[misc]
+                await_(partial(reached, nodes[source], address), f"{source} reaches {address}", DEADLINE_S)
             tables = nodes[shown].ask("tables")
             for name in stopped:
                 nodes.pop(name).end()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,22 +10,6 @@ from pathlib import Path
 from erlab_command import ERLAB, Erlab
 from frr import Bgpd
 from frr_host import bgpd_command
-from lab.codec import plain
-from lab.plan import Plan
-
-
-def build(erlab: Erlab, plan: Plan) -> None:
-    """Start the lab of a plan under the name that `erlab` has for one."""
-    built = subprocess.run(  # noqa: S603
-        [sys.executable, str(Path(__file__).with_name("run_plan.py")), erlab.name],
-        input=json.dumps([plain(plan)]),
-        env=erlab.environment,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
 
 
 @contextmanager

@@ -54,6 +54,11 @@ def processes_in(containers: tuple[str, ...]) -> tuple[Process, ...]:
     return tuple(process for pid in found if (process := _process(pid)) is not None)
 
 
+def processes_beside_this() -> tuple[Process, ...]:
+    """All that this process sees but itself, in order of their pids: those of its pid namespace."""
+    return tuple(process for pid in _pids() if pid != os.getpid() and (process := _process(pid)) is not None)
+
+
 def _pids() -> list[int]:
     return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208  # a third of the time
 

@@ -13,17 +13,15 @@ say otherwise. Policies come from YAML, as a user writes them: `policies("...")[
 from __future__ import annotations
 
 import json
-import select
+import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
 from ipaddress import IPv4Address, ip_address
-from pathlib import Path
 from typing import Any
 
+from erlab_command import Forked, ending
 from lab.bgp import (
     RFC_4271_BEST_PATH,
     Address,
@@ -286,32 +284,11 @@ def _by_prefix(routes: Iterable[Route]) -> dict[str, Route]:
     return {str(route.prefix): route for route in routes}
 
 
-@cache
-def _runner() -> subprocess.Popen[str]:
-    """The process that runs the plans of this one, and ends with it."""
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, str(Path(__file__).with_name("run_plan.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 def _run(asked: dict[str, Any]) -> Any:  # noqa: ANN401  # JSON has no narrower type
-    """What `run_plan.py` saw. One that hangs is ended, and the next run has another."""
-    runner = _runner()
-    assert runner.stdin is not None
-    assert runner.stdout is not None
-    runner.stdin.write(json.dumps(asked) + "\n")
-    runner.stdin.flush()
-    if not select.select((runner.stdout,), (), (), RUN_DEADLINE_S)[0]:
-        runner.kill()
-        _runner.cache_clear()
-    answer = runner.stdout.readline()
-    assert answer, f"no answer within {RUN_DEADLINE_S} s"
-    document = json.loads(answer)
-    assert "failed" not in document, document["failed"]
-    return document["seen"]
+    """What `run_plan.py` saw."""
+    ended = ending(Forked(("run_plan",), os.environ, stdin=subprocess.PIPE), json.dumps(asked), RUN_DEADLINE_S)
+    assert ended.code == 0, ended.err
+    return ended.document
 
 
 def live(*steps: Plan, flows: Iterable[Flow] = ()) -> list[Seen]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from erlab_command import DEADLINE_S, Ended, Erlab
+from erlab_command import Ended, Erlab
 from lab.codec import plain
 from lab.commands.live import ANSWER_DEADLINE_S, converge
 from lab.controller import Lab, find_lab
@@ -26,16 +22,7 @@ _MOST_TRIALS = 8
 
 def leave_up(erlab: Erlab, plan: Plan) -> Ended:
     """Build a plan's lab, and leave it running."""
-    done = subprocess.run(  # noqa: S603
-        [*erlab.prefix, sys.executable, str(Path(__file__).with_name("run_plan.py")), erlab.name],
-        input=json.dumps([plain(plan)]),
-        env=erlab.environment,
-        text=True,
-        capture_output=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+    return erlab.run_plan([plain(plan)], erlab.name)
 
 
 @contextmanager

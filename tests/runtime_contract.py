@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -20,11 +21,11 @@ from typing import TypeVar
 import docker
 
 from lab.channel import Channel, ChannelClosed
-from lab.logs import Logs
+from lab.logs import Logs, OneLog
 from lab.node_messages import Connect, Listening, NodeReport, ReadRouterTables, RouterTablesRead, SessionReport
 from lab.plan import Plan
 from lab.predict import predict
-from lab.processes import how_it_ended
+from lab.processes import how_it_ended, name_process, start_part
 from lab.questions.control import Broken
 from lab.runtimes import links
 from lab.runtimes.containers import ContainerRuntime, Owner, RunningContainer
@@ -33,10 +34,12 @@ from lab.runtimes.namespaces import start_first_process
 from lab.runtimes.netns import NamespaceRuntime
 from lab.runtimes.runtime import RunningNode, Runtime
 from lab_containers import containers_of
+from lab_processes import await_, processes_beside_this
 from networks import Net
 
 DEADLINE_S = 40.0
 SILENT_S = 0.3
+LEFT = "left-behind"
 Answer = TypeVar("Answer")
 
 
@@ -123,10 +126,8 @@ class Life:
         )
 
 
-def live(
-    runtime: Runtime, end_unasked: Callable[[RunningNode, str], None], left: Callable[[], list[str]] = list
-) -> Mapping[str, object]:
-    """Live it. `left` are the names of what outlives the runtime."""
+def live(runtime: Runtime, end_unasked: Callable[[RunningNode, str], None]) -> dict[str, object]:
+    """Live it, and close the runtime, twice."""
     plan = line()
     runtime.warm_up()
     seen: dict[str, object] = {"fidelity": runtime.check(plan)}
@@ -164,7 +165,6 @@ def live(
     seen["seconds until that was known"] = time.monotonic() - at_s
     runtime.close()
     runtime.close()
-    seen["left"] = left()
     return seen
 
 
@@ -190,28 +190,77 @@ def kill_container(one: RunningNode, _name: str) -> None:
     docker.APIClient().kill(one.container)
 
 
+# what is left
+
+
 def threads() -> list[str]:
     """What may be left of the runtime in memory: its thread."""
     return [one.name for one in threading.enumerate() if one is not threading.main_thread()]
 
 
+def outliving(life: Callable[[], None], within_s: float = DEADLINE_S) -> list[str]:
+    """What may be left of the runtime in namespaces: processes that do not end with the one that it is used in.
+
+    Asked by the first process of a pid namespace, so that it sees all of them.
+    """
+    _, status = os.waitpid(start_part("life", sys.stderr.fileno(), life), 0)
+    assert not status, how_it_ended(status)
+    with suppress(AssertionError):
+        await_(lambda: not processes_beside_this(), "the end of the life's processes", within_s)
+    return [one.name for one in processes_beside_this()]
+
+
+class Leaving(NamespaceRuntime):
+    """A negative control: a runtime that leaves a process, which nothing ends."""
+
+    def close(self) -> None:
+        """Leave it."""
+        if not os.fork():
+            name_process(LEFT)
+            signal.pause()
+
+
+# the three runtimes
+
+
+def in_memory() -> Mapping[str, object]:
+    """With a thread that nothing ends as the negative control."""
+    memory = InMemoryRuntime()
+    seen = live(memory, lambda _one, name: memory.end(name))
+    left = threads()
+    threading.Thread(target=signal.pause, name=LEFT, daemon=True).start()
+    return {**seen, "left": left, "found where one leaves something": threads()}
+
+
+def in_namespaces(state: Path) -> Mapping[str, object]:
+    """Of a process of its own, so that it can be seen what outlives that."""
+    file, runtime = state / "seen", NamespaceRuntime(Logs(None))
+    left = outliving(lambda: _write(file, live(runtime, kill_process)))
+    found = outliving(Leaving(OneLog()).close, within_s=0.1)
+    seen = json.loads(file.read_text(encoding="utf-8"))
+    return {**seen, "left": left, "found where one leaves something": found}
+
+
+def _write(file: Path, seen: Mapping[str, object]) -> None:
+    file.write_text(json.dumps(seen), encoding="utf-8")
+
+
+def in_containers(runtime: ContainerRuntime, state: Path) -> Mapping[str, object]:
+    """What the check of containers finds where some are left is seen by the tests of an `up` that was killed."""
+    return {**live(runtime, kill_container), "left": [one.name for one in containers_of(state)]}
+
+
 def main(kind: str) -> int:
     """Live it, in the namespaces where a supervisor would be."""
     if kind == "memory":
-        memory = InMemoryRuntime()
-        print(json.dumps(live(memory, lambda _one, name: memory.end(name), threads)))  # noqa: T201
+        print(json.dumps(in_memory()))  # noqa: T201
         return 0
-    logs = Logs(None)
-    with tempfile.TemporaryDirectory() as state:
-        containers = (
-            None if kind == "netns" else ContainerRuntime(Owner(name="contract", state=Path(state), shared=True))
-        )
+    with tempfile.TemporaryDirectory() as directory:
+        state = Path(directory)
+        containers = None if kind == "netns" else ContainerRuntime(Owner(name="contract", state=state, shared=True))
 
         def body() -> int:
-            if containers is None:
-                seen = live(NamespaceRuntime(logs), kill_process)
-            else:
-                seen = live(containers, kill_container, lambda: [one.name for one in containers_of(Path(state))])
+            seen = in_namespaces(state) if containers is None else in_containers(containers, state)
             print(json.dumps(seen), flush=True)  # noqa: T201
             return 0
 

@@ -96,8 +96,8 @@ def _rights() -> Iterator[None]:
 def inside(namespace: int) -> Iterator[None]:
     """Be in a network namespace until the end of the block."""
     home = this_network_namespace()
-    enter_network_namespace(namespace)
     try:
+        enter_network_namespace(namespace)
         yield
     finally:
         enter_network_namespace(home)

@@ -13,12 +13,13 @@ import signal
 import socket
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from lab.alone.answering import Answering
 from lab.alone.building import Built, build, inside
-from lab.channel import Channel, ChannelClosed, NotAMessage
 from lab.errors import InputError, LabBroken
 from lab.logs import OneLog
 from lab.messages import Message
@@ -74,13 +75,13 @@ class _Serving:
     """The loop over what the routers say and what is asked: `lab.routers.Supervising`."""
 
     def __init__(self, built: Built, listening: socket.socket) -> None:
-        self._built, self._listening = built, listening
+        self._built = built
         self._selector = selectors.DefaultSelector()
         self._routers = Routers(self, built.runtime, self._selector)
         self._told: dict[str, dict[str, SessionReport]] = {}
         self._since_s = time.monotonic()
         self._broken: Broken | None = None
-        self._selector.register(listening, selectors.EVENT_READ, self._accept)
+        Answering(listening, self._selector, self._answer)
 
     def serve(self) -> NoReturn:
         """Go on until SIGTERM. Raises LabBroken where a part of the device ends."""
@@ -142,34 +143,18 @@ class _Serving:
 
     # what is asked
 
-    def _accept(self) -> None:
-        connection, _ = self._listening.accept()
-        client = Channel(connection, "who asked")
-        self._selector.register(client, selectors.EVENT_READ, lambda: self._from(client))
-
-    def _from(self, client: Channel) -> None:
-        try:
-            for message in client.receive():
-                client.send(self._answer(message))
-        except (ChannelClosed, NotAMessage):
-            self._selector.unregister(client)
-            client.close()
-
     def _answer(self, message: Message) -> Message:
-        try:
-            match message:
-                case AwaitConvergence():  # answered at once: what is at the other ends is not known here
-                    return Converged(pending=self._pending(), established_s=None, converged_s=None)
-                case ReadTables():
-                    return Tables(tables=self._tables(), fidelity=self._built.fidelity, pending=self._pending())
-                case ReadStatus():
-                    up_s, memory_kib = time.monotonic() - self._since_s, self._routers.memory_kib()
-                    plan = self._built.device.plan
-                    return Status(plan=plan, pending=self._pending(), up_s=up_s, memory_kib=memory_kib)
-                case _:
-                    return Broken(reason=f"a device that runs alone answers no {type(message).__name__}")
-        except LabBroken as problem:
-            return Broken(reason=str(problem))
+        match message:
+            case AwaitConvergence():  # answered at once: what is at the other ends is not known here
+                return Converged(pending=self._pending(), established_s=None, converged_s=None)
+            case ReadTables():
+                return Tables(tables=self._tables(), fidelity=self._built.fidelity, pending=self._pending())
+            case ReadStatus():
+                up_s, memory_kib = time.monotonic() - self._since_s, self._routers.memory_kib()
+                plan = self._built.device.plan
+                return Status(plan=plan, pending=self._pending(), up_s=up_s, memory_kib=memory_kib)
+            case _:
+                return Broken(reason=f"a device that runs alone answers no {type(message).__name__}")
 
     def _pending(self) -> tuple[str, ...]:
         """The sessions that are not up."""
@@ -186,10 +171,8 @@ class _Serving:
         self._routers.ask(dict.fromkeys(names, ReportChanges()), ChangesReported)
         found = []
         for tables in (one.tables for one in read):
-            with inside(self._built.namespaces[tables.router]):
-                kernel = KernelRoutes()
+            with inside(self._built.namespaces[tables.router]), closing(KernelRoutes()) as kernel:
                 found.append(replace(tables, fib=kernel.entries()))
-                kernel.close()
         return LabTables(routers=tuple(found))
 
 

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +39,13 @@ def containerlab(arguments: argparse.Namespace) -> int:
         if device.name not in lab.vendors:
             mode = _SECRET if device.has_secrets else _OPEN
             files.append(_File(path=top / beside / f"{device.name}.json", text=to_text(device), mode=mode))
-    _write(top, files, outdated=top / beside)
+    _say_removed(_write(top, files, sorted((top / beside).glob("*.json"))))
     return _report(arguments, lab, files, f"sudo containerlab deploy -t {files[0].path}")
 
 
 def kubernetes(arguments: argparse.Namespace) -> int:
     """Write a Topology of Clabernetes with its ConfigMaps, and the Secrets to a file of their own."""
-    from lab.export.kubernetes import Api, api_for, resources
+    from lab.export.kubernetes import PART_OF, Api, api_for, resources
 
     lab = _exported(arguments, short_names=True)
     api = api_for(lab, Api(arguments.api) if arguments.api else None)
@@ -53,9 +53,16 @@ def kubernetes(arguments: argparse.Namespace) -> int:
     open_text, secret_text = resources(lab, texts, api)
     top = Path(arguments.output)
     files = [_File(path=top / f"{lab.name}.c9s.yml", text=open_text)]
+    secrets = top / f"{lab.name}.secrets.yml"
     if secret_text:
-        files.insert(0, _File(path=top / f"{lab.name}.secrets.yml", text=secret_text, mode=_SECRET))
-    _write(top, files)
+        files.insert(0, _File(path=secrets, text=secret_text, mode=_SECRET))
+    removed = _write(top, files, [secrets])
+    _say_removed(removed)
+    if removed:
+        sys.stderr.write(
+            "note: Secrets that a cluster has of it stay there until "
+            f"`kubectl delete secret -l app.kubernetes.io/managed-by=erlab,{PART_OF}={lab.name}`\n"
+        )
     return _report(arguments, lab, files, "kubectl apply " + " ".join(f"-f {one.path}" for one in files))
 
 
@@ -90,10 +97,10 @@ def _report(arguments: argparse.Namespace, lab: Exported, files: list[_File], st
 # files
 
 
-def _write(top: Path, files: list[_File], outdated: Path | None = None) -> None:
+def _write(top: Path, files: list[_File], earlier: Iterable[Path]) -> list[Path]:
     """Write files, each whole or not at all. Raises InputError, and writes nothing, where one would be a user's.
 
-    What an earlier export has left in the directory `outdated` is removed where it is not written again.
+    Those of `earlier` exports that are not written again are removed, unless they are a user's, and returned.
     """
     try:
         _refuse_what_is_not_ours(top, files)
@@ -102,11 +109,17 @@ def _write(top: Path, files: list[_File], outdated: Path | None = None) -> None:
         for one in files:
             _write_whole(one)
         paths = {one.path for one in files}
-        for old in sorted(outdated.glob("*.json")) if outdated else ():
-            if old not in paths and _is_ours(old):
-                old.unlink()
+        removed = [old for old in earlier if old not in paths and _is_ours(old)]
+        for old in removed:
+            old.unlink()
     except OSError as problem:
         raise InputError(f"cannot write {problem.filename or top}: {problem.strerror}") from None
+    return removed
+
+
+def _say_removed(removed: list[Path]) -> None:
+    for old in removed:
+        sys.stderr.write(f"removed {old}: an earlier export wrote it, and this lab has no such file\n")
 
 
 def _refuse_what_is_not_ours(top: Path, files: list[_File]) -> None:

@@ -14,9 +14,10 @@ from lab.limits import Limits
 from lab.plan import Endpoint, Plan, Role
 from lab.plan.devices import Devices, Naming, by_interface, by_number, devices_of
 
-_EVERY_OTHER_KIND = "eth{}"
-_INTERFACES = {"nokia_srlinux": "e1-{}", "srl": "e1-{}"}
-"""What interfaces are called at the nodes of a kind, by their number from 1 on (containerlab.dev/manual/kinds)."""
+_EVERY_OTHER_KIND = "eth{}", 1
+_SR_LINUX, _XRD = ("e1-{}", 1), ("Gi0-0-0-{}", 0)
+_INTERFACES = {"nokia_srlinux": _SR_LINUX, "srl": _SR_LINUX, "cisco_xrd": _XRD, "xrd": _XRD}
+"""What interfaces are called at the nodes of a kind, and the number of the first (containerlab.dev/manual/kinds)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,8 @@ def exported(
 
     def naming(device: str, end: Endpoint, number: int) -> str:
         if device in vendors:
-            return _INTERFACES.get(vendors[device].kind, _EVERY_OTHER_KIND).format(number)
+            called, first = _INTERFACES.get(vendors[device].kind, _EVERY_OTHER_KIND)
+            return called.format(number - 1 + first)
         return usual(device, end, number)
 
     stand_ins = [*plan.fidelity]
@@ -72,8 +74,6 @@ def exported(
     middles = [one.name for one in devices.devices if one.wire is not None]
     if middles:
         stand_ins.append(f"{', '.join(middles)}: impaired wires; the loss of a carrier at one end is not passed on")
-    if plan.limits is not None and not (plan.limits.cpus or 0.0).is_integer():
-        stand_ins.append(f"limits: not that of {plan.limits.cpus:g} processors, for containerlab takes whole ones")
     stand_ins.append("faults: `erlab fail` and `erlab probe` know only labs that erlab runs")
     return Exported(
         name=plan.name,

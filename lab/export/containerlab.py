@@ -57,8 +57,8 @@ def _node(lab: Exported, device: Device, plan: str) -> Value:
     if lab.limits is not None and device.plan.routers:
         if lab.limits.memory_bytes is not None:
             limits["memory"] = f"{lab.limits.memory_bytes}b"
-        if lab.limits.cpus is not None and lab.limits.cpus.is_integer():
-            limits["cpu"] = int(lab.limits.cpus)
+        if lab.limits.cpus is not None:
+            limits["cpu"] = int(lab.limits.cpus) if lab.limits.cpus.is_integer() else lab.limits.cpus
     return {
         "kind": "linux",
         "image": lab.images[device.name],

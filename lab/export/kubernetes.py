@@ -16,6 +16,8 @@ from lab.export.containerlab import FIRST_LINE, PLAN, definition
 from lab.export.yaml_text import OneLine, Value, block
 from lab.plan.devices import Device
 
+PART_OF = "app.kubernetes.io/part-of"
+"""The label that has the lab's name, at each of its resources."""
 _KEY = "plan.json"
 _MOST_BYTES = 1 << 20
 """That a ConfigMap or a Secret may hold (kubernetes.io/docs/concepts/configuration/configmap, read 2026-11-28)."""
@@ -92,5 +94,5 @@ def _name(lab: Exported, device: Device) -> str:
 
 
 def _document(api: str, kind: str, name: str, lab: Exported, rest: Mapping[str, Value]) -> str:
-    labels = {"app.kubernetes.io/managed-by": "erlab", "app.kubernetes.io/part-of": lab.name}
+    labels = {"app.kubernetes.io/managed-by": "erlab", PART_OF: lab.name}
     return block({"apiVersion": api, "kind": kind, "metadata": {"name": name, "labels": labels}, **rest})

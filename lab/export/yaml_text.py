@@ -23,7 +23,7 @@ class Commented:
     mapping: Mapping[str, Value]
 
 
-Value = str | int | bool | OneLine | Commented | Sequence["Value"] | Mapping[str, "Value"]
+Value = str | int | float | bool | OneLine | Commented | Sequence["Value"] | Mapping[str, "Value"]
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _OTHER_THAN_TEXT = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
 

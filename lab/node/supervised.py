@@ -32,7 +32,7 @@ from lab.node_messages import (
     RouterKilled,
     StartRouter,
 )
-from lab.processes import how_it_ended, memory_kib, start_part
+from lab.processes import how_it_ended, memory_kib, signal_part, start_part
 
 ADDRESS = "\0erlab"
 """The supervisor's socket: a name in the container's network namespace, and in no file system (unix(7), abstract)."""
@@ -149,7 +149,7 @@ class _Init:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._router is not None:
-            (os.killpg if self._leads_group else os.kill)(self._router, number)
+            signal_part(self._router, number, leads_group=self._leads_group)
 
     def _kill(self) -> None:
         self._signal(signal.SIGKILL)

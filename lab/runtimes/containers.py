@@ -23,7 +23,7 @@ from lab.channel import Channel, ChannelClosed, readable
 from lab.errors import LabBroken, NotPermitted
 from lab.limits import Limits
 from lab.logs import TAIL_LINES
-from lab.node import interfaces
+from lab.node import interfaces, marking
 from lab.node.daemons import PRIVATE
 from lab.node.supervised import ADDRESS
 from lab.node_messages import (
@@ -131,6 +131,7 @@ class ContainerRuntime:
 
     def check(self, plan: Plan) -> tuple[str, ...]:
         """What runs where. Raises LabBroken where the engine or the image is missing, or is of other code than this."""
+        self.check_programs(plan)
         engine = self._reached()
         self._limits = plan.limits
         images = dict.fromkeys(_image(node) for node in plan.routers)
@@ -150,6 +151,10 @@ class ContainerRuntime:
         if self._engine is None:
             raise LabBroken(self._unreachable)
         return self._engine
+
+    def check_programs(self, plan: Plan) -> None:
+        """Routers have theirs in their image; on this computer runs what marks packets of a node that is no router."""
+        marking.check_program(node for node in plan.nodes if node.bgp is None)
 
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """Start the containers of all routers at once, and make a namespace for each other node."""

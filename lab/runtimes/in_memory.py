@@ -99,6 +99,9 @@ class InMemoryRuntime:
         del plan
         return (FIDELITY,)
 
+    def check_programs(self, plan: Plan) -> None:
+        """No program is run."""
+
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """Nodes without network namespaces: none for any."""
         self._wiring = wire(plan)

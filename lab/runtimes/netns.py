@@ -20,7 +20,7 @@ from lab.node import daemons, marking, nat, packet_limits
 from lab.node.router import be_router
 from lab.node_messages import NODE_KINDS
 from lab.plan import NodePlan, Plan
-from lab.processes import how_it_ended, memory_kib, processes_of_group, start_part
+from lab.processes import how_it_ended, memory_kib, processes_of_group, signal_part, start_part
 from lab.runtimes import links
 from lab.runtimes.namespaces import enter_network_namespace, make_room_for_daemons
 
@@ -48,11 +48,15 @@ class NamespaceRuntime:
 
     def check(self, plan: Plan) -> tuple[str, ...]:
         """What stands in for something; raises LabBroken where a program is missing that the plan takes."""
+        self.check_programs(plan)
+        limits = () if plan.limits is None else (LIMITS_NOT_IN_FORCE,)
+        return (_fidelity(), *packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes), *limits)
+
+    def check_programs(self, plan: Plan) -> None:
+        """Every program runs on this computer."""
         nat.check_program(plan.nodes)
         marking.check_program(plan.nodes)
         daemons.check_programs(plan.nodes)
-        limits = () if plan.limits is None else (LIMITS_NOT_IN_FORCE,)
-        return (_fidelity(), *packet_limits.fidelity(plan.nodes), *marking.fidelity(plan.nodes), *limits)
 
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """A network namespace for each node."""
@@ -102,16 +106,13 @@ class RunningProcess:
 
     def freeze(self) -> None:
         """Stop the process, and its daemons."""
-        self._signal(signal.SIGSTOP)
+        signal_part(self.pid, signal.SIGSTOP, leads_group=self.leads_group)
 
     def kill(self) -> None:
         """Kill the process, and its daemons, and bury it."""
-        self._signal(signal.SIGKILL)
+        signal_part(self.pid, signal.SIGKILL, leads_group=self.leads_group)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
-
-    def _signal(self, number: signal.Signals) -> None:
-        (os.killpg if self.leads_group else os.kill)(self.pid, number)
 
     def how_it_ended(self) -> str:
         """How it ended, where nobody has buried it yet."""

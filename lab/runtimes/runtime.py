@@ -56,6 +56,9 @@ class Runtime(Protocol):
     def check(self, plan: Plan) -> tuple[str, ...]:
         """What a lab of this plan stands in for, one sentence each. Raises LabBroken where it cannot be run here."""
 
+    def check_programs(self, plan: Plan) -> None:
+        """Raise LabBroken where a plan takes a program that this computer lacks and no image has."""
+
     def make_nodes(self, plan: Plan) -> dict[str, int]:
         """A network namespace for each node, as open files. Nothing is in them but the loopback."""
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 
 import docker
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packageurl import PackageURL
 
 from erlab_command import Erlab
 from lab.runtimes.containers import IMAGE
@@ -14,7 +20,9 @@ from lab.runtimes.image import CODE_LABEL, code_digest
 from topology_text import SHIPPED
 
 pytestmark = pytest.mark.docker
+TOP = Path(__file__).parents[2]
 MOST_BYTES = 150_000_000
+DEADLINE_S = 60.0
 
 
 @pytest.fixture
@@ -47,6 +55,19 @@ def test_python_starts_without_any_capability(client: docker.DockerClient) -> No
             remove=True,
         )
         assert said.decode().split() == ["CapPrm:", f"{permitted:016x}", "CapEff:", f"{0:016x}"]
+
+
+def test_its_bill_of_materials_is_what_cyclonedx_allows() -> None:
+    """By the schema of 1.6 itself; each component once, by its package URL. A bill with a wrong type is refused."""
+    subprocess.run([TOP / ".ci" / "sbom", "peers"], check=True, timeout=DEADLINE_S)  # noqa: S603
+    text = (TOP / "build" / "peers.cdx.json").read_text(encoding="utf-8")
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(text) is None
+    assert validator.validate_str(text.replace('"type": "library"', '"type": "package"', 1)) is not None
+    found = [PackageURL.from_string(one["purl"]) for one in json.loads(text)["components"]]
+    assert [one.to_string() for one in found] == [one["bom-ref"] for one in json.loads(text)["components"]]
+    assert len(set(found)) == len(found)
+    assert {"deb": "frr", "pypi": "exabgp"}.items() <= {(one.type, one.name) for one in found}
 
 
 def test_an_image_of_other_code_is_refused(

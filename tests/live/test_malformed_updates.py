@@ -6,7 +6,6 @@ router makes of the same octets in memory.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -22,7 +21,6 @@ import pytest
 
 from erlab_command import ERLAB, Erlab
 from lab.bgp import MaxPrefix, parse_prefix
-from lab.codec import plain
 from lab.events import SessionUp, UpdateReceived
 from lab.plan import Plan
 from lab.policy import SessionRules
@@ -30,6 +28,7 @@ from lab.router import Router
 from lab.wire import decode_update
 from lab_processes import await_
 from networks import OPEN, Net
+from running_labs import leave_up
 from wire_octets import (
     AGGREGATOR,
     AS_PATH,
@@ -90,16 +89,8 @@ class Neighbor:
 @contextmanager
 def neighbor(erlab: Erlab, made: Plan) -> Iterator[Neighbor]:
     """A lab with `r`, and its session with `x` established."""
-    built = subprocess.run(  # noqa: S603
-        [sys.executable, str(HERE / "run_plan.py"), erlab.name],
-        input=json.dumps([plain(made)]),
-        env=erlab.environment,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
+    built = leave_up(erlab, made)
+    assert built.code == 0, built.err
     with speaking(erlab) as x:
         assert x.hears() == "established"
         yield x

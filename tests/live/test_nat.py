@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from erlab_command import DEADLINE_S, ERLAB, USERS, Ended, Erlab
+from erlab_command import DEADLINE_S, ERLAB, USERS, Erlab
 from lab.bgp import parse_prefix
 from lab.causes import verdicts
 from lab.checks import Evidence, Outcome, Verdict
-from lab.codec import plain
 from lab.commands.live import converge
 from lab.controller import Lab, find_lab
 from lab.expectations import Expectation, NatExpectation
@@ -28,6 +27,7 @@ from lab.questions.packets import Probe, Probed
 from lab.questions.tables import ReadTables, Tables
 from lab.tables import LabTables, differences
 from lab_processes import await_
+from running_labs import leave_up
 from translating import (
     FLOW,
     FROM_POOL,
@@ -136,20 +136,6 @@ def udp_flow(process: subprocess.Popen[str]) -> Iterator[UdpFlow]:
             process.communicate(timeout=DEADLINE_S)
 
 
-def build(erlab: Erlab, plan: Plan) -> Ended:
-    """Build a plan, and leave the lab up."""
-    done = subprocess.run(  # noqa: S603
-        [*erlab.prefix, sys.executable, str(TESTS / "run_plan.py"), erlab.name],
-        input=json.dumps([plain(plan)]),
-        env=erlab.environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
-
-
 @pytest.fixture
 def up(erlab: Erlab, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Starter]:
     """Starts labs; a lab has converged, and is what the model predicts, before it is handed out."""
@@ -165,7 +151,7 @@ class _Starter:
         self._labs: list[Lab] = []
 
     def __call__(self, plan: Plan, *, prefix: tuple[str, ...] = ()) -> Running:
-        built = build(replace(self._erlab, prefix=prefix), plan)
+        built = leave_up(replace(self._erlab, prefix=prefix), plan)
         assert built.code == 0, built.err
         lab = find_lab(self._erlab.name)
         self._labs.append(lab)
@@ -327,9 +313,9 @@ def test_nothing_leaks_out_of_the_lab(up: _Starter) -> None:
 def test_without_nft_a_lab_that_needs_it_is_refused(erlab: Erlab) -> None:
     """Before anything is built, a message names the routers and the package; other labs need no nft."""
     without = replace(erlab, prefix=WITHOUT_NFT)
-    ended = build(without, common_pool())
+    ended = leave_up(without, common_pool())
     assert ended.code != 0
     assert "ce1 translates addresses, which takes the program nft, and it is not installed" in ended.err
     assert "install the package nftables" in ended.err
     await_(lambda: not erlab.processes(), "the end of every process")
-    assert build(without, untranslated()).code == 0
+    assert leave_up(without, untranslated()).code == 0

@@ -66,7 +66,7 @@ def test_the_4001st_ipv4_prefix_closes_a_standard_circuit(erlab: Erlab, tmp_path
     here = await_(lambda: _closed(lab), "a closed session", deadline_s=40)
     assert here["ipv6"]["established"]
     assert here["ipv4"]["why_down"] == "more than 4000 prefixes were received (RFC 4486 §4, subcode 1)"
-    assert "maximum number of prefixes reached" in lab.sessions("ce1", "msee1")["ipv4"]["why_down"]
+    await_(lambda: "maximum number of prefixes reached" in _why_down_at_ce1(lab), "the reason at ce1", deadline_s=40)
     erlab.does("apply", lab.file("10.16.0.0/12", 3999), "--timeout", "40")
     await_(lambda: ipv4_routes(erlab, "gw") == 3999, "the prefixes at the gateway", deadline_s=40)
 
@@ -75,6 +75,10 @@ def _closed(lab: Limited) -> dict[str, Any] | None:
     """The edge's sessions with the customer, once that of IPv4 is closed: it is up for a moment at each try."""
     sessions = lab.sessions("msee1", "ce1")
     return None if sessions["ipv4"]["established"] else sessions
+
+
+def _why_down_at_ce1(lab: Limited) -> str:
+    return str(lab.sessions("ce1", "msee1")["ipv4"]["why_down"])
 
 
 def test_a_premium_circuit_takes_4001_ipv4_prefixes(erlab: Erlab, tmp_path: Path) -> None:

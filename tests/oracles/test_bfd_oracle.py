@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +16,6 @@ from frr import Daemon
 from frr_host import bfdd_command
 from lab.bfd import BfdStatus, State, negotiated
 from lab.bgp import Family
-from lab.codec import plain
 from lab.controller import find_lab
 from lab.expressroute.assumptions import Assumptions
 from lab.plan import BfdPlan, Plan
@@ -26,6 +23,7 @@ from lab.plan.microsoft_edge import edge_bfd
 from lab.questions.tables import ReadTables, Tables
 from lab_processes import adopt_orphans, await_, bury_the_dead
 from networks import Net
+from running_labs import leave_up
 
 HERE = Path(__file__).parents[1]
 OURS = edge_bfd(Assumptions())
@@ -113,16 +111,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ERLAB_STATE_DIR", str(erlab.state))
         try:
-            built = subprocess.run(  # noqa: S603
-                [sys.executable, str(HERE / "run_plan.py"), erlab.name],
-                input=json.dumps([plain(plan())]),
-                env=erlab.environment,
-                text=True,
-                capture_output=True,
-                timeout=60,
-                check=False,
-            )
-            assert built.returncode == 0, built.stderr
+            built = leave_up(erlab, plan())
+            assert built.code == 0, built.err
             with _bfdd(erlab, tmp_path_factory.mktemp("frr")) as frr:
                 yield Live(erlab=erlab, frr=frr)
         finally:

@@ -14,7 +14,7 @@ import pytest
 
 from erlab_command import Erlab
 from frr import Bgpd
-from frr_in_lab import bgpd_in, build
+from frr_in_lab import bgpd_in
 from lab.bgp import Route, parse_extended_community, parse_route_distinguisher
 from lab.controller import find_lab
 from lab.plan import Plan, Role
@@ -22,6 +22,7 @@ from lab.questions.plans import Applied, Apply
 from lab.questions.tables import ReadTables, Tables
 from lab.tables import LabTables
 from lab_processes import adopt_orphans, await_, bury_the_dead
+from running_labs import leave_up
 from vpn_networks import VpnNet
 
 EDGE4, EDGE6, FRR4, FRR6 = "198.19.0.1", "fd65:4364::1", "198.19.0.2", "fd65:4364::2"
@@ -94,7 +95,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ERLAB_STATE_DIR", str(erlab.state))
         try:
-            build(erlab, plan())
+            built = leave_up(erlab, plan())
+            assert built.code == 0, built.err
             with bgpd_in(erlab, "pe2", directory, CONFIGURATION) as frr:
                 made = Live(name=erlab.name, frr=frr)
                 await_(lambda: len(made.received()) == 3, "FRR's routes")

@@ -14,7 +14,7 @@ import pytest
 
 from erlab_command import Erlab
 from frr import Bgpd
-from frr_in_lab import bgpd_in, build
+from frr_in_lab import bgpd_in
 from lab.bgp import (
     ON_THE_WIRE,
     Aggregate,
@@ -40,6 +40,7 @@ from lab.router import Router
 from lab.tables import LabTables, RouterTables, differences
 from lab_processes import adopt_orphans, await_, bury_the_dead
 from networks import OPEN, Net, exporting, policies
+from running_labs import leave_up
 
 ROUTER, FRR = IPv4Address("100.64.0.1"), IPv4Address("100.64.0.2")
 FRR_ID = IPv4Address("10.0.0.9")
@@ -179,7 +180,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ERLAB_STATE_DIR", str(erlab.state))
         try:
-            build(erlab, plan())
+            built = leave_up(erlab, plan())
+            assert built.code == 0, built.err
             with bgpd_in(erlab, "x", directory, CONFIGURATION) as frr:
                 made = Live(name=erlab.name, frr=frr)
                 await_(lambda: len(made.received()) == len(FROM_FRR), "FRR's routes")

@@ -90,18 +90,20 @@ def test_every_topology_of_the_project_is_exported_to_what_the_schemas_allow(nam
 
 
 def test_the_schemas_refuse_what_containerlab_would() -> None:
-    """The negative control: a key of no node, an unknown kind, a link with one end, a mode that nobody knows."""
+    """The negative control: a key of no node, an unknown kind, a link with one end, none, a name that is none."""
     node = {"kind": "linux", "image": "erlab/node"}
 
-    def wrong(node: dict[str, Any], *ends: str) -> int:
-        return len(
-            problems({"name": "x", "topology": {"nodes": {"a": node}, "links": [{"endpoints": [*ends]}]}}, CONTAINERLAB)
-        )
+    def wrong(node: dict[str, Any], *ends: str, name: str = "a") -> int:
+        links = [{"endpoints": [*ends]}] if ends else []
+        return len(problems({"name": "x", "topology": {"nodes": {name: node}, "links": links}}, CONTAINERLAB))
 
     assert wrong(node, "a:b", "c:d") == 0
     assert wrong({**node, "network_mode": "none"}, "a:b", "c:d") == 1
     assert wrong({**node, "kind": "erlab"}, "a:b", "c:d") == 1
     assert wrong(node, "a:b") == 1
+    assert wrong(node) == 1
+    assert wrong(node, "a:b", "c:d", name="-a") == 1
+    assert wrong({**node, "cpu": -0.5}, "a:b", "c:d") == 1
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "UPPER"}, "type": "Opaque", "stringData": {}}
     assert len(problems_of_resource(secret)) == 1
     assert problems_of_resource({**secret, "kind": "Pod"}) == ["unknown: v1 Pod"]
@@ -161,14 +163,14 @@ def test_keys_are_not_put_where_an_api_takes_no_secrets(tmp_path: Path, capsys: 
 
 def test_a_vendors_image_faces_our_edge_and_is_told_what_to_be(tmp_path: Path) -> None:
     """Its node has its kind and image, interfaces as that kind calls them, and no file; the comment has no MD5 key."""
-    images = ("--ce", "ce1=nokia_srlinux:ghcr.io/nokia/srlinux:24.10", "--ce", "ce2=arista_ceos:ceos:4.32.0F")
+    images = ("--ce", "ce1=nokia_srlinux:ghcr.io/nokia/srlinux:24.10", "--ce", "ce2=cisco_xrd:ios-xr/xrd:24.1")
     assert export("containerlab", REFERENCE, "-o", tmp_path, *images) == 0
     document = clab(tmp_path)
     assert problems(document, CONTAINERLAB) == []
     assert document["topology"]["nodes"]["ce1"] == {"kind": "nokia_srlinux", "image": "ghcr.io/nokia/srlinux:24.10"}
     ends = [link["endpoints"] for link in document["topology"]["links"]]
     assert ["ce1:e1-2", "line1:customer"] in ends
-    assert ["ce2:eth2", "line2:customer"] in ends
+    assert ["ce2:Gi0-0-0-1", "line2:customer"] in ends
     assert not (tmp_path / "contoso-p2p" / "ce1.json").exists()
     text = (tmp_path / "contoso-p2p.clab.yml").read_text(encoding="utf-8")
     for said in (
@@ -217,6 +219,26 @@ def test_an_export_replaces_its_own_files_and_nothing_of_a_users(
     assert export("containerlab", REFERENCE, "-o", tmp_path) == 2
     assert "ce1.json is there and was not written by `erlab export`: move it" in capsys.readouterr().err
     assert content(tmp_path) == before
+
+
+def test_keys_that_a_lab_has_no_more_go_with_their_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file of Secrets of an earlier export is removed, and it is said; a file of that name by a user stays."""
+    keyless, secrets = TOPOLOGIES / "failover.yaml", tmp_path / "out" / "contoso-failover.secrets.yml"
+    assert export("kubernetes", REFERENCE, "-o", tmp_path / "out") == 0
+    (tmp_path / "out" / "contoso-p2p.secrets.yml").rename(secrets)
+    assert MD5 in secrets.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert export("kubernetes", keyless, "-o", tmp_path / "out") == 0
+    assert not secrets.exists()
+    told = capsys.readouterr().err
+    assert f"removed {secrets}: an earlier export wrote it" in told
+    assert (
+        "kubectl delete secret -l app.kubernetes.io/managed-by=erlab,app.kubernetes.io/part-of=contoso-failover" in told
+    )
+    secrets.write_text("kind: Secret  # mine\n", encoding="utf-8")
+    assert export("kubernetes", keyless, "-o", tmp_path / "out") == 0
+    assert secrets.read_text(encoding="utf-8") == "kind: Secret  # mine\n"
+    assert "removed" not in capsys.readouterr().err
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,15 +292,16 @@ def test_a_file_of_another_erlab_is_refused_in_words(text: str, said: str) -> No
 
 
 def test_limits_of_routers_are_those_of_their_containers() -> None:
-    """Memory and whole processors; parts of one are what containerlab does not take, and that is said."""
+    """Memory and processors, and parts of one, of routers only."""
     limits = Limits(memory_bytes=256 << 20, cpus=2.0)
     lab = exported(replace(planned("failover.yaml"), limits=limits), "erlab/node", "erlab/peers", {})
     nodes = loaded(topology(lab, lab.name))[0]["topology"]["nodes"]
     assert (nodes["ce1"]["memory"], nodes["ce1"]["cpu"]) == ("268435456b", 2)
     assert "memory" not in nodes["hq"]
     lab = exported(replace(planned("failover.yaml"), limits=Limits(cpus=0.5)), "erlab/node", "erlab/peers", {})
-    assert "cpu" not in loaded(topology(lab, lab.name))[0]["topology"]["nodes"]["ce1"]
-    assert "limits: not that of 0.5 processors, for containerlab takes whole ones" in lab.stand_ins
+    document = loaded(topology(lab, lab.name))[0]
+    assert document["topology"]["nodes"]["ce1"]["cpu"] == 0.5
+    assert problems(document, CONTAINERLAB) == []
 
 
 def test_an_edge_that_is_a_daemon_has_the_image_with_daemons() -> None:
