@@ -105,7 +105,14 @@ class Routers:
 
     # what they say
 
-    def _hear(self, name: str) -> None:
+    def bury(self, name: str, how: str) -> None:
+        """Take note that a router's process has ended, and before that of what it still said, which may be why."""
+        router = self._routers[name]
+        while not router.gone and router.running.channel.wait(0):
+            self._hear(name, how)
+
+    def _hear(self, name: str, ended: str = "") -> None:
+        """Take what a router says; `ended` is how its process did, where that is known."""
         router = self._routers[name]
         if router.gone or not router.running.channel.wait(0):
             return  # another request of the same turn has read it already
@@ -124,7 +131,7 @@ class Routers:
                         self._supervisor.has_answered()
         except ChannelClosed:
             self._take_leave_of(router)
-            self._supervisor.has_ended(name, router.running.how_it_ended())
+            self._supervisor.has_ended(name, ended or router.running.how_it_ended())
 
     def _listens(self, router: _Router) -> None:
         """Let all connect when all listen; one that was dead finds the others listening."""

@@ -242,7 +242,9 @@ class Supervisor:
                 return
             router = self._routers.named(pid)
             if router is not None:
-                self.breaks(f"the router process of {router} {how_it_ended(status)}", router)
+                how = f"the router process of {router} {how_it_ended(status)}"
+                self._routers.bury(router, how)
+                self.breaks(how, router)
             elif pid in self._parts:
                 part = self._parts[pid]
                 self.breaks(f"the {part} {how_it_ended(status)}", part)
