@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lab.errors import LabBroken
+from lab.errors import InputError, LabBroken
 from lab.questions.control import Broken
 
 if TYPE_CHECKING:
@@ -137,19 +137,24 @@ class Channel:
         return bool(readable([self._socket], timeout_s))
 
     def ask(self, message: Message, answer: type[Answer], *, deadline_s: float) -> Answer:
-        """Send a message and wait for its answer. Raises LabBroken where there is none."""
+        """Send a message and wait for its answer. Raises LabBroken where there is none, or InputError as `expect`."""
         with contextlib.suppress(ChannelClosed):  # the far end may have said why before it went
             self.send(message)
         return self.expect(answer, deadline_s=deadline_s)
 
     def expect(self, answer: type[Answer], *, deadline_s: float) -> Answer:
-        """Wait for a message of a kind. Raises LabBroken where the far end says Broken, is gone or is late."""
+        """Wait for a message of a kind. Raises LabBroken where the far end says Broken, is gone or is late.
+
+        Where what it says is that a user's file is wrong, it raises InputError.
+        """
         end = time.monotonic() + deadline_s
         while True:
             if not self.wait(max(0.0, end - time.monotonic())):
                 raise LabBroken(f"{self._far_end} did not answer within {deadline_s:g} s")
             for line in self.receive_lines():
                 one = self._read(line, Broken, answer)
+                if isinstance(one, Broken) and one.input_is_wrong:
+                    raise InputError(one.reason)
                 if isinstance(one, Broken):
                     raise LabBroken(one.reason + (f"\n{one.log}" if one.log else ""))
                 if isinstance(one, answer):

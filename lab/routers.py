@@ -47,8 +47,8 @@ class Supervising(Protocol):
     def has_ended(self, router: str, how: str) -> None:
         """Take note that a router is gone, and nobody wanted it to."""
 
-    def breaks(self, reason: str, part: str) -> None:
-        """Take note that a part of the lab cannot go on."""
+    def breaks(self, reason: str, part: str, *, input_is_wrong: bool = False) -> None:
+        """Take note that a part of the lab cannot go on, with a user's file perhaps."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +105,14 @@ class Routers:
 
     # what they say
 
-    def _hear(self, name: str) -> None:
+    def bury(self, name: str, how: str) -> None:
+        """Take note that a router's process has ended, and before that of what it still said, which may be why."""
+        router = self._routers[name]
+        while not router.gone and router.running.channel.wait(0):
+            self._hear(name, how)
+
+    def _hear(self, name: str, ended: str = "") -> None:
+        """Take what a router says; `ended` is how its process did, where that is known."""
         router = self._routers[name]
         if router.gone or not router.running.channel.wait(0):
             return  # another request of the same turn has read it already
@@ -116,15 +123,15 @@ class Routers:
                         self._listens(router)
                     case NodeReport():
                         self._supervisor.hear(name, message)
-                    case Broken(reason=reason):
-                        self._supervisor.breaks(reason, name)
+                    case Broken(reason=reason, input_is_wrong=wrong):
+                        self._supervisor.breaks(reason, name, input_is_wrong=wrong)
                     case _:
                         router.owes -= 1
                         router.answer = message
                         self._supervisor.has_answered()
         except ChannelClosed:
             self._take_leave_of(router)
-            self._supervisor.has_ended(name, router.running.how_it_ended())
+            self._supervisor.has_ended(name, ended or router.running.how_it_ended())
 
     def _listens(self, router: _Router) -> None:
         """Let all connect when all listen; one that was dead finds the others listening."""

@@ -242,13 +242,17 @@ class Supervisor:
                 return
             router = self._routers.named(pid)
             if router is not None:
-                self.breaks(f"the router process of {router} {how_it_ended(status)}", router)
+                how = f"the router process of {router} {how_it_ended(status)}"
+                self._routers.bury(router, how)
+                self.breaks(how, router)
             elif pid in self._parts:
                 part = self._parts[pid]
                 self.breaks(f"the {part} {how_it_ended(status)}", part)
 
-    def breaks(self, reason: str, part: str) -> None:
+    def breaks(self, reason: str, part: str, *, input_is_wrong: bool = False) -> None:
         """Take note that a part of the lab died: from now on every question is answered with the reason."""
+        if self._broken is None and input_is_wrong:
+            self._broken = Broken(reason=reason, input_is_wrong=True)
         if self._broken is None:
             remedy = "; end the lab with `erlab down`" if self._control is not None else ""
             log = self._routers.last_words(part) if part in self._routers.names else self._logs.tail(part)

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from lab.alone.answering import Answering
 from lab.alone.building import Built, build, inside
-from lab.errors import LabBroken
+from lab.errors import InputError, LabBroken
 from lab.logs import OneLog
 from lab.messages import Message
 from lab.node_messages import (
@@ -96,7 +96,7 @@ class _Serving:
             for key, _ in self._selector.select():
                 key.data()
             self._reap()
-        raise LabBroken(self._broken.reason)
+        raise (InputError if self._broken.input_is_wrong else LabBroken)(self._broken.reason)
 
     def _reap(self) -> None:
         """Take note of ended processes. As the first one of a container this buries those of others too."""
@@ -136,10 +136,10 @@ class _Serving:
         self._reap()
         self.breaks(how, router)
 
-    def breaks(self, reason: str, part: str) -> None:
+    def breaks(self, reason: str, part: str, *, input_is_wrong: bool = False) -> None:
         """Take note that a part of the device died: it ends, and whoever runs it sees that it did."""
         del part
-        self._broken = self._broken or Broken(reason=reason)
+        self._broken = self._broken or Broken(reason=reason, input_is_wrong=input_is_wrong)
 
     # what is asked
 

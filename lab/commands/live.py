@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab.commands.progress import Progress
 from lab.controller import Lab, end_lab, find_lab, labs_up, start_lab
-from lab.errors import InputError, LabBroken
+from lab.errors import InputError, LabBroken, LabError
 from lab.questions.control import Locate, Located, ReadStatus, Refreshed, RequestRoutes
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def up(arguments: argparse.Namespace) -> int:
             lab.channel.ask(Build(plan=plan), Built, deadline_s=BUILD_DEADLINE_S)
             progress.says("waiting for sessions and routes to settle")
             settled = converge(lab, closed_in_the_model(plan), settle_s(arguments, plan))
-        except (LabBroken, KeyboardInterrupt):
+        except (LabError, KeyboardInterrupt):
             _abandon(lab)
             raise
         status = ask_status(lab)

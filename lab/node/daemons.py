@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from lab.errors import LabBroken
+from lab.errors import InputError, LabBroken
 from lab.plan import NodePlan, Plan
 from lab.processes import die_with_parent, how_it_ended
 from lab.vendors import OWN_USER, Check, Command, Daemon, File, Step, Vendor
@@ -90,7 +90,10 @@ class Daemons:
         self.directory.mkdir(mode=0o700, parents=True)
 
     def take(self, step: Step) -> None:
-        """Write files and run commands. Raises LabBroken where one refuses something, with the daemon's words."""
+        """Write files and run commands. Raises LabBroken where one refuses something, with the daemon's words.
+
+        It is InputError where nothing but the user's own file can be why.
+        """
         for file in step.files:
             self._write(file)
         for check in step.checks:
@@ -104,11 +107,19 @@ class Daemons:
 
     def _check(self, check: Check) -> None:
         status, output = self._run(check.command)
-        if status == 0 and not (check.refusal and re.search(check.refusal, output, re.MULTILINE)):
+        refused = bool(check.refusal and re.search(check.refusal, output, re.MULTILINE))
+        if status == 0 and not refused:
             return
         lines = [line.strip() for line in output.splitlines() if line.strip()]
-        said = list(self._placed(lines, check)) or lines or [f"{check.command[0]} ended with status {status}"]
+        placed = list(self._placed(lines, check))
+        if not refused:
+            self.check_alive()  # vtysh tells the place, too, where a daemon dies of a line
+        said = placed or lines or [f"{check.command[0]} ended with status {status}"]
         text = self.without_keys("\n".join(said[:_MOST_REFUSALS]))
+        origin, only_reads = self._origins.get(check.file), not self._running and status >= 0
+        if origin and (refused or placed or only_reads):
+            what = "its configuration" if placed else origin
+            raise InputError(f"{self._vendor.name} refuses {what}:\n{text}")
         raise LabBroken(f"{self._vendor.name} refuses its configuration:\n{text}")
 
     def without_keys(self, text: str) -> str:
@@ -128,8 +139,9 @@ class Daemons:
             before = "" if found else line
 
     def start(self, daemons: Iterable[Daemon]) -> None:
-        """Start the daemons, and wait until they listen to commands. Raises LabBroken.
+        """Start the daemons, and wait until they listen to commands, or one has ended. Raises LabBroken.
 
+        Why it has is for the commands to find out that come next: it may be its configuration.
         The others ask for the first one as soon as they start, and not again for long.
         """
         first, *others = daemons
@@ -153,10 +165,9 @@ class Daemons:
         self._running.append((one.command[0], process))
 
     def _wait_for(self, happened: Callable[[], bool], what: str) -> None:
-        """Wait for something that the daemons do. Raises LabBroken where one ends, or it does not come."""
+        """Wait for something that the daemons do, or that one ends. Raises LabBroken where neither comes."""
         end_s = time.monotonic() + READY_DEADLINE_S
-        while not happened():
-            self.check_alive()
+        while not happened() and not self._ends():
             if time.monotonic() > end_s:
                 raise LabBroken(f"waited {READY_DEADLINE_S:g} s for {what}")
             self._meanwhile()
@@ -164,11 +175,13 @@ class Daemons:
 
     def check_alive(self) -> None:
         """Raise LabBroken where a daemon has ended."""
-        for name, process in self._running:
-            status = process.poll()
-            if status is not None:
-                code = -status if status < 0 else status << 8
-                raise LabBroken(f"{name} {how_it_ended(code)}")
+        for how in self._ends():
+            raise LabBroken(how)
+
+    def _ends(self) -> list[str]:
+        """How daemons ended that have, in words."""
+        ended = [(name, status) for name, process in self._running if (status := process.poll()) is not None]
+        return [f"{name} {how_it_ended(-status if status < 0 else status << 8)}" for name, status in ended]
 
     def pidfds(self) -> list[int]:
         """Files that can be read when a daemon has ended."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from lab import packet_filter
 from lab.channel import Channel, ChannelClosed
-from lab.errors import LabBroken
+from lab.errors import InputError, LabBroken
 from lab.foreign import ForeignState
 from lab.messages import Message
 from lab.netlink import RTPROT_STATIC, LinkMonitor, Netlink
@@ -54,6 +54,8 @@ _COUNTS_STAND_S = 3.0
 def run(node: NodePlan, vendor: Vendor, supervisor: Channel, *, again: bool = False) -> None:
     """Be the router of `node` until the supervisor is gone. Raises LabBroken where a daemon ends or refuses a line.
 
+    The supervisor is told whether that line is one of the user's own.
+
     With `again` an earlier process has been it, and the kernel still has what that one configured.
     """
     try:
@@ -63,6 +65,9 @@ def run(node: NodePlan, vendor: Vendor, supervisor: Channel, *, again: bool = Fa
         _Program(node, vendor, supervisor).run()
     except ChannelClosed:
         return
+    except InputError as problem:
+        supervisor.send(Broken(reason=f"{node.name}: {problem}", input_is_wrong=True))
+        raise LabBroken(str(problem)) from None
     except LabBroken as problem:
         supervisor.send(Broken(reason=f"{node.name}: {problem}"))
         raise
@@ -114,6 +119,7 @@ class _Program:
         first = self._router.configure(None)
         if first is not None:
             self._daemons.take(first)
+        self._daemons.check_alive()
         self._supervisor.send(Listening())
         self._supervisor.expect(Connect, deadline_s=program.CONNECT_DEADLINE_S)
         self._register()

@@ -63,7 +63,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """The lab cannot answer: a part of it died, or the request was wrong. `log` is the end of the part's log."""
+    """The lab cannot answer: a part of it died, or the request was wrong. `log` is the end of the part's log.
+
+    With `input_is_wrong` it is a user's own file that keeps the lab from being one.
+    """
 
     reason: str
     log: str = ""
+    input_is_wrong: bool = False

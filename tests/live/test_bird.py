@@ -137,5 +137,5 @@ def test_what_bird_refuses_is_an_error(erlab: Erlab, tmp_path: Path, change: tup
     """The lab ends with the place of the line and BIRD's words, and shows no key."""
     own_config(tmp_path, change)
     ended = erlab.run("up", replace(ONE, policies_of=OF_THE_OTHER).write(tmp_path, erlab.name))
-    assert (ended.code, said in ended.err) == (3, True), ended.err
+    assert (ended.code, said in ended.err) == (2, True), ended.err
     assert "Contoso123" not in ended.err

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from lab.channel import Channel
+from lab.errors import InputError, LabBroken, LabError
+from lab.questions.control import Broken
+from lab.questions.plans import Status
 
 BEYOND_SELECT = 1100
 """A file descriptor that select does not know: a lab with hundreds of routers has such."""
@@ -33,3 +36,15 @@ def test_a_channel_of_a_big_lab_is_waited_for() -> None:
         assert not channel.wait(0)
         theirs.send(b"{")
         assert channel.wait(5)
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [(True, InputError), (False, LabBroken)])
+def test_whose_fault_it_is_crosses_a_channel(*, wrong: bool, expected: type[LabError]) -> None:
+    """That a user's file is wrong is told as that, and all else as a lab that broke."""
+    ours, theirs = map(Channel, socket.socketpair(), ("the lab", "the command"))
+    theirs.send(Broken(reason="ce1.conf:2: no such word", input_is_wrong=wrong))
+    with pytest.raises(expected, match="no such word") as caught:
+        ours.expect(Status, deadline_s=5)
+    assert type(caught.value) is expected
+    ours.close()
+    theirs.close()

@@ -6,6 +6,8 @@ docs/decisions/0030-gobgp.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.bgp import Prefix, family_of
 from lab.plan import BgpPlan, NodePlan
 from lab.vendors import Check, Command, Daemon, File, ForeignTables, Order, Reset, Step, Vendor
@@ -15,6 +17,7 @@ from lab.vendors.gobgp.limits import cannot
 
 _TYPES = {"toml": "toml", "yaml": "yaml", "yml": "yaml", "json": "json"}
 _PLACE = r"""(?:config: \(|yaml: line )(?P<line>\d+)(?:, \d+\))?: (?P<words>[^,"]*)"""
+_REFUSED_AT_START = r"Topic=config|initial config"
 _BEGUN = """
 tries=0
 while told=$("$1" "$2" "$3" neighbor 2>&1); do
@@ -76,6 +79,7 @@ class GobgpRouter:
             return None
         again = (*self._gobgpd(), "--api-hosts", f"{self._api}-again")
         begun = self._check("sh", "-c", _BEGUN, str(self._neighbors()), *self._gobgp, *again)
+        begun = replace(begun, refusal=_REFUSED_AT_START)
         return Step(checks=(begun, *map(self._network, self._bgp.networks)))
 
     def _neighbors(self) -> int:
