@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -65,6 +65,7 @@ class Erlab:
     state: Path
     name: str
     prefix: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str | Path) -> Ended:
         """Run a command to its end."""
@@ -109,7 +110,12 @@ class Erlab:
         """The environment, with the directories where Debian keeps `ip` and `nft`."""
         chosen = ("ERLAB_RUNTIME", "ERLAB_IMAGE", "ERLAB_PEERS_IMAGE")  # by pytest's --runtime
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ERLAB_") or name in chosen}
-        return {**kept, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "ERLAB_STATE_DIR": str(self.state)}
+        return {
+            **kept,
+            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
+            "ERLAB_STATE_DIR": str(self.state),
+            **self.variables,
+        }
 
     @property
     def ordinary(self) -> Self:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lab.tables import ClosedSession, LabTables
 
 ANSWER_DEADLINE_S = 15.0
-TIMEOUT_S, FOREIGN_TIMEOUT_S = 5.0, 30.0
+TIMEOUT_S, FOREIGN_TIMEOUT_S = 10.0, 30.0
 """How long a lab may take to settle: one of the lab's own routers alone, and one with other vendors' daemons."""
 BUILD_DEADLINE_S = 60.0
 MOST_CHANGES_NAMED = 6

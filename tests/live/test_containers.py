@@ -141,21 +141,19 @@ def test_a_router_without_memory_is_named(erlab: Erlab, tmp_path: Path) -> None:
 
 
 REFUSALS = {
-    "no engine": (("env", "DOCKER_HOST=unix:///nowhere.sock"), "could not reach the Docker engine"),
-    "another computer": (("env", "DOCKER_HOST=tcp://192.0.2.1:2375"), "the engine has to run on this computer"),
-    "no image": (
-        ("env", "ERLAB_IMAGE=erlab/nothing"),
-        "there is no image erlab/nothing here: make it with `make image`",
-    ),
-    "no root": (AS_ORDINARY_USER, "run `sudo erlab ...`, or leave out `--runtime docker`"),
+    "no engine": ({"DOCKER_HOST": "unix:///nowhere.sock"}, "could not reach the Docker engine"),
+    "another computer": ({"DOCKER_HOST": "tcp://192.0.2.1:2375"}, "the engine has to run on this computer"),
+    "no image": ({"ERLAB_IMAGE": "erlab/nothing"}, "there is no image erlab/nothing here: make it with `make image`"),
+    "no root": ({}, "run `sudo erlab ...`, or leave out `--runtime docker`"),
 }
 
 
 @pytest.mark.parametrize("why", REFUSALS)
 def test_what_is_missing_is_said(erlab: Erlab, tmp_path: Path, why: str) -> None:
     """Without root, engine or image a lab is refused with exit code 3 and what to do, and nothing is left of it."""
-    prefix, says = REFUSALS[why]
-    ended = replace(erlab, prefix=prefix).run("up", small(erlab, tmp_path))
+    variables, says = REFUSALS[why]
+    prefix = AS_ORDINARY_USER if why == "no root" else ()
+    ended = replace(erlab, prefix=prefix, variables=variables).run("up", small(erlab, tmp_path))
     assert (ended.code, ended.out, says in ended.err, "Traceback" in ended.err) == (3, "", True, False), ended
     assert erlab.run("status", "--format", "json").document["labs"] == []
 
@@ -185,7 +183,7 @@ def test_down_removes_what_a_killed_supervisor_left(erlab: Erlab, bystander: Erl
     killed_at = list[str]()
     while sum(ASKED_LAST in one for one in killed_at) < 2:
         with fatal_engine(FIRST_STEPS[moment] + len(killed_at), moment) as (proxy, docker_host):
-            ended = leave_up(replace(erlab, prefix=("env", f"DOCKER_HOST={docker_host}")), plan)
+            ended = leave_up(replace(erlab, variables={"DOCKER_HOST": docker_host}), plan)
         assert proxy.killed is not None, (killed_at, ended)
         killed_at.append(proxy.killed)
         assert ended.code != 0, (proxy.killed, ended)
