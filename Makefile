@@ -7,8 +7,6 @@ BIN := .venv/bin
 # Tests with routers in containers run as root, and leave nothing in the checkout that its owner cannot remove.
 IN_CONTAINERS = $(if $(filter 0,$(shell id -u)),,sudo -n --preserve-env=PATH,CI) env PYTHONDONTWRITEBYTECODE=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal -p no:cacheprovider --runtime docker
-# Those that `make test` runs: what a container is and leaves behind, every topology, and the exported nodes.
-ABOUT_CONTAINERS := $(addprefix tests/live/,test_containers.py test_runtimes.py test_image.py test_topologies.py test_exported.py)
 # Debian keeps nft where an ordinary user's PATH does not lead.
 export PATH := $(PATH):/usr/sbin:/sbin
 # The tests run thousands of commands: what Python has compiled once, it shall keep.
@@ -21,10 +19,10 @@ demo: ## Build a point-to-point circuit and test all that is expected of it
 	@.ci/setup demo
 	@$(BIN)/erlab test topologies/point_to_point_ethernet_layer2.yaml
 
-test: ## Run every test, those about containers with Docker; ARGS="-k failover" for some
+test: ## Run every test, the live ones again with routers in containers; ARGS="-k failover" for some
 	@.ci/setup test
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
-	$(if $(ARGS),,@$(IN_CONTAINERS) $(ABOUT_CONTAINERS))
+	$(if $(ARGS),,@$(IN_CONTAINERS) tests/live)
 
 test-containers: ## Run all live tests with routers in Docker containers, as root (sudo); ARGS="-k failover" for some
 	@.ci/setup test
