@@ -132,9 +132,10 @@ class Supervisor:
     # the loop
 
     def _step(self, timeout_s: float) -> None:
-        for key, _ in self._selector.select(max(0.0, timeout_s)):
+        ready = self._selector.select(max(0.0, timeout_s))
+        self._reap()  # first: nobody is answered as if a part that has ended were there
+        for key, _ in ready:
             key.data()
-        self._reap()
 
     def _accept(self) -> None:
         if self._control is not None:

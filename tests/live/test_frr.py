@@ -74,9 +74,10 @@ def test_a_lab_with_frr_is_asked_changed_and_broken(erlab: Erlab, tmp_path: Path
     assert again.bgpd != whole.bgpd
 
     erlab.does("fail", "link_down", "primary")
-    assert (list(down := why_down(erlab)), "bgpd is in" in down["msee1"]) == (["msee1"], True)
-    broken = frr_says(erlab)
-    assert (broken.state == "Established", broken.next_hop, broken.local_pref) == (False, "10.10.0.2", 100)
+    down = await_(lambda: why_down(erlab), "the end of the session")
+    assert (list(down), "bgpd is in" in down["msee1"]) == (["msee1"], True)
+    await_(lambda: (frr_says(erlab).next_hop, frr_says(erlab).local_pref) == ("10.10.0.2", 100), "the path by ce2")
+    assert frr_says(erlab).state != "Established"
     erlab.does("heal")
     assert frr_says(erlab) == replace(again, connections=2)
 

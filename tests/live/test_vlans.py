@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +19,7 @@ from lab.plan import Plan, Tagged
 from lab.questions.packets import Probe, Probed
 from lab.questions.tables import ReadTables, Tables
 from lab.shaping import Impairment
-from lab_processes import await_
+from lab_processes import await_, end
 from networks import Net, live
 from running_labs import established, impaired, pending, running
 from vlan_networks import BOTH, S_AND_C, C, at, direct, through_a_provider, untagged_wire
@@ -224,7 +222,7 @@ def test_what_carries_frames_is_killed(erlab: Erlab, part: str) -> None:
     with running(erlab, impaired(untagged, msee=(SOON, SOON))) as lab:
         assert pending(lab) == ()
         found = await_(lambda: next((p for p in erlab.processes() if p.name == f"erlab-{part}"), None), part)
-        os.kill(found.pid, signal.SIGKILL)
+        end([found])
     for question in (("status",), ("show", "fib", "ce"), ("status",)):
         ended = erlab.run(*question)
         assert (ended.code, f"the {part} was killed by signal 9 (SIGKILL)" in ended.err) == (3, True), ended
