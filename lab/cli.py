@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from lab.errors import InputError, LabError
 
-DEFAULT_TIMEOUT = "5, and 30 with other vendors' routers"
+DEFAULT_TIMEOUT = "10, and 30 with other vendors' routers"
 """What `lab.commands.live.settle_s` makes of no timeout, in words: it is not imported to say so."""
 NODE_IMAGE, PEERS_IMAGE = "erlab/node", "erlab/peers"
 HEALING_TIMEOUT_S = 30.0

@@ -252,7 +252,7 @@ class Supervisor:
 
     def breaks(self, reason: str, part: str, *, input_is_wrong: bool = False) -> None:
         """Take note that a part of the lab died: from now on every question is answered with the reason."""
-        if self._broken is None and input_is_wrong:
+        if self._broken is None and input_is_wrong:  # `up` ends the lab, and the reason is all there is to say
             self._broken = Broken(reason=reason, input_is_wrong=True)
         if self._broken is None:
             remedy = "; end the lab with `erlab down`" if self._control is not None else ""

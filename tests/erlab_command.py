@@ -154,6 +154,7 @@ def _fork_server(prefix: tuple[str, ...]) -> tuple[socket.socket, subprocess.Pop
     kept = {name: value for name, value in os.environ.items() if name != "ERLAB_STATE_DIR"}  # it is no test's own
     server = subprocess.Popen(argv, stdin=theirs.fileno(), env={**kept, "ROOM": "-" * ROOM})  # noqa: S603
     theirs.close()
+    ours.settimeout(DEADLINE_S)
     return ours, server
 
 
@@ -181,6 +182,8 @@ class Forked(subprocess.Popen[str]):
         stdin, _, _, stdout, _, stderr = pipes
         server, _ = _fork_server(self._prefix)
         socket.send_fds(server, [json.dumps(asked).encode()], [stdin, stdout, stderr])
-        self.pid = int(server.recv(16))
+        answer = server.recv(64)
+        assert answer.isdigit(), f"the fork server said {answer!r}: with nothing it has ended"
+        self.pid = int(answer)
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  # private

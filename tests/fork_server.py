@@ -32,6 +32,7 @@ _LEFT_OUT = "lab.plots"
 """matplotlib is most of what there is, and few commands take it."""
 _LOADED_LATE = ("scapy.layers.inet6", "docker")
 _PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {"erlab": erlab, "run_plan": run_plan}
+_FAILED = 70
 _ENVIRONMENT = slice(47, 49)
 """Where proc(5), stat, tells of the environment's memory: fields 50 and 51, counted from the one behind the name."""
 
@@ -66,9 +67,10 @@ def _serve(asking: socket.socket) -> list[str]:
                 return sys.argv
             os.write(writing, str(pid).encode())
             os._exit(0)
+        os.close(writing)
         os.waitpid(between, 0)
-        asking.send(os.read(reading, 16))
-        for file in (reading, writing, *streams):
+        asking.send(os.read(reading, 16) or b"none: there is no room for another process")
+        for file in (reading, *streams):
             os.close(file)
 
 
@@ -92,13 +94,14 @@ def _show_environment(environment: Mapping[str, str]) -> None:
 
 def _run(program: str, arguments: list[str]) -> NoReturn:
     """Be a program, and end as a process that `multiprocessing` has forked ends: what is loaded is not taken down."""
-    code = 1
+    code = _FAILED
     try:
         code = _PROGRAMS[program](arguments)
-    except SystemExit as exit_:
+    except SystemExit as exit_:  # of argparse, whose codes are numbers
         code = int(exit_.code or 0)
-    except Exception:  # noqa: BLE001  # the process ends here
+    except BaseException:  # noqa: BLE001  # the process ends here, and not as if an expectation had failed
         traceback.print_exc()
+        code = _FAILED
     finally:
         atexit._run_exitfuncs()  # noqa: SLF001
         sys.stderr.flush()

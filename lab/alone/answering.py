@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -30,13 +32,25 @@ class Answering:
     ) -> None:
         self._listening, self._selector, self._answer = listening, selector, answer
         self._patience_s = patience_s
+        self._spare = os.open(os.devnull, os.O_RDONLY)
         selector.register(listening, selectors.EVENT_READ, self._accept)
 
     def _accept(self) -> None:
-        connection, _ = self._listening.accept()
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:  # no more open files
+            self._turn_away()
+            return
         connection.settimeout(self._patience_s)
         client = Channel(connection, "who asked")
         self._selector.register(client, selectors.EVENT_READ, lambda: self._from(client))
+
+    def _turn_away(self) -> None:
+        """Close the connection that cannot be taken, by the one open file kept for that: else it waits for ever."""
+        os.close(self._spare)
+        with contextlib.suppress(OSError):
+            self._listening.accept()[0].close()
+        self._spare = os.open(os.devnull, os.O_RDONLY)
 
     def _from(self, client: Channel) -> None:
         try:

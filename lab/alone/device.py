@@ -107,9 +107,13 @@ class _Serving:
                 return
             if not pid:
                 return
-            part = self._routers.named(pid) or self._built.parts.get(pid)
+            router = self._routers.named(pid)
+            part = router or self._built.parts.get(pid)
             if part is not None:
-                self.breaks(f"the process of {part} {how_it_ended(status)}", part)
+                how = f"the process of {part} {how_it_ended(status)}"
+                if router is not None:
+                    self._routers.bury(router, how)
+                self.breaks(how, part)
 
     # what the routers say
 

@@ -186,7 +186,7 @@ def status(arguments: argparse.Namespace) -> int:
         try:
             with find_lab(name) as lab:
                 answers.append(ask_status(lab))
-        except LabBroken as problem:
+        except LabError as problem:  # a user's file that its daemon refuses, too
             broken.append(f"{name}: {problem}")
     _print_status(answers, arguments.format)
     for words in broken:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from lab.channel import readable
 from lab.errors import InputError, LabBroken
 from lab.plan import NodePlan, Plan
 from lab.processes import die_with_parent, how_it_ended
@@ -26,6 +27,9 @@ PRIVATE = Path("/var/tmp/erlab")  # noqa: S108  # a file system of the lab's own
 READY_DEADLINE_S, ANSWER_DEADLINE_S = 20.0, 20.0
 _PLACES = "/usr/sbin:/sbin:/usr/local/sbin"
 _POLL_S = 0.01
+_DYING_S = 0.1
+_NOT_RUN = 126
+"""The status of a shell from which on a program was not found, not run, or killed."""
 _MOST_REFUSALS = 10
 _KEY = re.compile(r"""password["']?(?:\s*[=:]\s*|[ \t]+)["']?([^\s"';,}]+)""", re.IGNORECASE)
 """The key of a session, as FRR, BIRD and GoBGP have it in their configurations."""
@@ -113,10 +117,12 @@ class Daemons:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         placed = list(self._placed(lines, check))
         if not refused:
-            self.check_alive()  # vtysh tells the place, too, where a daemon dies of a line
+            if placed:  # vtysh tells the place, too, where a daemon dies of a line: its sockets close before it ends
+                self._ends_within(_DYING_S)
+            self.check_alive()
         said = placed or lines or [f"{check.command[0]} ended with status {status}"]
         text = self.without_keys("\n".join(said[:_MOST_REFUSALS]))
-        origin, only_reads = self._origins.get(check.file), not self._running and status >= 0
+        origin, only_reads = self._origins.get(check.file), not self._running and 0 <= status < _NOT_RUN
         if origin and (refused or placed or only_reads):
             what = "its configuration" if placed else origin
             raise InputError(f"{self._vendor.name} refuses {what}:\n{text}")
@@ -182,6 +188,14 @@ class Daemons:
         """How daemons ended that have, in words."""
         ended = [(name, status) for name, process in self._running if (status := process.poll()) is not None]
         return [f"{name} {how_it_ended(-status if status < 0 else status << 8)}" for name, status in ended]
+
+    def _ends_within(self, time_s: float) -> None:
+        """Give a daemon that is about to end the time to."""
+        files = self.pidfds()
+        if files:
+            readable(files, time_s)
+        for file in files:
+            os.close(file)
 
     def pidfds(self) -> list[int]:
         """Files that can be read when a daemon has ended."""

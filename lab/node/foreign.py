@@ -272,8 +272,10 @@ class _Program:
                 keeps = f"{self._vendor.name} keeps the routes that it receives, {self._vendor.keeps_routes}"
                 down.setdefault(session.name, f"{keeps}: it asks no neighbour for them again")
             elif session.name not in down:
-                self._daemons.ask(commands)
-                asked.append(session.name)
+                if said := self._router.refusal(self._daemons.ask(commands)):
+                    down[session.name] = f"{self._vendor.name} said: {said}"
+                else:
+                    asked.append(session.name)
         self._happened()
         return Refreshed(
             sessions=tuple(asked), down={one.name: down[one.name] for one in of_neighbor if one.name in down}

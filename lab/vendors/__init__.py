@@ -166,6 +166,9 @@ class ForeignRouter(Protocol):
     def commands(self, order: Order) -> tuple[Command, ...] | None:
         """The commands that carry out an order; None where the daemon cannot."""
 
+    def refusal(self, answers: tuple[str, ...]) -> str:
+        """Why the daemon did not do what those commands told it, in its words; empty where it did."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cannot:

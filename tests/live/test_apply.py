@@ -88,6 +88,7 @@ def test_what_cannot_be_applied_costs_a_running_lab_nothing(erlab: Erlab, file: 
         assert (ended.code, named in ended.err, "erlab down" in ended.err) == (2, True, True), ended
         assert "Another1" not in ended.err
         edit(file, new, old)
+        assert erlab.does("apply", file).out == "the plans are equal\n", named
     edit_policies(file, "local_pref: 200", "local_pref: much")
     ended = erlab.run("apply", file)
     assert (ended.code, "local_pref: 'much'" in ended.err) == (2, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,8 +97,8 @@ class Frr:
     bgpd: int = 0
     state: str
     connections: int
-    next_hop: str
-    local_pref: int
+    next_hop: str | None
+    local_pref: int | None
 
 
 def frr_says(erlab: Erlab) -> Frr:
@@ -106,12 +107,13 @@ def frr_says(erlab: Erlab) -> Frr:
     session, route = "show bgp neighbors 172.16.0.2 json", "show bgp ipv4 10.100.0.0/16 bestpath json"
     script = f"printf '[%s,' $(cat {PRIVATE}/bgpd.pid); {ask} '{session}'; printf ,; {ask} '{route}'; printf ]"
     bgpd, neighbors, found = json.loads(beside_frr(erlab, script))
+    path: dict[str, Any] = found["paths"][0] if found else {"nexthops": [{"ip": None}], "locPrf": None}
     return Frr(
         bgpd=bgpd,
         state=neighbors["172.16.0.2"]["bgpState"],
         connections=neighbors["172.16.0.2"]["connectionsEstablished"],
-        next_hop=found["paths"][0]["nexthops"][0]["ip"],
-        local_pref=found["paths"][0]["locPrf"],
+        next_hop=path["nexthops"][0]["ip"],
+        local_pref=path["locPrf"],
     )
 
 

@@ -50,7 +50,7 @@ def test_a_policy_that_drops_a_route_fails_what_asks_for_it(erlab: Erlab, tmp_pa
     assert {line.split()[3].rpartition(":")[2] for line in listening if line} == {"179"}
 
     assert "10.100.0.0/16" in erlab.does("show", "fib", "ce1").out
-    flap = "ip link set to-hq down; ip link set to-hq up; ip route show 10.100.0.0/16"
+    flap = "ip link set to-hq down; ip route show 10.100.0.0/16; ip link set to-hq up"
     assert erlab.shell("ce1", "sh", "-c", flap) == ""
     await_(lambda: "10.100.0.0/16" in erlab.does("show", "fib", "ce1").out, "a route by the link that is back")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import selectors
 import socket
 from collections.abc import Iterator
@@ -116,3 +117,21 @@ def test_what_is_no_message_closes_its_connection_only(device: Device) -> None:
     device.turn()
     assert device.connections() == 1
     assert device.asked(other) == ANSWER
+
+
+def test_an_asker_for_whom_there_is_no_file_is_turned_away(device: Device) -> None:
+    """Where no more files can be opened a connection is closed at once; the next one is taken when there are some."""
+    turned_away = socket.socket(socket.AF_UNIX)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    turned_away.connect(str(device.address))
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        device.turn()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with turned_away:
+        assert turned_away.recv(1) == b""
+    assert device.connections() == 0
+    assert device.asked(device.asker()) == ANSWER

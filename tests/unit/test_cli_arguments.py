@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli import main
+from lab.cli import DEFAULT_TIMEOUT, main
+from lab.commands import live
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 
@@ -29,3 +30,8 @@ def test_check_finds_a_topology_without_a_plan(tmp_path: Path, capsys: pytest.Ca
     assert main(["check", str(good)]) == 0
     assert main(["check", str(good), str(bad)]) == 2
     assert f"{bad}: the topology uses every block that the lab could give to the core: " in capsys.readouterr().err
+
+
+def test_help_names_the_time_that_a_lab_has_to_settle() -> None:
+    """The words of `--timeout` are of the seconds that are waited, with the lab's own routers and with others'."""
+    assert f"{live.TIMEOUT_S:g}, and {live.FOREIGN_TIMEOUT_S:g} with other vendors' routers" == DEFAULT_TIMEOUT

@@ -37,6 +37,8 @@ from lab.vendors.bird.output import BirdProtocol
 _FILE, _CONTROL = "bird.conf", "bird.ctl"
 _REFUSED = r"^(?:bird: )?/.*?:(?P<line>\d+):\d+ (?P<words>.*)"
 _BGP = re.compile(r"""^\s*protocol\s+bgp\s+('[^'\n]+'|[A-Za-z_]\w*)""", re.MULTILINE)
+_GREETING = re.compile(r"BIRD .* ready\.|$")
+_DONE = (": reloading", ": restarted")
 _COMMENTS = re.compile(r"/\*.*?\*/|#[^\n]*", re.DOTALL)
 _LAST = "show status"
 """The last question: its answer shows that none is missing."""
@@ -113,6 +115,7 @@ class BirdRouter:
             raise VendorError(f"birdcl did not answer everything: {' '.join(answers)[-200:]!r}")
         protocols = {one.peer: one for one in output.bgp_protocols(told[_PROTOCOLS]) if one.peer is not None}
         self._by_peer |= {peer: one.name for peer, one in protocols.items()}
+        self._names = list(dict.fromkeys((*self._names, *self._by_peer.values())))  # one in an included file, say
         self._keep_nothing = {
             one.name
             for one in self._bgp.sessions
@@ -174,6 +177,13 @@ class BirdRouter:
             return None
         told = "restart" if isinstance(order, Reset) else "reload in"
         return () if name is None else (("birdcl", "-s", self._control, f"{told} '{name}'"),)
+
+    def refusal(self, answers: tuple[str, ...]) -> str:
+        """What birdcl says instead of what BIRD does; its status is 0 all the same."""
+        said = [line.strip() for answer in answers for line in answer.splitlines() if not _GREETING.match(line)]
+        if any(line.endswith(_DONE) for line in said):
+            return ""
+        return " ".join(said) or "BIRD has no protocol for that neighbour"
 
 
 def _has_no_import_table(protocol: BirdProtocol, family: Family, told: Mapping[str, output.Answer]) -> bool:

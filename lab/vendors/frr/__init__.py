@@ -100,6 +100,10 @@ class FrrRouter:
                 family = f"{session.family.value} unicast"
                 return ((*self._vtysh, "-c", f"clear bgp {family} {session.peer_address} in"),)
 
+    def refusal(self, answers: tuple[str, ...]) -> str:
+        """What vtysh says; it says nothing of what was done."""
+        return " ".join("".join(answers).split())
+
 
 def _keeps_what_comes(text: str, peer: str) -> bool:
     """Whether a configuration has FRR keep what a neighbour sends: then `clear bgp ... in` asks nobody for anything."""

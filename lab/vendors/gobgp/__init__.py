@@ -108,6 +108,11 @@ class GobgpRouter:
             return ((*self._gobgp, "neighbor", str(order.session.peer_address), "reset"),)
         return None
 
+    def refusal(self, answers: tuple[str, ...]) -> str:
+        """It ends with another status where it refuses."""
+        del answers
+        return ""
+
 
 def _router(node: NodePlan, directory: str) -> GobgpRouter:
     return GobgpRouter(node, directory)
