@@ -7,10 +7,11 @@ BIN := .venv/bin
 # Tests with routers in containers run as root, and leave nothing in the checkout that its owner cannot remove.
 IN_CONTAINERS = $(if $(filter 0,$(shell id -u)),,sudo -n --preserve-env=PATH,CI) env PYTHONDONTWRITEBYTECODE=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal -p no:cacheprovider --runtime docker
-# Those that `make test` runs: what a container is and leaves behind, every topology, other vendors' routers, faults and probes, and
-# what takes a router's privileges (nft). The rest asks what routers decide, which is the same program's work: it takes ten minutes.
+# Those that `make test` runs: what a container is and leaves behind, every topology, other vendors' routers, faults, probes, secrets,
+# and what takes nft or queues. The rest asks what routers decide, which is the same program's work: it takes ten minutes.
 DIFFER_IN_CONTAINERS := $(patsubst %,tests/live/test_%.py,bfd bird capture containers exported failover frr gobgp image lan_flap \
-  lifecycle main_job marked_packets nat packet_sizes probes runtimes source_admission topologies watch wires)
+  lifecycle main_job marked_packets nat packet_sizes probes queues runtimes source_admission topologies watch wires) \
+  tests/live/test_cli.py::test_no_key_is_shown
 # Debian keeps nft where an ordinary user's PATH does not lead.
 export PATH := $(PATH):/usr/sbin:/sbin
 # The tests run thousands of commands: what Python has compiled once, it shall keep.
