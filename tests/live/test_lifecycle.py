@@ -206,6 +206,7 @@ def test_ten_rounds(erlab: Erlab, small: Path, namespaces: Namespaces) -> None:
     """Ten labs, one after the other, leave as many processes, open files and namespaces as were there before."""
     erlab.processes()  # of containers the engine tells, at the end of a connection
     bury_the_dead()
+    erlab.run("status")  # for what starts commands here to be there
     before = (children(), count_fds(os.getpid()))
     for _ in range(10):
         erlab.does("up", small)
