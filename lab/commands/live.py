@@ -185,13 +185,21 @@ def status(arguments: argparse.Namespace) -> int:
     for name in names:
         try:
             with find_lab(name) as lab:
-                answers.append(ask_status(lab))
-        except LabError as problem:  # a user's file that its daemon refuses, too
+                answers.append(_status_or_why_not(lab))
+        except LabBroken as problem:
             broken.append(f"{name}: {problem}")
     _print_status(answers, arguments.format)
     for words in broken:
         sys.stderr.write(f"erlab: {words}\n")
     return LabBroken.exit_code if broken or any(one.pending for one in answers) else 0
+
+
+def _status_or_why_not(lab: Lab) -> Status:
+    """The state of a lab. Raises LabBroken, too, where a user's file has broken it: the call is right."""
+    try:
+        return ask_status(lab)
+    except InputError as problem:
+        raise LabBroken(str(problem)) from None
 
 
 def ask_status(lab: Lab) -> Status:
