@@ -9,16 +9,18 @@ one that arrived: `established`, `update HEX`, `notification CODE SUBCODE`, `clo
 
 from __future__ import annotations
 
+import select
 import selectors
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator
 
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE, ROUTE_REFRESH = range(1, 6)
 HOLD_TIME_S = 180
 AS_TRANS = 23456  # RFC 6793 §9
-CONNECT_DEADLINE_S = 10
+CONNECT_DEADLINE_S, _POLL_S = 10, 0.02
 
 
 def message(kind: int, body: bytes = b"") -> bytes:
@@ -99,7 +101,19 @@ class Speaker:
         return bool(words)
 
 
+def connect(router: str) -> socket.socket:
+    """A connection to a router, which may be about to listen."""
+    end_s = time.monotonic() + CONNECT_DEADLINE_S
+    while True:
+        try:
+            return socket.create_connection((router, 179), timeout=CONNECT_DEADLINE_S)
+        except ConnectionRefusedError:
+            if time.monotonic() > end_s:
+                raise
+            select.select((), (), (), _POLL_S)
+
+
 if __name__ == "__main__":
-    with socket.create_connection((sys.argv[1], 179), timeout=CONNECT_DEADLINE_S) as opened:
+    with connect(sys.argv[1]) as opened:
         opened.settimeout(None)
         Speaker(opened, int(sys.argv[2])).serve()

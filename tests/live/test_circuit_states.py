@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from erlab_command import Ended, Erlab
+from lab_processes import await_
 
 TOP = Path(__file__).parents[2]
 PROVIDER = "  provider: {service: layer2, s_tag: 1034}"
@@ -152,7 +153,7 @@ def test_a_maintenance_from_its_announcement_to_its_end(erlab: Erlab, tmp_path: 
     assert lab.ways("hq", "hub") == {("ce1", "msee1", "gw")}  # local preference wins over any path length
     assert "microsoft-to-gateway-in-maintenance (term 2, maintenance) of msee1 set as_path" in lab.causes()
     lab.becomes(PROVIDER, "  maintenance: {link: primary, phase: drained}")
-    assert lab.connections("msee1") == []
+    await_(lambda: lab.connections("msee1") == [], "the end of the connections")
     assert lab.up("msee1", "gw") == lab.up("ce1", "msee1") == NEITHER
     assert lab.why("ce1", "msee1") == lab.why("gw", "msee1") == TOLD
     assert lab.ways("hq", "hub") == {("ce1", "ce2", "msee2", "gw")}

@@ -101,8 +101,9 @@ class FrrRouter:
                 return ((*self._vtysh, "-c", f"clear bgp {family} {session.peer_address} in"),)
 
     def refusal(self, answers: tuple[str, ...]) -> str:
-        """What vtysh says; it says nothing of what was done."""
-        return " ".join("".join(answers).split())
+        """The lines behind a `%`; beside them vtysh may speak of other things, and of what was done it says nothing."""
+        said = [line.strip() for answer in answers for line in answer.splitlines()]
+        return " ".join(line for line in said if line.startswith("%"))
 
 
 def _keeps_what_comes(text: str, peer: str) -> bool:
